@@ -1,0 +1,21 @@
+//! `GET /v1/keys`: the account's live keys.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+    keys,
+    views::KeyList,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let keys = keys::list(&app.store, &account.id).await?;
+    Reply::json(StatusCode::OK, &KeyList { keys: keys.iter().map(Into::into).collect() })
+}

@@ -1,0 +1,20 @@
+//! `POST /v1/accounts/verify`: confirming the address.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    accounts::{VerifyRequest, verify},
+    app::App,
+    error::Error,
+    http::{Call, Reply, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let request: VerifyRequest = call.json()?;
+    let verified = verify(app, &request.token, call.now()).await?;
+    Reply::json(StatusCode::CREATED, &verified)
+}

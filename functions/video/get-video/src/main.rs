@@ -1,0 +1,44 @@
+//! `GET /v1/videos/{video_id}`: everything known of a video.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    error::{Error, InputError},
+    flight,
+    http::{Call, Reply, Served, Visit, serve_metered},
+    plans::Plan,
+    video::{Video, VideoId, View},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve_metered(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    // The key first: who has none learns nothing else.
+    call.api_key()?;
+    let id: VideoId = call.path("video_id").parse().map_err(|_| {
+        let reason = "must be the number in the video's address, such as 7565919548239514898";
+        InputError::field("video_id", reason)
+    })?;
+    let parameters = vec![("video_id".to_owned(), id.to_string())];
+    let (visit, cached) = Visit::admit(app, call, parameters, &flight::cache_key(id)).await?;
+    let outcome = look_up(app, call, id, visit.admission.plan, cached).await;
+    Ok(visit.finish(app, call, outcome).await)
+}
+
+async fn look_up(
+    app: &App,
+    call: &Call,
+    id: VideoId,
+    plan: Plan,
+    cached: Option<Vec<u8>>,
+) -> Result<Served, Error> {
+    let (sources, now) = (app.sources().await?, call.now());
+    let fetch = sources.fetch(id, now);
+    let landed = flight::land(&app.redis, id, cached.as_deref(), now, fetch).await?;
+    let view = View { include_country: plan.includes_country(), cached: landed.cached, now };
+    let video = Video::from_record(&landed.record, view);
+    Ok(Served { reply: Reply::json(StatusCode::OK, &video)?, cached: landed.cached })
+}

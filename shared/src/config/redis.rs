@@ -1,0 +1,27 @@
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{ConfigError, required_var};
+
+/// Where Redis is and how long to wait for it.
+#[derive(Clone, Debug)]
+pub struct RedisConfig {
+    /// `redis://` or `rediss://`; may hold a password.
+    pub url: SecretString,
+    /// Longest wait for an answer before the request goes on without Redis.
+    pub response_timeout: Duration,
+    /// Longest wait for a new connection (TCP and TLS).
+    pub connect_timeout: Duration,
+}
+
+impl RedisConfig {
+    /// Reads `REDIS_URL`.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            url: required_var("REDIS_URL")?.into(),
+            response_timeout: Duration::from_millis(50),
+            connect_timeout: Duration::from_millis(250),
+        })
+    }
+}

@@ -1,0 +1,14 @@
+-- What was put aside of a lease has been credited to its period, or turned out not to be owed.
+--
+-- KEYS[1]  {tag}:g
+-- ARGV     1 lease id   2 how much was credited
+local key = KEYS[1]
+local f = redis.call('HMGET', key, 'bl', 'lid', 'out')
+if f[1] ~= ARGV[1] then
+  return 0
+end
+redis.call('HDEL', key, 'bl', 'bn')
+if f[2] == ARGV[1] then
+  redis.call('HSET', key, 'lid', '', 'seq', 0, 'out', (tonumber(f[3]) or 0) + tonumber(ARGV[2]))
+end
+return 1

@@ -1,0 +1,83 @@
+//! The gate without Redis: slower, and still exact.
+
+use time::OffsetDateTime;
+
+use super::{
+    Admission, Denial, Gate, Token, Window,
+    lease::{self, Refusal},
+    reply::limits,
+};
+use crate::{
+    accounts::{self, Account},
+    error::{AuthError, Error},
+    ids::KeyId,
+    keys::{self, ApiKey},
+    secrets::Peppers,
+};
+
+impl Gate {
+    pub(super) async fn admit_directly(
+        &self,
+        key: &ApiKey,
+        hashes: &[&str; 2],
+        now: OffsetDateTime,
+    ) -> Result<Admission, Error> {
+        let account = key.account();
+        let (item, key_id) = self.find(key, hashes).await?;
+        let (plan, period) = (item.plan, item.period(now));
+        let rpm = plan.requests_per_minute();
+        let reset_seconds = (60 - now.unix_timestamp().rem_euclid(60)).unsigned_abs();
+        let stands = |minute_left, left| {
+            let minute = Window { limit: rpm, remaining: minute_left, reset_seconds };
+            limits(minute, period, plan.requests_per_period(), left, now)
+        };
+        match lease::take_one(&self.store, account, plan, &period, now).await? {
+            Ok(left) => Ok(Admission {
+                account: account.clone(),
+                key_id,
+                plan,
+                period,
+                // The minute's count is not asked back: what is certain is that this one was allowed.
+                limits: stands(0, left),
+                token: Token::Direct,
+            }),
+            Err(Refusal::Minute) => {
+                let retry_after = std::time::Duration::from_secs(reset_seconds);
+                let limits = stands(0, 0);
+                Err(Denial::Rate { retry_after, limits, key_id }.into())
+            }
+            // Part of the quota may be in a lease that cannot be reached now: "used up" would be a
+            // guess.
+            Err(Refusal::Period(quota)) if quota.lease.is_some() => Err(Error::Unavailable {
+                dependency: "Redis",
+                detail: "the rest of the quota is in a lease there".to_owned(),
+            }),
+            Err(Refusal::Period(_)) => Err(Denial::Quota { limits: stands(rpm, 0), key_id }.into()),
+        }
+    }
+
+    /// The account and key behind `key`, for endpoints that are not metered.
+    pub async fn identify(
+        &self,
+        key: &ApiKey,
+        peppers: &Peppers,
+    ) -> Result<(Account, KeyId), Error> {
+        let (hash, previous) = key.hashes(peppers);
+        self.find(key, &[&hash, previous.as_deref().unwrap_or_default()]).await
+    }
+
+    async fn find(&self, key: &ApiKey, hashes: &[&str; 2]) -> Result<(Account, KeyId), Error> {
+        let (account, keys) = tokio::try_join!(
+            accounts::get(&self.store, key.account()),
+            keys::list(&self.store, key.account())
+        )?;
+        let live = keys.into_iter().find(|it| hashes.contains(&it.hash.as_str()));
+        let (Some(account), Some(live)) = (account, live) else {
+            return Err(AuthError::Unknown.into());
+        };
+        if !account.status.is_served() {
+            return Err(Denial::Inactive(account.status.name().to_owned()).into());
+        }
+        Ok((account, live.key_id))
+    }
+}

@@ -1,0 +1,12 @@
+-- Returns one request's cost to the lease it was taken from, if that lease is still the live one.
+--
+-- KEYS[1]  {tag}:g
+-- ARGV     1 lease id   2 cost
+local f = redis.call('HMGET', KEYS[1], 'lid', 'bl')
+if f[1] == ARGV[1] and f[2] ~= ARGV[1] then
+  redis.call('HINCRBY', KEYS[1], 'rem', ARGV[2])
+  return 1
+end
+-- The caller credits the period itself, so "used up" may no longer be true.
+redis.call('HDEL', KEYS[1], 'ex')
+return 0

@@ -1,0 +1,305 @@
+//! Quota in DynamoDB: table `quotas`, `account` / `period`. `granted` is what has been handed out,
+//! in leases or one by one, less what came back unused. It never passes the limit: every write is
+//! conditional on what its writer has read.
+
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::reply::Seen;
+use crate::{
+    error::Error,
+    ids::AccountId,
+    inventory::{self, Table},
+    plans::{Period, Plan},
+    store::{Conditional, Store, conditional, from_item, n, s, transacted},
+};
+
+/// An account's quota of one period.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// Requests handed out, less those that came back.
+    #[serde(default)]
+    pub granted: u64,
+    /// Requests that the rolled-up log shows as paid for.
+    #[serde(default)]
+    pub settled: u64,
+    /// Requests in leases that Redis lost. They may have been served, so they stay handed out.
+    #[serde(default)]
+    pub lost: u64,
+    /// The live lease.
+    #[serde(default)]
+    pub lease: Option<String>,
+    /// Size of the live lease.
+    #[serde(default)]
+    pub lease_size: u64,
+}
+
+/// How many requests to lease when `remaining` of the period are left: small when little is left,
+/// so that a lost lease costs little, and two minutes' worth at most.
+pub(super) fn lease_size(remaining: u64, plan: Plan) -> u64 {
+    remaining.div_ceil(16).min(2 * plan.requests_per_minute())
+}
+
+/// What a new lease changes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) after: Quota,
+    /// Size of the new lease; 0 when the period is used up.
+    pub(super) size: u64,
+}
+
+/// The quota after the lease `token` has been taken. Credits what provably was not served: the rest
+/// that was put aside, and a lease that was never installed (its refill was fenced off). A live
+/// lease that the gate does not know any more may have been served to the end, so it is written off.
+pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan) -> Step {
+    let mut after = before.clone();
+    if let Some(live) = before.lease.as_deref() {
+        if live == seen.aside.0 {
+            after.granted = before.granted.saturating_sub(seen.aside.1);
+        } else if live == seen.abandoned && live != seen.lease {
+            after.granted = before.granted.saturating_sub(before.lease_size);
+        } else if live != seen.lease {
+            after.lost += before.lease_size;
+        }
+    }
+    let size = lease_size(plan.requests_per_period().saturating_sub(after.granted), plan);
+    after.granted += size;
+    after.lease = (size > 0).then(|| token.to_owned());
+    after.lease_size = size;
+    Step { after, size }
+}
+
+/// Reads the quota of `period`; a period without requests has the empty one.
+pub async fn read(store: &Store, account: &AccountId, period: &Period) -> Result<Quota, Error> {
+    let key = [("account", account.to_string()), ("period", period.key())];
+    Ok(store.get(Table::Quotas, key).await?.map(from_item).transpose()?.unwrap_or_default())
+}
+
+/// Replaces `before` by `after`; says no when it has changed meanwhile.
+pub(super) async fn replace(
+    store: &Store,
+    account: &AccountId,
+    period: &Period,
+    before: &Quota,
+    after: &Quota,
+) -> Result<bool, Error> {
+    let expiry = inventory::QUOTAS.expiry(period.end, account.tag());
+    let request = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::Quotas))
+        .key("account", s(account.to_string()))
+        .key("period", s(period.key()))
+        .expression_attribute_values(":granted", n(after.granted))
+        .expression_attribute_values(":lost", n(after.lost))
+        .expression_attribute_values(":size", n(after.lease_size))
+        .expression_attribute_values(":expires_at", n(expiry.at))
+        .expression_attribute_values(":expires_on", s(expiry.on));
+    let set = "SET granted = :granted, lost = :lost, lease_size = :size, expires_at = :expires_at, \
+               expires_on = :expires_on";
+    let request = match &after.lease {
+        Some(lease) => request
+            .update_expression(format!("{set}, lease = :lease"))
+            .expression_attribute_values(":lease", s(lease)),
+        None => request.update_expression(format!("{set} REMOVE lease")),
+    };
+    let granted = if before.granted == 0 {
+        "(attribute_not_exists(granted) OR granted = :was)"
+    } else {
+        "granted = :was"
+    };
+    let request = request.expression_attribute_values(":was", n(before.granted));
+    let request = match &before.lease {
+        Some(lease) => request
+            .condition_expression(format!("{granted} AND lease = :live"))
+            .expression_attribute_values(":live", s(lease)),
+        None => request.condition_expression(format!("{granted} AND attribute_not_exists(lease)")),
+    };
+    match conditional(request.send().await)? {
+        Conditional::Done(_) => Ok(true),
+        Conditional::Refused(_) => {
+            // The SDK may have tried again after an answer was lost: then the change is ours.
+            let now = read(store, account, period).await?;
+            Ok(after.lease.is_some() && now.lease == after.lease)
+        }
+    }
+}
+
+/// Why one request could not be taken directly.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The minute's requests are used up.
+    Minute,
+    /// The period's are.
+    Period(Quota),
+}
+
+/// Takes one request without Redis: one conditional update counts it against the minute (a fixed
+/// one) and the period.
+pub(super) async fn take_one(
+    store: &Store,
+    account: &AccountId,
+    plan: Plan,
+    period: &Period,
+    now: OffsetDateTime,
+) -> Result<Result<u64, Refusal>, Error> {
+    let minute = now.unix_timestamp() / 60;
+    let expiry = inventory::QUOTAS.expiry(period.end, account.tag());
+    // First as another request of the same minute, then as the first one of a new minute.
+    let attempts = [
+        (
+            "SET expires_at = :expires_at, expires_on = :expires_on ADD granted :one, minute_count :one",
+            "(attribute_not_exists(granted) OR granted < :limit) AND current_minute = :minute AND \
+             minute_count < :rpm",
+        ),
+        (
+            "SET expires_at = :expires_at, expires_on = :expires_on, current_minute = :minute, \
+             minute_count = :one ADD granted :one",
+            "(attribute_not_exists(granted) OR granted < :limit) AND \
+             (attribute_not_exists(current_minute) OR current_minute <> :minute) AND :rpm > :zero",
+        ),
+    ];
+    for _ in 0..3 {
+        for (update, condition) in attempts {
+            let mut request = store
+                .client()
+                .update_item()
+                .table_name(store.name(Table::Quotas))
+                .key("account", s(account.to_string()))
+                .key("period", s(period.key()))
+                .update_expression(update)
+                .condition_expression(condition)
+                .expression_attribute_values(":one", n(1))
+                .expression_attribute_values(":limit", n(plan.requests_per_period()))
+                .expression_attribute_values(":minute", n(minute))
+                .expression_attribute_values(":rpm", n(plan.requests_per_minute()))
+                .expression_attribute_values(":expires_at", n(expiry.at))
+                .expression_attribute_values(":expires_on", s(&expiry.on))
+                .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                );
+            if condition.contains(":zero") {
+                request = request.expression_attribute_values(":zero", n(0));
+            }
+            match conditional(request.send().await)? {
+                Conditional::Done(output) => {
+                    let quota: Quota = from_item(output.attributes.unwrap_or_default())?;
+                    return Ok(Ok(plan.requests_per_period().saturating_sub(quota.granted)));
+                }
+                Conditional::Refused(item) => {
+                    let item = item.unwrap_or_default();
+                    let same_minute = crate::store::number(&item, "current_minute") == Some(minute);
+                    let count = crate::store::number(&item, "minute_count").unwrap_or_default();
+                    let quota: Quota = from_item(item)?;
+                    if quota.granted >= plan.requests_per_period() {
+                        return Ok(Err(Refusal::Period(quota)));
+                    }
+                    if same_minute && count.unsigned_abs() >= plan.requests_per_minute() {
+                        return Ok(Err(Refusal::Minute));
+                    }
+                }
+            }
+        }
+    }
+    Err(Error::Unavailable { dependency: "DynamoDB", detail: "the quota kept changing".to_owned() })
+}
+
+/// Returns one request to the period. DynamoDB remembers `request_id` for ten minutes, so that a
+/// repeated call returns it once.
+pub async fn give_back_direct(
+    store: &Store,
+    account: &AccountId,
+    period: &Period,
+    request_id: &str,
+) -> Result<(), Error> {
+    let update = Update::builder()
+        .table_name(store.name(Table::Quotas))
+        .key("account", s(account.to_string()))
+        .key("period", s(period.key()))
+        .update_expression("ADD granted :minus")
+        .condition_expression("granted > :zero")
+        .expression_attribute_values(":minus", n(-1))
+        .expression_attribute_values(":zero", n(0))
+        .build()
+        .map_err(Error::internal)?;
+    // The token is 36 characters at most; a hash of the id always fits.
+    let token = blake3::hash(format!("give back {request_id}").as_bytes()).to_hex();
+    let answer = store
+        .client()
+        .transact_write_items()
+        .client_request_token(&token.as_str()[..32])
+        .transact_items(TransactWriteItem::builder().update(update).build())
+        .send()
+        .await;
+    match transacted(answer)? {
+        None => Ok(()),
+        Some(reasons) => {
+            Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn quota(granted: u64, lease: Option<&str>, lease_size: u64) -> Quota {
+        let lease = lease.map(str::to_owned);
+        Quota { granted, lease, lease_size, ..Quota::default() }
+    }
+
+    fn seen(abandoned: &str, lease: &str, aside: (&str, u64)) -> Seen {
+        let aside = (aside.0.to_owned(), aside.1);
+        Seen { abandoned: abandoned.to_owned(), lease: lease.to_owned(), aside }
+    }
+
+    #[test]
+    fn what_was_put_aside_is_credited_once() {
+        let before = quota(4, Some("a"), 4);
+        let first = step(&before, &seen("", "a", ("a", 3)), "b", Plan::Free);
+        assert_eq!((first.after.granted, first.size, first.after.lost), (1 + 4, 4, 0));
+        // The refill died before it could install "b"; the note about "a" is still there.
+        let second = step(&first.after, &seen("b", "a", ("a", 3)), "c", Plan::Free);
+        assert_eq!((second.after.granted, second.after.lost), (1 + 4, 0));
+    }
+
+    #[test]
+    fn a_lease_that_a_wipe_took_is_written_off() {
+        let after = step(&quota(4, Some("a"), 4), &seen("", "", ("", 0)), "b", Plan::Free).after;
+        assert_eq!((after.granted, after.lost), (4 + 3, 4));
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_is_granted_than_the_limit(
+            granted in 0u64..=50, size in 0u64..20, aside in 0u64..20,
+            names in prop::array::uniform4("[ab]?"), plan in 0usize..4,
+        ) {
+            let plan = Plan::ALL[plan];
+            let lease = (!names[0].is_empty()).then_some(names[0].as_str());
+            let before = quota(granted, lease, size);
+            let seen = seen(&names[1], &names[2], (&names[3], aside));
+            let step = step(&before, &seen, "new", plan);
+            prop_assert!(step.after.granted <= plan.requests_per_period().max(granted));
+            prop_assert!(step.size <= 2 * plan.requests_per_minute());
+            prop_assert_eq!(step.after.lease.is_some(), step.size > 0);
+        }
+
+        #[test]
+        fn leases_use_the_quota_up_exactly(plan in 0usize..4) {
+            let plan = Plan::ALL[plan];
+            let (mut left, mut leases) = (plan.requests_per_period(), 0);
+            while left > 0 {
+                let size = lease_size(left, plan);
+                prop_assert!(size >= 1 && size <= left);
+                left -= size;
+                leases += 1;
+            }
+            prop_assert!(leases <= 250, "{} leases", leases);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Loads an account into the gate together with a fresh lease. The gate script chooses one request
+//! at a time to do it; the token it was chosen with becomes the lease's id.
+
+use ::redis::pipe;
+use time::{Duration, OffsetDateTime};
+
+use super::{Gate, INSTALL, epoch_ms, gate_key, lease, reply::Seen};
+use crate::{
+    accounts::{self, Account},
+    error::Error,
+    ids::AccountId,
+    keys::{self, KeyItem},
+    redis::is_no_script,
+};
+
+/// The account is loaded anew after this long, whatever happens…
+const RELOAD_AFTER: Duration = Duration::minutes(45);
+/// …which is before Redis forgets it, so that no lease is lost by an account that is in use.
+const TTL_MS: &str = "3000000";
+
+/// Sorted set of the accounts that hold a lease, by when it was installed (ms): what the sweep looks
+/// through.
+pub(super) const LEASES_KEY: &str = "leases";
+
+impl Gate {
+    /// Loads `account`. Says no when there is no such account. Errors of Redis are left to the next
+    /// attempt.
+    pub(super) async fn refill(
+        &self,
+        account: &AccountId,
+        token: &str,
+        seen: &Seen,
+        now: OffsetDateTime,
+    ) -> Result<bool, Error> {
+        // A version that is too old when it arrives is read again; the lease stays.
+        for _ in 0..4 {
+            let (item, keys) = tokio::try_join!(
+                accounts::get(&self.store, account),
+                keys::list(&self.store, account)
+            )?;
+            let Some(item) = item else { return Ok(false) };
+            let period = item.period(now);
+            let mut before = lease::read(&self.store, account, &period).await?;
+            let step = loop {
+                if before.lease.as_deref() == Some(token) {
+                    // Taken in the round before.
+                    break lease::Step { size: before.lease_size, after: before };
+                }
+                let step = lease::step(&before, seen, token, item.plan);
+                if step.after == before {
+                    break step;
+                }
+                if lease::replace(&self.store, account, &period, &before, &step.after).await? {
+                    break step;
+                }
+                before = lease::read(&self.store, account, &period).await?;
+            };
+            match self.install(&item, &keys, token, &step, now).await {
+                Ok(outcome) if outcome == "STALE" => continue,
+                Ok(_) => return Ok(true),
+                Err(error) => {
+                    tracing::warn!(error = %error, "the gate could not be loaded");
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    async fn install(
+        &self,
+        account: &Account,
+        keys: &[KeyItem],
+        token: &str,
+        step: &lease::Step,
+        now: OffsetDateTime,
+    ) -> Result<String, crate::redis::RedisError> {
+        let period = account.period(now);
+        let start = epoch_ms(period.start).to_string();
+        let limit = account.plan.requests_per_period();
+        let mut args = vec![token.to_owned(), account.gate_version.to_string(), TTL_MS.to_owned()];
+        let mut set = |name: &str, value: String| args.extend([name.to_owned(), value]);
+        set("st", account.status.name().to_owned());
+        set("pl", account.plan.name().to_owned());
+        set("rp", account.plan.requests_per_minute().to_string());
+        set("lm", limit.to_string());
+        set("pe", epoch_ms(period.end).to_string());
+        set("xp", epoch_ms(now + RELOAD_AFTER).to_string());
+        set("lid", if step.size > 0 { token.to_owned() } else { String::new() });
+        set("rem", step.size.to_string());
+        set("seq", "0".to_owned());
+        set("out", limit.saturating_sub(step.after.granted).to_string());
+        if step.size == 0 {
+            set("ex", start.clone());
+        }
+        set("ps", start);
+        for key in keys {
+            set(&format!("k:{}", key.hash), key.key_id.to_string());
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        for _ in 0..2 {
+            let mut pipeline = pipe();
+            // Before the lease is there: a lease that the sweep does not know would be lost.
+            pipeline.cmd("ZADD").arg(LEASES_KEY).arg(epoch_ms(now)).arg(account.id.tag()).ignore();
+            pipeline.cmd("EXPIRE").arg(LEASES_KEY).arg(3600).ignore();
+            INSTALL.add_to(&mut pipeline, &gate_key(&account.id), &args);
+            match self.redis.query::<(String,)>(pipeline).await {
+                Err(crate::redis::RedisError::Failed(error)) if is_no_script(&error) => {
+                    INSTALL.load(&self.redis).await?;
+                }
+                answer => return answer.map(|it| it.0),
+            }
+        }
+        Err(crate::redis::RedisError::Timeout)
+    }
+}

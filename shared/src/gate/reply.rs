@@ -1,0 +1,139 @@
+//! The gate script's answer, parsed.
+
+use std::time::Duration;
+
+use redis::{ErrorKind, Value};
+use time::OffsetDateTime;
+
+use super::{Admission, Denial, Limits, Token, Window};
+use crate::{
+    ids::{AccountId, KeyId},
+    plans::{Period, Plan},
+    redis::RedisError,
+};
+
+/// What the script said.
+pub(super) enum Reply {
+    Ok(Box<Admission>),
+    Denied(Denial),
+    UnknownKey,
+    Wait,
+    Load(Seen),
+}
+
+/// What the gate knew when it asked to be loaded; `refill` says what follows from it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Token of an earlier refill that was not finished.
+    pub(super) abandoned: String,
+    /// The lease in the gate.
+    pub(super) lease: String,
+    /// A lease whose rest was put aside, and how much.
+    pub(super) aside: (String, u64),
+}
+
+pub(super) fn not_understood() -> RedisError {
+    redis::RedisError::from((
+        ErrorKind::UnexpectedReturnType,
+        "the gate's answer is not understood",
+    ))
+    .into()
+}
+
+impl Reply {
+    pub(super) fn parse(
+        account: &AccountId,
+        value: Value,
+        now: OffsetDateTime,
+    ) -> Result<Self, RedisError> {
+        let Value::Array(values) = value else { return Err(not_understood()) };
+        let mut fields = Fields(values.into_iter());
+        let reply = match fields.text()?.as_str() {
+            "OK" => {
+                let (key_id, plan, period, limit) = fields.account()?;
+                let remaining = fields.number()?;
+                let (rpm, free) = (fields.number()?, fields.number()?);
+                let token = Token::Leased { lease: fields.text()?, seq: fields.number()? };
+                let minute =
+                    Window { limit: rpm, remaining: free, reset_seconds: fields.number()? };
+                let limits = limits(minute, period, limit, remaining, now);
+                let account = account.clone();
+                Self::Ok(Box::new(Admission { account, key_id, plan, period, limits, token }))
+            }
+            "RATE" => {
+                let (key_id, _, period, limit) = fields.account()?;
+                let (remaining, rpm) = (fields.number()?, fields.number()?);
+                let retry_after = Duration::from_millis(fields.number()?);
+                let reset_seconds = retry_after.as_millis().div_ceil(1000) as u64;
+                let minute = Window { limit: rpm, remaining: 0, reset_seconds };
+                let limits = limits(minute, period, limit, remaining, now);
+                Self::Denied(Denial::Rate { retry_after, limits, key_id })
+            }
+            "QUOTA" => {
+                let (key_id, _, period, limit) = fields.account()?;
+                let rpm = fields.number()?;
+                let minute = Window { limit: rpm, remaining: rpm, reset_seconds: 60 };
+                Self::Denied(Denial::Quota {
+                    limits: limits(minute, period, limit, 0, now),
+                    key_id,
+                })
+            }
+            "STATUS" => Self::Denied(Denial::Inactive(fields.text()?)),
+            "KEY" => Self::UnknownKey,
+            "WAIT" => Self::Wait,
+            "LOAD" => {
+                fields.text()?; // why, for a person who watches the server
+                Self::Load(Seen {
+                    abandoned: fields.text()?,
+                    lease: fields.text()?,
+                    aside: (fields.text()?, fields.number()?),
+                })
+            }
+            _ => return Err(not_understood()),
+        };
+        Ok(reply)
+    }
+}
+
+/// Both limits as they stand at `now`.
+pub(super) fn limits(
+    minute: Window,
+    period: Period,
+    limit: u64,
+    remaining: u64,
+    now: OffsetDateTime,
+) -> Limits {
+    let seconds = |span: time::Duration| span.whole_seconds().max(0).unsigned_abs();
+    Limits {
+        minute,
+        period: Window { limit, remaining, reset_seconds: seconds(period.end - now) },
+        period_seconds: seconds(period.end - period.start),
+    }
+}
+
+struct Fields(std::vec::IntoIter<Value>);
+
+impl Fields {
+    fn text(&mut self) -> Result<String, RedisError> {
+        let value = self.0.next().ok_or_else(not_understood)?;
+        redis::from_redis_value(value).map_err(|_| not_understood())
+    }
+
+    fn number(&mut self) -> Result<u64, RedisError> {
+        let value = self.0.next().ok_or_else(not_understood)?;
+        redis::from_redis_value(value).map_err(|_| not_understood())
+    }
+
+    /// Key id, plan, period, limit: how every answer about a known account begins.
+    fn account(&mut self) -> Result<(KeyId, Plan, Period, u64), RedisError> {
+        let key_id = self.text()?.parse().map_err(|_| not_understood())?;
+        let plan = Plan::from_name(&self.text()?).ok_or_else(not_understood)?;
+        let (start, end) = (self.instant()?, self.instant()?);
+        Ok((key_id, plan, Period { start, end }, self.number()?))
+    }
+
+    fn instant(&mut self) -> Result<OffsetDateTime, RedisError> {
+        let ms = i128::from(self.number()?);
+        OffsetDateTime::from_unix_timestamp_nanos(ms * 1_000_000).map_err(|_| not_understood())
+    }
+}

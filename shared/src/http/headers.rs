@@ -1,0 +1,49 @@
+//! Header fields that many answers carry.
+
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::Reply;
+use crate::gate::Limits;
+
+/// Request id, no caching by others, no sniffing: on every answer that does not say otherwise.
+pub(super) fn common(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", id);
+    }
+    let fixed = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in fixed {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
+pub(super) fn rate_limit(reply: Reply, limits: &Limits) -> Reply {
+    let (minute, month) = (limits.minute, limits.period);
+    let policy = format!(
+        r#""minute";q={};w=60, "month";q={};w={}"#,
+        minute.limit, month.limit, limits.period_seconds
+    );
+    let state = format!(
+        r#""minute";r={};t={}, "month";r={};t={}"#,
+        minute.remaining, minute.reset_seconds, month.remaining, month.reset_seconds
+    );
+    [("ratelimit-policy", policy), ("ratelimit", state)].into_iter().fold(
+        reply,
+        |reply, (name, value)| match HeaderValue::from_str(&value) {
+            Ok(value) => reply.with(HeaderName::from_static(name), value),
+            Err(_) => reply,
+        },
+    )
+}
+
+/// `Retry-After` in whole seconds, at least one.
+pub(super) fn retry_after(reply: Reply, wait: std::time::Duration) -> Reply {
+    let seconds = (wait.as_millis().div_ceil(1000) as u64).max(1);
+    reply.with(header::RETRY_AFTER, HeaderValue::from(seconds))
+}

@@ -1,0 +1,133 @@
+//! What every metered endpoint does around its own work: the gate before, the log after, and a
+//! request that was not served is not charged.
+
+use std::time::Instant;
+
+use lambda_http::http::header;
+
+use super::{Call, Reply, headers, problem, serve::log_failure};
+use crate::{
+    accounts::Account,
+    app::App,
+    error::Error,
+    gate::{Admission, Denial, Token, epoch_ms},
+    ids::{AccountId, KeyId},
+    plans::Period,
+    usage::{Agent, Entry},
+};
+
+/// What an endpoint's own work comes to.
+#[derive(Debug)]
+pub struct Served {
+    /// The answer.
+    pub reply: Reply,
+    /// Whether it came from the cache.
+    pub cached: bool,
+}
+
+/// A request that the gate has let through.
+#[derive(Debug)]
+pub struct Visit {
+    /// What the gate said.
+    pub admission: Admission,
+    started: Instant,
+    parameters: Vec<(String, String)>,
+}
+
+impl Visit {
+    /// Asks the gate, and for what the cache has at `cache_key` in the same write. `parameters` go
+    /// into the log; a refusal is logged here.
+    pub async fn admit(
+        app: &App,
+        call: &Call,
+        parameters: Vec<(String, String)>,
+        cache_key: &str,
+    ) -> Result<(Self, Option<Vec<u8>>), Error> {
+        let started = Instant::now();
+        let key = call.api_key()?;
+        let peppers = app.secrets.get().await?.pepper;
+        match app.gate.admit(&key, &peppers, cache_key, call.now()).await {
+            Ok((admission, cached)) => Ok((Self { admission, started, parameters }, cached)),
+            Err(error) => {
+                if let Error::Denied(Denial::Rate { key_id, .. } | Denial::Quota { key_id, .. }) =
+                    &error
+                {
+                    let mut entry = entry(call, key.account(), key_id, parameters, started);
+                    entry.status = 429;
+                    entry.period = Period::month_of(call.now()).key();
+                    app.usage.push(entry).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Answers with `outcome`, logs it, and returns the request to the quota if it failed.
+    pub async fn finish(mut self, app: &App, call: &Call, outcome: Result<Served, Error>) -> Reply {
+        let mut charged = true;
+        let (reply, cached) = match outcome {
+            Ok(served) => (served.reply, served.cached),
+            Err(error) => {
+                log_failure(&error, call.request_id());
+                match app.gate.give_back(&self.admission, call.request_id()).await {
+                    Ok(()) => {
+                        charged = false;
+                        self.admission.limits.period.remaining += 1;
+                    }
+                    Err(error) => {
+                        tracing::error!(error = %error, "a failed request could not be given back");
+                    }
+                }
+                (problem(&error, call.request_id()), false)
+            }
+        };
+        let admission = self.admission;
+        let mut entry =
+            entry(call, &admission.account, &admission.key_id, self.parameters, self.started);
+        entry.status = reply.status().as_u16();
+        entry.cached = cached;
+        entry.period = admission.period.key();
+        entry.charged = u8::from(charged);
+        if charged && let Token::Leased { lease, seq } = admission.token {
+            entry.lease = Some((lease, seq));
+        }
+        app.usage.push(entry).await;
+        headers::rate_limit(reply, &admission.limits)
+    }
+}
+
+/// The log entry of a request that was not charged; the caller fills in how it ended.
+fn entry(
+    call: &Call,
+    account: &AccountId,
+    key_id: &KeyId,
+    parameters: Vec<(String, String)>,
+    started: Instant,
+) -> Entry {
+    let field = |name| Some(call.header(name)?.chars().take(512).collect());
+    Entry {
+        request_id: call.request_id().to_owned(),
+        at_ms: epoch_ms(call.now()),
+        account: account.clone(),
+        key_id: key_id.clone(),
+        endpoint: call.route().to_owned(),
+        parameters,
+        status: 0,
+        latency_ms: u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX),
+        cached: false,
+        charged: 0,
+        period: String::new(),
+        lease: None,
+        ip: call.source_ip().to_owned(),
+        country: field("cloudfront-viewer-country"),
+        agent: call.header(header::USER_AGENT.as_str()).map(Agent::parse),
+        referrer: field(header::REFERER.as_str()),
+    }
+}
+
+/// The account and key that a request to an unmetered endpoint authenticates as.
+pub async fn authenticate(app: &App, call: &Call) -> Result<(Account, KeyId), Error> {
+    let key = call.api_key()?;
+    let peppers = app.secrets.get().await?.pepper;
+    app.gate.identify(&key, &peppers).await
+}

@@ -1,0 +1,16 @@
+//! HTTP at the edge: reading a request strictly, answering uniformly.
+
+mod call;
+mod headers;
+mod metered;
+mod problem;
+mod reply;
+mod serve;
+
+pub use self::{
+    call::Call,
+    metered::{Served, Visit, authenticate},
+    problem::{Problem, problem},
+    reply::Reply,
+    serve::{Handler, serve, serve_metered},
+};

@@ -1,0 +1,52 @@
+use lambda_http::{
+    Body, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use serde::Serialize;
+
+use super::headers;
+use crate::error::Error;
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply(Response<Body>);
+
+impl Reply {
+    /// `status` with `value` as JSON.
+    pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, Error> {
+        let body = serde_json::to_string(value).map_err(Error::internal)?;
+        Ok(Self::text(status, "application/json", body))
+    }
+
+    /// `status` with a ready body of the given media type.
+    pub fn text(status: StatusCode, media_type: &'static str, body: String) -> Self {
+        let mut response = Response::new(Body::Text(body));
+        *response.status_mut() = status;
+        let reply = Self(response);
+        reply.with(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
+    }
+
+    /// 204, nothing to say.
+    pub fn no_content() -> Self {
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Self(response)
+    }
+
+    /// With a header set.
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
+        self
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    /// With what every answer carries.
+    pub(super) fn finish(mut self, request_id: &str) -> Response<Body> {
+        headers::common(self.0.headers_mut(), request_id);
+        self.0
+    }
+}

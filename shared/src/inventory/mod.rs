@@ -1,0 +1,190 @@
+//! The inventory: every category of personal data, declared once.
+//!
+//! From here come the expiry of each written item, the retention jobs, and the tests that hold
+//! `template.yaml`, the tables and the Redis keys against what the privacy policy promises. No period
+//! is written anywhere else.
+
+mod categories;
+mod period;
+
+pub use self::{
+    categories::{
+        ACCOUNTS, API_KEYS, API_LOGS, CATEGORIES, JOBS, QUOTAS, SIGN_UPS, USAGE_STATISTICS,
+    },
+    period::{Expiry, Keep, SPREAD, expires_on},
+};
+
+/// The DynamoDB tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// Accounts, and one marker per e-mail address that keeps it unique.
+    Accounts,
+    /// Live API keys.
+    ApiKeys,
+    /// Sign-ups that wait for their confirmation.
+    Sessions,
+    /// Quota by account and period.
+    Quotas,
+    /// API request logs, packed by minute.
+    ApiLogs,
+    /// Usage statistics by account and day.
+    UsageStats,
+    /// How far each scheduled job has come.
+    Jobs,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 7] = [
+        Self::Accounts,
+        Self::ApiKeys,
+        Self::Sessions,
+        Self::Quotas,
+        Self::ApiLogs,
+        Self::UsageStats,
+        Self::Jobs,
+    ];
+
+    /// Name without the deployment's prefix.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::ApiKeys => "api-keys",
+            Self::Sessions => "sessions",
+            Self::Quotas => "quotas",
+            Self::ApiLogs => "api-logs",
+            Self::UsageStats => "usage-stats",
+            Self::Jobs => "jobs",
+        }
+    }
+}
+
+/// Where a category lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A table.
+    Table(Table),
+    /// Redis keys of this pattern (`*` stands for any characters).
+    Redis(&'static str),
+    /// The functions' log groups.
+    FunctionLogs,
+    /// The tables' continuous backups (point-in-time recovery).
+    Backups,
+    /// Messages handed to the mail service.
+    Mail,
+}
+
+/// GDPR Art. 6(1); privacy policy §9.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegalBasis {
+    /// (b): to provide the service that was asked for.
+    Contract,
+    /// (f): to improve the service and prevent fraud.
+    LegitimateInterest,
+    /// (a): marketing.
+    Consent,
+    /// (c): to comply with laws.
+    LegalObligation,
+}
+
+/// What an erasure does to a category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// Removed at once.
+    Delete,
+    /// Runs out by itself, soon.
+    Expires,
+    /// Kept for the stated reason until its period ends.
+    Keep(&'static str),
+    /// Holds nothing personal.
+    NotPersonal,
+}
+
+/// One category of data.
+#[derive(Debug)]
+pub struct Category {
+    /// Stable name.
+    pub id: &'static str,
+    /// What it is, for a person to read.
+    pub description: &'static str,
+    /// Every attribute or field that is stored.
+    pub fields: &'static [&'static str],
+    /// Where it lives.
+    pub place: Place,
+    /// What it is for; privacy policy §2.
+    pub purpose: &'static str,
+    /// Why it may be kept.
+    pub legal_basis: LegalBasis,
+    /// Who else receives it; privacy policy §4.1.
+    pub recipients: &'static [&'static str],
+    /// How long, from the instant that each item carries.
+    pub keep: Keep,
+    /// Whether an export hands it over, and if not, why.
+    pub export: Result<(), &'static str>,
+    /// What an erasure does to it.
+    pub erasure: Erasure,
+    /// Its CCPA category; privacy policy §10.2.
+    pub ccpa: Option<&'static str>,
+}
+
+impl Category {
+    /// When an item whose period starts at `from` expires. `spread` (an id) shares the items of one
+    /// hour out over several partitions of the `by-expiry` index.
+    pub fn expiry(&self, from: time::OffsetDateTime, spread: &str) -> Expiry {
+        Expiry::new(self.keep.until(from), spread)
+    }
+}
+
+/// Point-in-time recovery window of every table, in days; privacy policy §3.1.
+pub const BACKUP_DAYS: i64 = 30;
+
+/// Retention of every function's log group in days. The promise for logs is 30 days and CloudWatch
+/// may take 72 hours longer than it is told; function logs hold nothing personal besides.
+pub const FUNCTION_LOG_DAYS: i64 = 14;
+
+/// Longest life of a Redis key in seconds; privacy policy §3.1.
+pub const CACHE_SECONDS: i64 = 3600;
+
+/// The category that declares the Redis key `key`, if any does.
+pub fn declares_redis_key(key: &str) -> Option<&'static Category> {
+    CATEGORIES.iter().copied().find(|category| match category.place {
+        Place::Redis(pattern) => matches(pattern, key),
+        _ => false,
+    })
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            rest.char_indices()
+                .map(|(at, _)| at)
+                .chain([rest.len()])
+                .any(|at| matches(tail, &rest[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_is_declared_and_names_are_unique() {
+        for table in Table::ALL {
+            assert!(CATEGORIES.iter().any(|it| it.place == Place::Table(table)), "{table:?}");
+        }
+        let mut ids: Vec<_> = CATEGORIES.iter().map(|it| it.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), CATEGORIES.len());
+    }
+
+    #[test]
+    fn redis_keys_are_known_by_their_pattern() {
+        let id = |key| declares_redis_key(key).map(|it| it.id);
+        assert_eq!(id("{4kPq9ZtR2mWx}:g"), Some("gate"));
+        assert_eq!(id("log:3"), Some("log-stream"));
+        assert_eq!(id("log"), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! What the functions of the TikTok Video Intelligence API share.
+//!
+//! # Layout
+//!
+//! A function's `main.rs` reads a request, calls in here, and shapes the answer. Each domain is a
+//! module with its pure rules, its storage and its types:
+//!
+//! - [`gate`]: keys, limits and quota of metered endpoints; [`keys`], [`plans`] and [`accounts`]
+//!   are what it lets through.
+//! - [`video`]: what TikTok's official interfaces say of a video; [`flight`] asks them once for
+//!   many; [`upstream`] is the HTTP client underneath.
+//! - [`usage`]: from a request to its log entry, statistics and settlement.
+//! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it.
+//! - [`app`], [`config`], [`secrets`], [`store`], [`redis`], [`mail`]: the clients.
+//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`]: the edge.
+
+pub mod accounts;
+pub mod app;
+pub mod config;
+pub mod error;
+pub mod flight;
+pub mod gate;
+pub mod http;
+pub mod ids;
+pub mod inventory;
+pub mod jobs;
+pub mod keys;
+pub mod mail;
+pub mod openapi;
+pub mod plans;
+pub mod redis;
+pub mod retention;
+pub mod secrets;
+pub mod store;
+pub mod telemetry;
+pub mod upstream;
+pub mod usage;
+pub mod video;
+pub mod views;

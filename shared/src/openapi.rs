@@ -1,0 +1,211 @@
+//! The OpenAPI 3.1 description, generated from the types that the functions answer with. The empty
+//! functions below only carry the description of an operation; a test holds them against
+//! `template.yaml`.
+
+#![expect(dead_code, reason = "the operations' functions are never called: see above")]
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Document,
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+
+use crate::{
+    accounts::{SignUpAccepted, SignUpRequest, Verified, VerifyRequest},
+    http::Problem,
+    keys::NewKeyView,
+    video::Video,
+    views::{CreateKeyRequest, Health, KeyList, UsageView},
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "TikTok Video Intelligence API",
+        description = "Data about public TikTok videos from TikTok's official interfaces. Every figure \
+                       says where it came from, when, and how late it may be; what no source can give \
+                       is null, with the reason.\n\nRequests that are refused or fail are not charged.",
+        license(name = "MIT", identifier = "MIT")
+    ),
+    servers((url = "/")),
+    paths(
+        health,
+        sign_up,
+        verify_account,
+        create_key,
+        list_keys,
+        revoke_key,
+        get_video,
+        get_usage,
+        openapi_json
+    ),
+    modifiers(&Security),
+    tags(
+        (name = "Videos", description = "Metered: each charged request counts against the plan's quota."),
+        (name = "Account", description = "Signing up, API keys, usage. Not metered."),
+        (name = "Service", description = "About the service itself.")
+    )
+)]
+struct Api;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme(
+            "api_key",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))),
+        );
+        components
+            .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// The document.
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// The document as it is served and kept in `docs/openapi.json`.
+pub fn json() -> String {
+    let mut json = document().to_pretty_json().unwrap_or_default();
+    json.push('\n');
+    json
+}
+
+/// State of the service and of what it depends on.
+#[utoipa::path(
+    get, path = "/health", tag = "Service",
+    responses(
+        (status = 200, description = "The service can answer; a part may be degraded", body = Health),
+        (status = 503, description = "The service cannot answer", body = Health)
+    )
+)]
+fn health() {}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "Service",
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
+)]
+fn openapi_json() {}
+
+/// Sign up. A mail with a token goes to the address; the answer does not tell whether the address
+/// is known.
+#[utoipa::path(
+    post, path = "/v1/accounts", tag = "Account", request_body = SignUpRequest,
+    responses(
+        (status = 202, description = "A mail was sent, unless too many were", body = SignUpAccepted),
+        (status = 400, description = "Invalid body or value", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Under 13: no account can be opened, nothing was kept", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Body too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many sign-ups from your network", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn sign_up() {}
+
+/// Confirm the address with the mailed token. Opens the account and shows its first API key; for ten
+/// minutes the same token is answered in the same way, in case the answer was lost.
+#[utoipa::path(
+    post, path = "/v1/accounts/verify", tag = "Account", request_body = VerifyRequest,
+    responses(
+        (status = 201, description = "The account and its first key", body = Verified),
+        (status = 400, description = "Invalid body", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Unknown, used or expired token", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The address has an account already", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Body too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn verify_account() {}
+
+/// Create an API key. It is shown in this answer only. With an `Idempotency-Key`, a repeated request
+/// within a day is answered with the same key.
+#[utoipa::path(
+    post, path = "/v1/keys", tag = "Account", request_body = CreateKeyRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters", min_length = 1, max_length = 128)),
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 201, description = "The new key", body = NewKeyView),
+        (status = 400, description = "Invalid body or value", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Too many keys, or the idempotency key is too old", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Body too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The idempotency key was used for another request", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn create_key() {}
+
+/// List the account's live API keys.
+#[utoipa::path(
+    get, path = "/v1/keys", tag = "Account",
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The keys, oldest first", body = KeyList),
+        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn list_keys() {}
+
+/// Revoke an API key. The next request with it is refused. Revoking what is revoked already is fine.
+#[utoipa::path(
+    delete, path = "/v1/keys/{key_id}", tag = "Account",
+    params(("key_id" = String, Path, description = "Public id of the key", example = "key_3cRt0pQ9sLmX")),
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 204, description = "The key is not live any more"),
+        (status = 400, description = "Not an id of a key", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Not everywhere yet: try again", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn revoke_key() {}
+
+/// Everything known of a video.
+#[utoipa::path(
+    get, path = "/v1/videos/{video_id}", tag = "Videos",
+    params(("video_id" = String, Path, description = "The video's number, as in its address", example = "7565919548239514898", pattern = "^[1-9][0-9]{0,19}$")),
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The video", body = Video, headers(
+            ("RateLimit" = String, description = "What is left of each limit and when more is"),
+            ("RateLimit-Policy" = String, description = "The plan's limits")
+        )),
+        (status = 400, description = "Not a video id", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No source has such a video. Not charged", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Over a limit, named in `violated-policies`. Not charged", body = Problem, content_type = "application/problem+json", headers(
+            ("Retry-After" = u64, description = "Seconds to wait")
+        )),
+        (status = 502, description = "The source failed. Not charged", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The source or a part of the service is busy. Not charged", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "The source did not answer in time. Not charged", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn get_video() {}
+
+/// This period's quota and use.
+#[utoipa::path(
+    get, path = "/v1/usage", tag = "Account",
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "Quota and use", body = UsageView),
+        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn get_usage() {}

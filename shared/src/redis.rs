@@ -1,0 +1,218 @@
+//! One shared connection to Redis with a short patience: an answer later than the time limit counts
+//! as none, and after one such failure a breaker keeps the next requests from waiting too.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ::redis::{
+    AsyncConnectionConfig, Client, FromRedisValue, Pipeline, RedisResult, Value,
+    aio::MultiplexedConnection,
+};
+use secrecy::ExposeSecret;
+use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
+
+use crate::config::RedisConfig;
+
+/// Redis gave no usable answer. Says nothing about whether the commands ran.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisError {
+    /// The breaker is open after an earlier failure: nothing was sent.
+    #[error("Redis is being left alone after a failure")]
+    Open,
+    /// No answer, or no connection, in time.
+    #[error("Redis did not answer in time")]
+    Timeout,
+    /// The connection failed or an answer was an error.
+    #[error("Redis failed: {0}")]
+    Failed(#[from] ::redis::RedisError),
+}
+
+/// How long the breaker stays open.
+const OPEN_FOR: Duration = Duration::from_secs(1);
+
+/// The shared connection. Connects on first use; clones share it.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    response_timeout: Duration,
+    connect_timeout: Duration,
+    connection: Mutex<Option<MultiplexedConnection>>,
+    started: Instant,
+    /// Milliseconds after `started` until which the breaker is open; 0 = closed.
+    open_until: AtomicU64,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The client's own form would show the password.
+        f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+/// A pipeline whose answer was not awaited to its end.
+pub type Late = JoinHandle<RedisResult<Value>>;
+
+impl Redis {
+    /// Prepares the connection; does not connect. Fails on a URL that Redis clients do not accept.
+    pub fn new(config: &RedisConfig) -> RedisResult<Self> {
+        Ok(Self(Arc::new(Inner {
+            client: Client::open(config.url.expose_secret())?,
+            response_timeout: config.response_timeout,
+            connect_timeout: config.connect_timeout,
+            connection: Mutex::new(None),
+            started: Instant::now(),
+            open_until: AtomicU64::new(0),
+        })))
+    }
+
+    /// Sends `pipeline` in one write and reads its answers.
+    pub async fn query<T: FromRedisValue>(&self, pipeline: Pipeline) -> Result<T, RedisError> {
+        let value =
+            self.query_or_late(pipeline, self.0.response_timeout).await.map_err(|it| it.0)?;
+        Ok(::redis::from_redis_value(value).map_err(::redis::RedisError::from)?)
+    }
+
+    /// As [`Redis::query`], with the patience of a scheduled job.
+    pub async fn query_patiently<T: FromRedisValue>(
+        &self,
+        pipeline: Pipeline,
+    ) -> Result<T, RedisError> {
+        let wait = Duration::from_secs(5);
+        let value = self.query_or_late(pipeline, wait).await.map_err(|it| it.0)?;
+        Ok(::redis::from_redis_value(value).map_err(::redis::RedisError::from)?)
+    }
+
+    /// As [`Redis::query`], raw. On a time-out the pipeline goes on, and its handle comes back with
+    /// the error, so that what it may yet do can be undone.
+    pub async fn query_raw(&self, pipeline: Pipeline) -> Result<Value, (RedisError, Option<Late>)> {
+        self.query_or_late(pipeline, self.0.response_timeout).await
+    }
+
+    async fn query_or_late(
+        &self,
+        pipeline: Pipeline,
+        wait: Duration,
+    ) -> Result<Value, (RedisError, Option<Late>)> {
+        if self.is_open() {
+            return Err((RedisError::Open, None));
+        }
+        let mut connection = self.connection().await.map_err(|error| (error, None))?;
+        // A task of its own: cancelling the caller must not leave a half-read answer, and a late
+        // answer must remain readable.
+        let mut task =
+            tokio::spawn(async move { pipeline.query_async::<Value>(&mut connection).await });
+        match timeout(wait, &mut task).await {
+            Err(_) => {
+                self.fail().await;
+                Err((RedisError::Timeout, Some(task)))
+            }
+            Ok(Ok(Ok(value))) => {
+                self.0.open_until.store(0, Ordering::Relaxed);
+                Ok(value)
+            }
+            Ok(Ok(Err(error))) => {
+                // An error answer (a script's, say) is not a failure of the connection.
+                if error.is_unrecoverable_error() || error.is_io_error() || error.is_timeout() {
+                    self.fail().await;
+                }
+                Err((error.into(), None))
+            }
+            // The task panicked or the runtime is ending.
+            Ok(Err(_)) => Err((RedisError::Timeout, None)),
+        }
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+        let mut slot = self.0.connection.lock().await;
+        if let Some(connection) = &*slot {
+            return Ok(connection.clone());
+        }
+        // Time limits are ours (`timeout` above), so that late answers stay readable.
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(Some(self.0.connect_timeout));
+        let connecting = self.0.client.get_multiplexed_async_connection_with_config(&config);
+        match timeout(self.0.connect_timeout, connecting).await {
+            Ok(Ok(connection)) => Ok(slot.insert(connection).clone()),
+            failed => {
+                self.open();
+                match failed {
+                    Ok(Err(error)) => Err(error.into()),
+                    _ => Err(RedisError::Timeout),
+                }
+            }
+        }
+    }
+
+    async fn fail(&self) {
+        *self.0.connection.lock().await = None;
+        self.open();
+    }
+
+    fn open(&self) {
+        let until = self.0.started.elapsed() + OPEN_FOR;
+        self.0.open_until.store(until.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn is_open(&self) -> bool {
+        let now = self.0.started.elapsed().as_millis() as u64;
+        now < self.0.open_until.load(Ordering::Relaxed)
+    }
+}
+
+/// A Lua script that runs by its hash, and is sent whole only where the server does not know it.
+#[derive(Debug)]
+pub struct Script {
+    hash: String,
+    code: &'static str,
+}
+
+impl Script {
+    /// Prepares `code`; nothing is sent.
+    pub fn new(code: &'static str) -> Self {
+        Self { hash: ::redis::Script::new(code).get_hash().to_owned(), code }
+    }
+
+    /// Adds `EVALSHA` to a pipeline: one key (scripts never span slots), then its arguments.
+    pub fn add_to(&self, pipeline: &mut Pipeline, key: &str, args: &[&str]) {
+        pipeline.cmd("EVALSHA").arg(&self.hash).arg(1).arg(key).arg(args);
+    }
+
+    /// Runs the script alone, loading it where needed.
+    pub async fn run<T: FromRedisValue>(
+        &self,
+        redis: &Redis,
+        key: &str,
+        args: &[&str],
+    ) -> Result<T, RedisError> {
+        let mut pipeline = ::redis::pipe();
+        self.add_to(&mut pipeline, key, args);
+        match redis.query::<(T,)>(pipeline).await {
+            Err(RedisError::Failed(error)) if is_no_script(&error) => {
+                let mut pipeline = ::redis::pipe();
+                pipeline.cmd("EVAL").arg(self.code).arg(1).arg(key).arg(args);
+                Ok(redis.query::<(T,)>(pipeline).await?.0)
+            }
+            answer => Ok(answer?.0),
+        }
+    }
+
+    /// Loads the script, for a pipeline that was answered with "no such script".
+    pub async fn load(&self, redis: &Redis) -> Result<(), RedisError> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(self.code);
+        redis.query::<Value>(pipeline).await.map(drop)
+    }
+}
+
+/// Whether the server does not know the script (it forgets all of them when restarted).
+pub fn is_no_script(error: &::redis::RedisError) -> bool {
+    error.code() == Some("NOSCRIPT")
+}

@@ -1,0 +1,168 @@
+//! DynamoDB: one client, physical table names, and what every domain's storage needs.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    types::AttributeValue,
+};
+
+use crate::{error::Error, inventory::Table};
+
+/// The tables. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    prefix: String,
+}
+
+/// A stored item.
+pub type Item = std::collections::HashMap<String, AttributeValue>;
+
+impl Store {
+    /// Tables are named `prefix` + their name in the inventory.
+    pub fn new(client: Client, prefix: String) -> Self {
+        Self { client, prefix }
+    }
+
+    /// The SDK's client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Physical name of `table`.
+    pub fn name(&self, table: Table) -> String {
+        format!("{}{}", self.prefix, table.name())
+    }
+
+    /// One item by its whole key, strongly consistent.
+    pub async fn get(
+        &self,
+        table: Table,
+        key: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Option<Item>, Error> {
+        let request = self.client.get_item().table_name(self.name(table)).consistent_read(true);
+        let request =
+            key.into_iter().fold(request, |request, (name, value)| request.key(name, s(value)));
+        Ok(request.send().await.map_err(unavailable)?.item)
+    }
+}
+
+/// A string attribute.
+pub fn s(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub fn n(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The whole number in attribute `name`, if there is one.
+pub fn number(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// The text in attribute `name`, if there is one.
+pub fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// An item of a known type as attributes.
+pub fn to_item(value: impl serde::Serialize) -> Result<Item, Error> {
+    serde_dynamo::to_item(value).map_err(Error::internal)
+}
+
+/// An item of a known type from attributes.
+pub fn from_item<T: serde::de::DeserializeOwned>(item: Item) -> Result<T, Error> {
+    serde_dynamo::from_item(item).map_err(Error::internal)
+}
+
+/// DynamoDB failed, after the SDK's own retries.
+pub fn unavailable<E, R>(error: SdkError<E, R>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    // The code is enough; messages can quote keys.
+    let detail = match error.code() {
+        Some(code) => code.to_owned(),
+        None => match &error {
+            SdkError::TimeoutError(_) => "time-out".to_owned(),
+            SdkError::DispatchFailure(_) => "connection failed".to_owned(),
+            SdkError::ConstructionFailure(_) => "request not built".to_owned(),
+            _ => "answer not understood".to_owned(),
+        },
+    };
+    Error::Unavailable { dependency: "DynamoDB", detail }
+}
+
+/// The outcome of a write that had a condition.
+#[derive(Debug)]
+pub enum Conditional<T> {
+    /// The condition held.
+    Done(T),
+    /// It did not; the item as it is, where it was asked for and exists.
+    Refused(Option<Item>),
+}
+
+/// Sorts an update's answer into done, refused and failed.
+pub fn conditional<T, R>(
+    answer: Result<T, SdkError<UpdateItemError, R>>,
+) -> Result<Conditional<T>, Error>
+where
+    R: std::fmt::Debug + 'static,
+{
+    match answer {
+        Ok(output) => Ok(Conditional::Done(output)),
+        Err(SdkError::ServiceError(error))
+            if error.err().is_conditional_check_failed_exception() =>
+        {
+            match error.into_err() {
+                UpdateItemError::ConditionalCheckFailedException(refused) => {
+                    Ok(Conditional::Refused(refused.item))
+                }
+                _ => Ok(Conditional::Refused(None)),
+            }
+        }
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Sorts a transaction's answer: `None` when done, else the code of each part (`"None"` for a part
+/// that was not at fault).
+pub fn transacted<T, R>(
+    answer: Result<T, SdkError<TransactWriteItemsError, R>>,
+) -> Result<Option<Vec<String>>, Error>
+where
+    R: std::fmt::Debug + 'static,
+{
+    match answer {
+        Ok(_) => Ok(None),
+        Err(SdkError::ServiceError(error)) => match error.into_err() {
+            TransactWriteItemsError::TransactionCanceledException(cancelled) => Ok(Some(
+                cancelled
+                    .cancellation_reasons()
+                    .iter()
+                    .map(|reason| reason.code().unwrap_or("None").to_owned())
+                    .collect(),
+            )),
+            error => Err(Error::Unavailable {
+                dependency: "DynamoDB",
+                detail: error.code().unwrap_or("unknown").to_owned(),
+            }),
+        },
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Time limits for every call of an AWS client.
+pub fn time_limits() -> aws_sdk_dynamodb::config::timeout::TimeoutConfig {
+    aws_sdk_dynamodb::config::timeout::TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(6))
+        .build()
+}

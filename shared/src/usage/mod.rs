@@ -1,0 +1,18 @@
+//! Usage: each metered request becomes a log entry, which travels through a Redis stream into packs
+//! in `api-logs`, into the day's statistics, and settles the quota.
+
+mod days;
+mod entry;
+mod histogram;
+mod packs;
+mod roll_up;
+mod stream;
+
+pub use self::{
+    days::{DayUsage, Latency, days},
+    entry::{Agent, Entry},
+    histogram::Histogram,
+    packs::{append, day_key, read_pack},
+    roll_up::{RolledUp, roll_up},
+    stream::Log,
+};

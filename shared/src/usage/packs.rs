@@ -1,0 +1,222 @@
+//! Packs of log entries in `api-logs`, `account_day` / `pack`: one or more packs for each minute, each
+//! written once. An entry counts once, however often it arrives: the packs of its minute say whether
+//! it is there already, and statistics and settlement are written in the pack's own transaction.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{Read, Write},
+};
+
+use aws_sdk_dynamodb::{
+    primitives::Blob,
+    types::{AttributeValue, Put, TransactWriteItem, Update},
+};
+use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use time::{OffsetDateTime, macros::format_description};
+
+use super::{Entry, Histogram};
+use crate::{
+    error::Error,
+    ids::AccountId,
+    inventory::{self, Table},
+    store::{Item, Store, n, s, transacted, unavailable},
+};
+
+/// Entries in one pack at most: far below DynamoDB's 400 KB, even uncompressed.
+const PACK_SIZE: usize = 300;
+
+/// Partition key of an account's packs of one day.
+pub fn day_key(account: &AccountId, at: OffsetDateTime) -> String {
+    format!("{account}#{}", at.date())
+}
+
+/// Appends `entries`, in any order, of any accounts; returns how many were new.
+pub async fn append(store: &Store, entries: &[Entry]) -> Result<usize, Error> {
+    let mut groups: BTreeMap<(&AccountId, i64), Vec<&Entry>> = BTreeMap::new();
+    for entry in entries {
+        groups.entry((&entry.account, entry.at_ms.div_euclid(60_000))).or_default().push(entry);
+    }
+    let mut new = 0;
+    for ((account, minute), group) in groups {
+        let start = OffsetDateTime::from_unix_timestamp(minute * 60).map_err(Error::internal)?;
+        new += append_minute(store, account, start, &group).await?;
+    }
+    Ok(new)
+}
+
+async fn append_minute(
+    store: &Store,
+    account: &AccountId,
+    minute: OffsetDateTime,
+    entries: &[&Entry],
+) -> Result<usize, Error> {
+    let day_key = day_key(account, minute);
+    let label = minute.format(format_description!("[hour]:[minute]")).map_err(Error::internal)?;
+    let mut written = 0;
+    // Somebody else may write the same minute at the same time: then it is read again.
+    for _ in 0..20 {
+        let (mut packs, mut known) = (0, BTreeSet::new());
+        for item in packs_of(store, &day_key, &label).await? {
+            packs += 1;
+            known.extend(read_pack(&item)?.into_iter().map(|entry| entry.request_id));
+        }
+        let mut new: Vec<&Entry> = Vec::new();
+        for entry in entries {
+            if new.len() < PACK_SIZE && known.insert(entry.request_id.clone()) {
+                new.push(entry);
+            }
+        }
+        if new.is_empty() {
+            return Ok(written);
+        }
+        let pack = format!("{label}#{packs:03}");
+        let items = transaction(store, account, minute, &day_key, &pack, &new)?;
+        let answer =
+            store.client().transact_write_items().set_transact_items(Some(items)).send().await;
+        match transacted(answer)? {
+            None => written += new.len(),
+            Some(reasons) => {
+                let retry = ["None", "ConditionalCheckFailed", "TransactionConflict"];
+                if !reasons.iter().all(|reason| retry.contains(&reason.as_str())) {
+                    let detail = reasons.join(", ");
+                    return Err(Error::Unavailable { dependency: "DynamoDB", detail });
+                }
+            }
+        }
+    }
+    Err(Error::Unavailable {
+        dependency: "DynamoDB",
+        detail: "the minute kept changing".to_owned(),
+    })
+}
+
+async fn packs_of(store: &Store, day_key: &str, label: &str) -> Result<Vec<Item>, Error> {
+    let mut pages = store
+        .client()
+        .query()
+        .table_name(store.name(Table::ApiLogs))
+        .consistent_read(true)
+        .key_condition_expression("account_day = :day AND begins_with(pack, :minute)")
+        .expression_attribute_values(":day", s(day_key))
+        .expression_attribute_values(":minute", s(format!("{label}#")))
+        .into_paginator()
+        .items()
+        .send();
+    let mut items = Vec::new();
+    while let Some(item) = pages.next().await {
+        items.push(item.map_err(unavailable)?);
+    }
+    Ok(items)
+}
+
+/// The pack, the day's statistics and the settlement of each period, all or nothing.
+fn transaction(
+    store: &Store,
+    account: &AccountId,
+    minute: OffsetDateTime,
+    day_key: &str,
+    pack: &str,
+    entries: &[&Entry],
+) -> Result<Vec<TransactWriteItem>, Error> {
+    let expiry = inventory::API_LOGS.expiry(minute, day_key);
+    let item = Item::from([
+        ("account_day".to_owned(), s(day_key)),
+        ("pack".to_owned(), s(pack)),
+        ("entries".to_owned(), AttributeValue::B(Blob::new(compress(entries)?))),
+        ("count".to_owned(), n(entries.len())),
+        ("expires_at".to_owned(), n(expiry.at)),
+        ("expires_on".to_owned(), s(expiry.on)),
+    ]);
+    let put = Put::builder()
+        .table_name(store.name(Table::ApiLogs))
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(account_day)")
+        .build()
+        .map_err(Error::internal)?;
+    let mut items = vec![
+        TransactWriteItem::builder().put(put).build(),
+        TransactWriteItem::builder().update(statistics(store, account, minute, entries)?).build(),
+    ];
+    let mut settled: BTreeMap<&str, u64> = BTreeMap::new();
+    for entry in entries {
+        *settled.entry(&entry.period).or_default() += u64::from(entry.charged);
+    }
+    for (period, count) in settled.into_iter().filter(|(_, count)| *count > 0) {
+        let update = Update::builder()
+            .table_name(store.name(Table::Quotas))
+            .key("account", s(account.to_string()))
+            .key("period", s(period))
+            .update_expression("ADD settled :count")
+            .expression_attribute_values(":count", n(count))
+            .build()
+            .map_err(Error::internal)?;
+        items.push(TransactWriteItem::builder().update(update).build());
+    }
+    Ok(items)
+}
+
+fn statistics(
+    store: &Store,
+    account: &AccountId,
+    minute: OffsetDateTime,
+    entries: &[&Entry],
+) -> Result<Update, Error> {
+    let count =
+        |test: fn(&Entry) -> bool| entries.iter().filter(|entry| test(entry)).count() as u64;
+    let mut counts = vec![
+        ("requests".to_owned(), entries.len() as u64),
+        ("charged".to_owned(), count(|it| it.charged > 0)),
+        (
+            "client_errors".to_owned(),
+            count(|it| (400..500).contains(&it.status) && it.status != 429),
+        ),
+        ("limited".to_owned(), count(|it| it.status == 429)),
+        ("server_errors".to_owned(), count(|it| it.status >= 500)),
+        ("cache_hits".to_owned(), count(|it| it.cached)),
+    ];
+    let mut times = Histogram::default();
+    for entry in entries.iter().filter(|entry| entry.status != 429) {
+        times.add(Histogram::bucket(entry.latency_ms), 1);
+    }
+    counts.extend(times.iter().map(|(bucket, count)| (format!("latency_{bucket}"), count)));
+    counts.retain(|(_, count)| *count > 0);
+    let day = minute.replace_time(time::Time::MIDNIGHT);
+    let expiry = inventory::USAGE_STATISTICS.expiry(day, account.tag());
+    let mut update = Update::builder()
+        .table_name(store.name(Table::UsageStats))
+        .key("account", s(account.to_string()))
+        .key("day", s(minute.date().to_string()))
+        .expression_attribute_values(":expires_at", n(expiry.at))
+        .expression_attribute_values(":expires_on", s(expiry.on));
+    let mut adds = Vec::new();
+    for (at, (name, count)) in counts.into_iter().enumerate() {
+        update = update
+            .expression_attribute_names(format!("#c{at}"), name)
+            .expression_attribute_values(format!(":c{at}"), n(count));
+        adds.push(format!("#c{at} :c{at}"));
+    }
+    update
+        .update_expression(format!(
+            "SET expires_at = :expires_at, expires_on = :expires_on ADD {}",
+            adds.join(", ")
+        ))
+        .build()
+        .map_err(Error::internal)
+}
+
+fn compress(entries: &[&Entry]) -> Result<Vec<u8>, Error> {
+    let json = serde_json::to_vec(entries).map_err(Error::internal)?;
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&json).map_err(Error::internal)?;
+    encoder.finish().map_err(Error::internal)
+}
+
+/// The entries of a stored pack.
+pub fn read_pack(item: &Item) -> Result<Vec<Entry>, Error> {
+    let Some(Ok(blob)) = item.get("entries").map(AttributeValue::as_b) else {
+        return Err(Error::internal("a pack has no entries"));
+    };
+    let mut json = Vec::new();
+    DeflateDecoder::new(blob.as_ref()).read_to_end(&mut json).map_err(Error::internal)?;
+    serde_json::from_slice(&json).map_err(Error::internal)
+}

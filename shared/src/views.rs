@@ -1,0 +1,75 @@
+//! Bodies that belong to one endpoint only.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::{keys::KeyView, plans::Plan, usage::DayUsage};
+
+/// What making a key asks for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateKeyRequest {
+    /// Your name for it: 1 to 64 printable characters.
+    #[schema(example = "production", min_length = 1, max_length = 64)]
+    pub name: String,
+}
+
+/// An account's keys.
+#[derive(Serialize, ToSchema)]
+pub struct KeyList {
+    /// Oldest first.
+    pub keys: Vec<KeyView>,
+}
+
+/// Quota and use of a period.
+#[derive(Serialize, ToSchema)]
+pub struct UsageView {
+    /// The plan.
+    pub plan: Plan,
+    /// First instant of the period.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub period_start: OffsetDateTime,
+    /// When the quota starts anew.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub resets_at: OffsetDateTime,
+    /// Requests in the period.
+    pub limit: u64,
+    /// Requests served and charged.
+    pub used: u64,
+    /// Requests left.
+    pub remaining: u64,
+    /// Requests lost to a failure of ours: they may have been served, so they are not handed out
+    /// again. Zero in all but very rare cases.
+    pub withheld: u64,
+    /// Requests allowed in any minute.
+    pub per_minute: u64,
+    /// Each day of the period with use in it (UTC), about a minute behind.
+    pub days: Vec<DayUsage>,
+}
+
+/// State of the service.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`, `degraded` (slower, or a source is missing) or `down`.
+    #[schema(example = "ok")]
+    pub status: &'static str,
+    /// Version of the service.
+    #[schema(example = "0.1.0")]
+    pub version: &'static str,
+    /// Each part.
+    pub parts: Vec<PartHealth>,
+}
+
+/// State of a part.
+#[derive(Serialize, ToSchema)]
+pub struct PartHealth {
+    /// `redis`, `dynamodb`, or a source.
+    #[schema(example = "redis")]
+    pub name: &'static str,
+    /// `ok`, `down` or `off`.
+    #[schema(example = "ok")]
+    pub status: &'static str,
+}

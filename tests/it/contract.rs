@@ -1,0 +1,164 @@
+//! The declarations hold each other: inventory, template, tables, Redis keys, permissions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use local::{Options, access::Call};
+use serde_json::{Value, json};
+use time::Duration;
+use vidintel::inventory::{
+    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, FUNCTION_LOG_DAYS, Place, Table, declares_redis_key,
+};
+
+use crate::util::World;
+
+/// Uses every endpoint and job in every way that reaches further: each failure makes functions do
+/// what they otherwise do not.
+async fn use_everything(world: &World) {
+    let client = world.cloud.client();
+    let ada = world.customer("ada@example.com").await;
+    world.customer("bob@example.com").await;
+    world.send(client.get("/health")).await;
+    world.send(client.get("/openapi.json")).await;
+    for n in 0..3 {
+        assert_eq!(world.video(n, &ada).await.status, 200);
+    }
+    assert_eq!(world.get("/v1/videos/7000000000000000001", &ada).await.status, 404);
+    let made = world
+        .send(client.post("/v1/keys", &json!({ "name": "ci" })).key(&ada.key).header("idempotency-key", "a"))
+        .await;
+    let again = client.post("/v1/keys", &json!({ "name": "ci" })).key(&ada.key).header("idempotency-key", "a");
+    assert_eq!(world.send(again).await.status, 201);
+    let id = made.json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(world.get("/v1/keys", &ada).await.status, 200);
+    let revoked = world.send(client.delete(format!("/v1/keys/{id}")).key(&ada.key)).await;
+    assert_eq!(revoked.status, 204);
+    // Without Redis the log goes straight to the tables.
+    world.cloud.redis.fault(local::redis::Fault::Refuse);
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    world.cloud.redis.fault(local::redis::Fault::None);
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    world.wait(Duration::seconds(1));
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    world.wait(Duration::minutes(1));
+    world.cloud.run_job("RollUpUsageFunction").await.expect("the job runs");
+    assert_eq!(world.get("/v1/usage", &ada).await.status, 200);
+    assert_eq!(world.video(5, &ada).await.status, 200);
+    world.cloud.run_job("PurgeApiLogsFunction").await.expect("the job runs");
+    world.wait(Duration::days(30));
+    world.cloud.run_job("PurgeApiLogsFunction").await.expect("the job runs");
+}
+
+async fn used_world() -> World {
+    let mut options = Options::test();
+    options.parameters.insert("TikTokResearch".to_owned(), "on".to_owned());
+    let world = World::start_with(options).await;
+    use_everything(&world).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_function_may_do_just_what_it_does() {
+    let world = used_world().await;
+    let calls = world.cloud.access.calls();
+    let mut idle = BTreeSet::new();
+    for function in &world.cloud.template.functions {
+        for permission in &function.permissions {
+            let covers = |call: &&Call| {
+                let resource = match permission.resource.split_once('*') {
+                    Some((head, _)) => call.resource.starts_with(head),
+                    None => call.resource == permission.resource,
+                };
+                call.caller == function.id && call.action == permission.action && resource
+            };
+            if !calls.iter().any(|call| covers(&call)) {
+                idle.insert((&function.id, &permission.action, &permission.resource));
+            }
+        }
+    }
+    assert!(idle.is_empty(), "never used: {idle:#?}");
+    for function in &world.cloud.template.functions {
+        let logs = world.logs(&function.id);
+        assert!(!logs.contains("AccessDenied"), "{}: {logs}", function.id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_redis_key_is_declared_and_ends_within_the_hour() {
+    let world = used_world().await;
+    let ada = world.customer("eve@example.com").await;
+    assert_eq!(world.video(7, &ada).await.status, 200);
+    let keys = world.cloud.redis.keys().await.expect("the keys");
+    assert!(keys.len() >= 4, "{keys:?}");
+    for (key, left) in keys {
+        assert!(declares_redis_key(&key).is_some(), "{key} is not declared");
+        assert!(left > 0 && left <= CACHE_SECONDS * 1000, "{key} lives for {left} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_stored_attribute_is_declared() {
+    let world = used_world().await;
+    for table in Table::ALL {
+        let declared: Vec<&str> = CATEGORIES
+            .iter()
+            .filter(|it| it.place == Place::Table(table))
+            .flat_map(|it| it.fields.iter().copied())
+            .collect();
+        let items = world.cloud.dynamodb.items(table.name()).await.expect("the items");
+        for name in items.iter().filter_map(Value::as_object).flat_map(|item| item.keys()) {
+            let known = declared.iter().any(|field| match field.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == field,
+            });
+            assert!(known, "{table:?} has {name}, which is not in the inventory");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_personal_is_in_the_functions_logs() {
+    let world = used_world().await;
+    for function in &world.cloud.template.functions {
+        let logs = world.logs(&function.id);
+        for marker in ["@example.com", "tvi_live_", "127.0.0.1\"", "bob", "sig="] {
+            assert!(!logs.contains(marker), "{} logs {marker}: {logs}", function.id);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_template_keeps_what_the_inventory_promises() {
+    let world = World::start().await;
+    let template = &world.cloud.template;
+    let prefix = world.cloud.dynamodb.table("");
+    let names: BTreeSet<String> =
+        template.tables.iter().map(|it| it.name.replacen(&prefix, "", 1)).collect();
+    assert_eq!(names, Table::ALL.iter().map(|it| it.name().to_owned()).collect());
+    for table in &template.tables {
+        assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"), "{}", table.id);
+        let resource = &template.resources[&table.id];
+        let properties = &resource.properties;
+        let recovery = &properties["PointInTimeRecoverySpecification"];
+        assert_eq!(recovery["PointInTimeRecoveryEnabled"], true, "{}", table.id);
+        assert_eq!(recovery["RecoveryPeriodInDays"], BACKUP_DAYS, "{}", table.id);
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{}", table.id);
+        assert_eq!(resource.attributes["DeletionPolicy"], "Retain", "{}", table.id);
+    }
+    let groups: BTreeMap<&str, &Value> = template
+        .of_kind("AWS::Logs::LogGroup")
+        .map(|(id, it)| (id, &it.properties["RetentionInDays"]))
+        .collect();
+    assert_eq!(groups.len(), template.functions.len(), "a log group for each function");
+    for (id, days) in groups {
+        assert_eq!(*days, FUNCTION_LOG_DAYS, "{id}");
+    }
+}
+
+#[test]
+fn the_legacy_http_stack_stays_out() {
+    let lock = std::fs::read_to_string(local::workspace().join("Cargo.lock")).expect("the lock file");
+    for unwanted in ["aws-lc-sys", "openssl-sys"] {
+        assert!(!lock.contains(&format!("name = \"{unwanted}\"")), "{unwanted}");
+    }
+    assert!(!lock.contains("name = \"hyper\"\nversion = \"0.14"), "hyper 0.14");
+}

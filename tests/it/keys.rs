@@ -1,0 +1,85 @@
+//! Making, listing and revoking API keys.
+
+use serde_json::json;
+use time::Duration;
+
+use crate::util::{Customer, World, assert_problem};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_shown_once_listed_and_revoked_at_once() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    // The gate has loaded the account before the second key exists.
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    let made = world
+        .send(client.post("/v1/keys", &json!({ "name": "  production " })).key(&ada.key))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made = made.json();
+    assert_eq!(made["name"], "production");
+    let second = Customer {
+        key: made["key"].as_str().expect("the key").to_owned(),
+        key_id: made["id"].as_str().expect("its id").to_owned(),
+        ..ada.clone()
+    };
+    assert_eq!(world.video(0, &second).await.status, 200);
+    world.cloud.run_job("RollUpUsageFunction").await.expect("the job runs");
+
+    let list = world.get("/v1/keys", &ada).await;
+    assert!(!list.text().contains(&second.key) && !list.text().contains(&ada.key));
+    let list = list.json();
+    assert_eq!(list["keys"].as_array().map(Vec::len), Some(2));
+    assert_eq!(list["keys"][1]["last_used_at"], "2026-11-24T12:00:00Z");
+
+    for _ in 0..2 {
+        let path = format!("/v1/keys/{}", second.key_id);
+        assert_eq!(world.send(client.delete(path).key(&ada.key)).await.status, 204);
+        assert_problem(&world.video(0, &second).await, 401, "invalid-api-key");
+        assert_eq!(world.video(0, &ada).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_makes_one_key() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    let make = |name: &str, seed: &str| {
+        let body = json!({ "name": name });
+        client.post("/v1/keys", &body).key(&ada.key).header("idempotency-key", seed)
+    };
+    let first = world.send(make("ci", "\"a-1\"")).await;
+    assert_eq!(first.status, 201);
+    assert_eq!(world.send(make("ci", "\"a-1\"")).await.json(), first.json());
+    assert_problem(&world.send(make("other", "\"a-1\"")).await, 422, "idempotency-key-reused");
+    assert_ne!(world.send(make("ci", "\"a-2\"")).await.json()["id"], first.json()["id"]);
+    world.wait(Duration::hours(25));
+    assert_problem(&world.send(make("ci", "\"a-1\"")).await, 409, "conflict");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_at_most_twenty_live_keys() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    let make = || client.post("/v1/keys", &json!({ "name": "more" })).key(&ada.key);
+    for _ in 1..20 {
+        assert_eq!(world.send(make()).await.status, 201);
+    }
+    assert_problem(&world.send(make()).await, 409, "conflict");
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    let path = format!("/v1/keys/{}", ada.key_id);
+    assert_eq!(world.send(client.delete(path).key(&ada.key)).await.status, 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_cannot_touch_another_ones_keys() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let bob = world.customer("bob@example.com").await;
+    let client = world.cloud.client();
+    let path = format!("/v1/keys/{}", ada.key_id);
+    assert_eq!(world.send(client.delete(path).key(&bob.key)).await.status, 204);
+    assert_eq!(world.video(0, &ada).await.status, 200);
+}

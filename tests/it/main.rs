@@ -1,0 +1,16 @@
+//! Behaviour, driven as each user drives it: over HTTP, through the real function binaries, in a
+//! local cloud of its own for each test.
+
+mod accounts;
+mod bad_input;
+mod contract;
+mod gate;
+mod gate_properties;
+mod health;
+mod journey;
+mod keys;
+mod openapi;
+mod retention;
+mod usage;
+mod util;
+mod videos;
