@@ -16,7 +16,7 @@ sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(s.getsockname()[1] for s in sockets))
 PYTHON
 )
-"${CARGO_TARGET_DIR:-target}/debug/local" up --port "$port" --console-port "$console" >"$log" 2>&1 &
+"${CARGO_TARGET_DIR:-target}/debug/local" up --verbose --port "$port" --console-port "$console" >"$log" 2>&1 &
 service=$!
 trap 'kill "$service" 2>/dev/null; wait "$service" || true' EXIT
 
@@ -40,6 +40,10 @@ schemathesis run "http://127.0.0.1:$port/openapi.json" \
     --header "X-API-Key: $key" \
     --phases examples,coverage,fuzzing \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
-    --max-examples 50 --max-time 300 --seed 1 --workers 2 --request-timeout 10 \
+    --max-examples 50 --max-time 120 --seed 1 --workers 1 --request-timeout 10 \
     --generation-database none --no-color \
-    "$@"
+    "$@" || {
+    # Why the service failed is in its log, not in its answers.
+    grep -E '"level":"ERROR"|"status":5[0-9][0-9]|panicked' "$log" | tail -n 20 >&2
+    exit 1
+}

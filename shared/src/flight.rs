@@ -16,6 +16,8 @@ use crate::{
 
 /// A found video is served from the cache for an hour at most (privacy policy §3.1)…
 const KEEP_FOUND: Duration = Duration::hours(1);
+/// …one that a source was missing for, for a minute: asking again may help…
+const KEEP_INCOMPLETE: Duration = Duration::minutes(1);
 /// …and "there is no such video" for a minute: it may have been published just now.
 const KEEP_NOT_FOUND: Duration = Duration::minutes(1);
 
@@ -36,6 +38,16 @@ static LAND: LazyLock<Script> = LazyLock::new(|| {
 enum Entry {
     Found(Box<VideoRecord>),
     NotFound,
+}
+
+impl Entry {
+    fn keep(&self) -> Duration {
+        match self {
+            Self::Found(record) if record.is_complete() => KEEP_FOUND,
+            Self::Found(_) => KEEP_INCOMPLETE,
+            Self::NotFound => KEEP_NOT_FOUND,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,10 +79,7 @@ fn flight_key(id: VideoId) -> String {
 fn read(bytes: &[u8], now: OffsetDateTime) -> Option<Entry> {
     let cached: Cached = serde_json::from_slice(bytes).ok()?;
     let age = now.unix_timestamp() - cached.at;
-    let keep = match cached.entry {
-        Entry::Found(_) => KEEP_FOUND,
-        Entry::NotFound => KEEP_NOT_FOUND,
-    };
+    let keep = cached.entry.keep();
     // A little below zero: environments' events may overtake each other.
     (-60..keep.whole_seconds()).contains(&age).then_some(cached.entry)
 }
@@ -161,10 +170,10 @@ async fn leave(
     outcome: &Result<VideoRecord, FetchError>,
     now: OffsetDateTime,
 ) {
-    let (entry, keep) = match outcome {
-        Ok(record) => (Some(Entry::Found(Box::new(record.clone()))), KEEP_FOUND),
-        Err(FetchError::NotFound) => (Some(Entry::NotFound), KEEP_NOT_FOUND),
-        Err(_) => (None, Duration::ZERO),
+    let entry = match outcome {
+        Ok(record) => Some(Entry::Found(Box::new(record.clone()))),
+        Err(FetchError::NotFound) => Some(Entry::NotFound),
+        Err(_) => None,
     };
     let word = match (&entry, outcome) {
         (None, Err(error)) => serde_json::to_string(error).map(|json| format!("!{json}")),
@@ -172,10 +181,10 @@ async fn leave(
     };
     let store = async {
         if let Some(entry) = entry {
+            let seconds = entry.keep().whole_seconds();
             let cached = Cached { at: now.unix_timestamp(), entry };
             let Ok(json) = serde_json::to_string(&cached) else { return Ok(()) };
             let mut pipeline = redis::pipe();
-            let seconds = keep.whole_seconds();
             pipeline.cmd("SET").arg(cache_key(id)).arg(json).arg("EX").arg(seconds).ignore();
             redis.query::<()>(pipeline).await?;
         }

@@ -131,7 +131,7 @@ impl Purge {
         self.key.iter().filter_map(part).collect()
     }
 
-    /// Those of `keys` whose items are due before `until`.
+    /// Those of `keys` whose items are due by `until`.
     async fn due(
         &self,
         store: &Store,
@@ -158,7 +158,7 @@ impl Purge {
                 .await
                 .map_err(unavailable)?;
             for item in answer.responses.and_then(|mut it| it.remove(&name)).unwrap_or_default() {
-                if number(&item, "expires_at").is_some_and(|at| at < until.unix_timestamp()) {
+                if number(&item, "expires_at").is_some_and(|at| at <= until.unix_timestamp()) {
                     due.push(self.key_of(&item));
                 }
             }

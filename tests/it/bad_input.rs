@@ -31,7 +31,12 @@ async fn bodies_are_read_strictly() {
         ("application/json", deep, 400, "invalid-body"),
         ("application/json", long, 413, "body-too-large"),
         ("application/json", sign_up("not an address").to_string(), 400, "invalid-value"),
-        ("application/json", sign_up("a@example.com\r\nBcc: b@example.com").to_string(), 400, "invalid-value"),
+        (
+            "application/json",
+            sign_up("a@example.com\r\nBcc: b@example.com").to_string(),
+            400,
+            "invalid-value",
+        ),
     ];
     for (content_type, body, status, kind) in cases {
         let shown: String = body.chars().take(60).collect();
@@ -40,7 +45,9 @@ async fn bodies_are_read_strictly() {
         assert_problem(&answer, status, kind);
         assert!(!answer.text().contains("ada@"), "the answer repeats the address");
     }
-    let bytes = client.request(Method::POST, "/v1/accounts").body("application/json", vec![0xff, 0xfe, 0x00]);
+    let bytes = client
+        .request(Method::POST, "/v1/accounts")
+        .body("application/json", vec![0xff, 0xfe, 0x00]);
     assert_problem(&world.send(bytes).await, 400, "invalid-body");
     assert!(world.cloud.ses.mails().is_empty());
 }
@@ -58,8 +65,17 @@ async fn keys_of_every_bad_kind_are_refused() {
     cut.pop();
     let long = "a".repeat(4_000);
     let bad = [
-        "", " ", "null", "tvi_live", &cut, unknown.expose(), forged.expose(), &long,
-        "tvi_live_{x}:g_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_000000", "💥", "%00",
+        "",
+        " ",
+        "null",
+        "tvi_live",
+        &cut,
+        unknown.expose(),
+        forged.expose(),
+        &long,
+        "tvi_live_{x}:g_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_000000",
+        "💥",
+        "%00",
     ];
     for key in bad {
         for request in [
@@ -82,9 +98,25 @@ async fn odd_paths_are_refused_and_cost_nothing() {
     let world = World::start().await;
     let ada = world.customer("ada@example.com").await;
     let ids = [
-        "0", "00", "-1", "+7", "1.5", "1e3", "abc", "18446744073709551616", "%00", "%2e%2e%2f",
-        "7%20", "%37%0a", "%F0%9F%92%A5", "7:g", "*", "{7}", "7565919548239514898x",
-        "%ff%fe", "1%2F..%2F2",
+        "0",
+        "00",
+        "-1",
+        "+7",
+        "1.5",
+        "1e3",
+        "abc",
+        "18446744073709551616",
+        "%00",
+        "%2e%2e%2f",
+        "7%20",
+        "%37%0a",
+        "%F0%9F%92%A5",
+        "7:g",
+        "*",
+        "{7}",
+        "7565919548239514898x",
+        "%ff%fe",
+        "1%2F..%2F2",
     ];
     for id in ids {
         let answer = world.get(&format!("/v1/videos/{id}"), &ada).await;
@@ -102,8 +134,9 @@ async fn odd_paths_are_refused_and_cost_nothing() {
 async fn floods_are_refused_before_they_reach_a_function() {
     let world = World::start().await;
     let client = world.cloud.client();
-    let flood =
-        (0..200).fold(client.request(Method::GET, "/health"), |it, n| it.header(&format!("x-{n}"), &"v".repeat(90)));
+    let flood = (0..200).fold(client.request(Method::GET, "/health"), |it, n| {
+        it.header(&format!("x-{n}"), &"v".repeat(90))
+    });
     let answer = world.send(flood).await;
     assert!(answer.status.is_client_error(), "{}", answer.status);
     let huge = client

@@ -41,15 +41,14 @@ async fn a_customer_signs_up_uses_the_service_and_meets_its_limits() {
     assert_eq!(fifty_first.json()["violated-policies"], json!(["month"]));
     assert_eq!(rate_limit(&fifty_first, "month", 'r'), 0);
 
-    world.cloud.run_job("RollUpUsageFunction").await.expect("the job runs");
+    world.run_job("RollUpUsageFunction").await;
     let usage = world.get("/v1/usage", &ada).await.json();
     assert_eq!((&usage["used"], &usage["remaining"]), (&json!(50), &json!(0)));
     assert_eq!(usage["days"][0]["charged"], 50);
     assert_eq!(usage["days"][0]["limited"], 2);
 
     let client = world.cloud.client();
-    let revoked =
-        world.send(client.delete(format!("/v1/keys/{}", ada.key_id)).key(&ada.key)).await;
+    let revoked = world.send(client.delete(format!("/v1/keys/{}", ada.key_id)).key(&ada.key)).await;
     assert_eq!(revoked.status, 204);
     assert_problem(&world.video(0, &ada).await, 401, "invalid-api-key");
 }

@@ -35,7 +35,11 @@ async fn an_answer_is_served_from_the_cache_for_an_hour_and_no_longer() {
 async fn each_way_to_fail_has_its_problem_and_costs_nothing() {
     let world = World::start().await;
     let ada = world.customer("ada@example.com").await;
-    assert_problem(&world.get("/v1/videos/7000000000000000001", &ada).await, 404, "video-not-found");
+    assert_problem(
+        &world.get("/v1/videos/7000000000000000001", &ada).await,
+        404,
+        "video-not-found",
+    );
     let cases = [
         (Fault::Status(500), 502, "source-failed"),
         (Fault::RateLimited, 503, "source-busy"),

@@ -126,7 +126,8 @@ mod tests {
     use super::*;
 
     fn signed_by(key: &str) -> HeaderMap {
-        let value = format!("AWS4-HMAC-SHA256 Credential={key}/20261124/eu-west-1/ses/aws4_request");
+        let value =
+            format!("AWS4-HMAC-SHA256 Credential={key}/20261124/eu-west-1/ses/aws4_request");
         HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a header value"))])
     }
 

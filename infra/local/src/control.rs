@@ -20,7 +20,7 @@ use crate::{
     http::Client,
     runtime::Runtime,
     standins::{mailbox, ses::Ses},
-    timeline::{AdvanceReport, Timeline},
+    timeline::{AdvanceReport, Pace, Timeline},
 };
 
 #[derive(Clone, Debug)]
@@ -33,15 +33,14 @@ struct Controls {
 #[derive(Debug, Deserialize, Serialize)]
 struct Advance {
     seconds: u64,
+    /// Seconds between two runs of one schedule; see [`Pace`].
+    pace: Option<u64>,
 }
 
 /// The mailbox under `/mailbox`, the controls under `/control`.
 pub(crate) fn router(runtime: &Runtime, timeline: &Timeline, clock: &Clock, ses: &Ses) -> Router {
-    let controls = Controls {
-        runtime: runtime.clone(),
-        timeline: timeline.clone(),
-        clock: clock.clone(),
-    };
+    let controls =
+        Controls { runtime: runtime.clone(), timeline: timeline.clone(), clock: clock.clone() };
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/mailbox") }))
         .route("/control/time", get(time))
@@ -59,9 +58,9 @@ async fn time(State(controls): State<Controls>) -> Json<Value> {
 async fn advance(State(controls): State<Controls>, Json(by): Json<Advance>) -> Response {
     // A task of its own: a jump is finished even if the caller does not wait for it.
     let timeline = controls.timeline.clone();
-    let jump = tokio::spawn(async move {
-        timeline.advance(Duration::from_secs(by.seconds)).await
-    });
+    let pace = by.pace.map_or(Pace::Every, |it| Pace::OncePer(Duration::from_secs(it)));
+    let jump =
+        tokio::spawn(async move { timeline.advance(Duration::from_secs(by.seconds), pace).await });
     match jump.await.map_err(anyhow::Error::from).flatten() {
         Ok(report) => Json(report).into_response(),
         Err(error) => failed(&error),
@@ -123,8 +122,12 @@ impl Drop for Beacon {
 }
 
 /// Moves the clock of the cloud whose console `client` reaches.
-pub async fn advance_by(client: &Client, by: Duration) -> Result<AdvanceReport> {
-    let body = json!(Advance { seconds: by.as_secs() });
+pub async fn advance_by(client: &Client, by: Duration, pace: Pace) -> Result<AdvanceReport> {
+    let pace = match pace {
+        Pace::Every => None,
+        Pace::OncePer(rest) => Some(rest.as_secs()),
+    };
+    let body = json!(Advance { seconds: by.as_secs(), pace });
     let response = client.post("/control/advance", &body).send().await?;
     if !response.status.is_success() {
         bail!("the clock was not moved: {}", response.text());

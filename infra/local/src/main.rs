@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use local::{
     Cloud, Options,
@@ -18,6 +18,7 @@ use local::{
     control::{Beacon, advance_by, invoke_at},
     http::Client,
     template::Template,
+    timeline::Pace,
 };
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -47,6 +48,10 @@ enum Command {
         /// How far, for example `31d` or `1h 30m`.
         #[arg(value_parser = humantime::parse_duration)]
         by: Duration,
+        /// Run each schedule at most once in so much time, for example `1h`; otherwise every run
+        /// that is due takes place.
+        #[arg(long, value_parser = humantime::parse_duration)]
+        pace: Option<Duration>,
         /// Console of the cloud, if it is not the one of this workspace.
         #[arg(long)]
         control: Option<String>,
@@ -98,18 +103,14 @@ fn parse_time(text: &str) -> Result<OffsetDateTime, String> {
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(stderr).with_max_level(tracing::Level::WARN).init();
     let cli = Cli::parse();
-    let run = async {
-        match cli.command {
-            None => up(cli.up).await,
-            Some(Command::Up(up_)) => up(up_).await,
-            Some(Command::Invoke(it)) => invoke(it).await,
-            Some(Command::Advance { by, control }) => advance(by, control).await,
+    let outcome = match cli.command {
+        None => up(cli.up).await,
+        Some(Command::Up(up_)) => up(up_).await,
+        Some(Command::Invoke(it)) => unless_interrupted(invoke(it)).await,
+        Some(Command::Advance { by, pace, control }) => {
+            let pace = pace.map_or(Pace::Every, Pace::OncePer);
+            unless_interrupted(advance(by, pace, control)).await
         }
-    };
-    // Dropping what is under way ends every process that it has started.
-    let outcome = tokio::select! {
-        outcome = run => outcome,
-        () = interrupted() => Ok(()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -129,6 +130,14 @@ async fn interrupted() {
     }
 }
 
+/// Dropping what is under way ends every process that it has started.
+async fn unless_interrupted<T: Default>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        () = interrupted() => Ok(T::default()),
+    }
+}
+
 /// One line about progress; results go to standard output.
 fn say(line: &str) {
     // With standard error gone there is nobody left to tell.
@@ -136,9 +145,6 @@ fn say(line: &str) {
 }
 
 async fn up(up: Up) -> Result<()> {
-    if let Some(running) = Beacon::find().await {
-        bail!("a local cloud is running already; its console is at {}", running.base());
-    }
     say("building the functions …");
     let clock = up.at.map_or_else(Clock::default, Clock::running_from);
     let mut options = Options {
@@ -153,8 +159,18 @@ async fn up(up: Up) -> Result<()> {
     };
     let research = if up.no_research { "off" } else { "on" };
     options.parameters.insert("TikTokResearch".to_owned(), research.to_owned());
-    let cloud = Cloud::start(options).await?;
-    let _beacon = Beacon::light(cloud.console_url())?;
+    let starting = async { Cloud::start(options).await.map(Some) };
+    let Some(cloud) = unless_interrupted(starting).await? else { return Ok(()) };
+    let _beacon = match Beacon::find().await {
+        None => Some(Beacon::light(cloud.console_url())?),
+        Some(other) => {
+            say(&format!(
+                "`local advance` and `invoke` mean the cloud that ran before: {}",
+                other.base()
+            ));
+            None
+        }
+    };
     let mut out = stdout();
     writeln!(out, "The API is at     {}", cloud.url())?;
     writeln!(out, "Mail arrives at   {}/mailbox", cloud.console_url())?;
@@ -215,18 +231,29 @@ async fn invoke(invoke: Invoke) -> Result<()> {
     Ok(())
 }
 
-async fn advance(by: Duration, control: Option<String>) -> Result<()> {
+async fn advance(by: Duration, pace: Pace, control: Option<String>) -> Result<()> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
     let console = match control {
         Some(url) => Client::new(url),
-        None => Beacon::find()
-            .await
-            .context("no local cloud is running here; start one, or name its console (--control)")?,
+        None => Beacon::find().await.context(
+            "no local cloud is running here; start one, or name its console (--control)",
+        )?,
     };
-    let report = advance_by(&console, by).await?;
+    // Day by day, to have something to tell on a long way.
+    let mut report = advance_by(&console, by.min(DAY), pace).await?;
+    let mut left = by.saturating_sub(DAY);
+    while !left.is_zero() {
+        say(&format!("{} …", report.to));
+        report.extend(advance_by(&console, left.min(DAY), pace).await?);
+        left = left.saturating_sub(DAY);
+    }
     let mut out = stdout();
     writeln!(out, "from {}\nto   {}", report.from, report.to)?;
     for (job, runs) in &report.jobs {
         writeln!(out, "{job}: {} runs, {} failures", runs.invocations, runs.failures)?;
+        if runs.skipped > 0 {
+            writeln!(out, "  left out, as --pace says: {}", runs.skipped)?;
+        }
         if let Some(error) = &runs.last_error {
             writeln!(out, "  the last: {error}")?;
         }

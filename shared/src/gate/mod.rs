@@ -263,12 +263,17 @@ impl Gate {
         tokio::spawn(async move {
             let Ok(Ok(value)) = late.await else { return };
             let Ok([reply, _]) = pair(value) else { return };
-            if let Ok(Reply::Ok(admission)) = Reply::parse(&account, reply, now)
-                && let Token::Leased { lease, .. } = &admission.token
-            {
-                let key = gate_key(&account);
-                if let Err(error) = GIVE_BACK.run::<u8>(&gate.redis, &key, &[lease, "1"]).await {
-                    tracing::warn!(error = %error, "a late answer's request could not be returned");
+            let Ok(Reply::Ok(admission)) = Reply::parse(&account, reply, now) else { return };
+            let Token::Leased { lease, .. } = &admission.token else { return };
+            loop {
+                match GIVE_BACK.run::<u8>(&gate.redis, &gate_key(&account), &[lease, "1"]).await {
+                    // Nothing was sent: the late answer itself has opened the breaker.
+                    Err(RedisError::Open) => sleep(Duration::from_millis(250)).await,
+                    Err(error) => {
+                        tracing::warn!(error = %error, "a late answer's request is not returned");
+                        return;
+                    }
+                    Ok(_) => return,
                 }
             }
         });

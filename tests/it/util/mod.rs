@@ -40,6 +40,12 @@ impl World {
         clock.set(clock.now() + duration);
     }
 
+    /// Runs a scheduled function once everything before has come to its end, logs included.
+    pub(crate) async fn run_job(&self, function: &str) -> Value {
+        self.cloud.runtime.settled().await;
+        self.cloud.run_job(function).await.expect("the job runs")
+    }
+
     /// What a function has logged.
     pub(crate) fn logs(&self, function: &str) -> String {
         self.cloud.logs(function).expect("a function").lines().join("\n")

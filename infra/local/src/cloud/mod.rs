@@ -30,7 +30,7 @@ use crate::{
         tiktok::{CLIENT_KEY, CLIENT_SECRET, TikTok},
     },
     template::{Function, Template},
-    timeline::{AdvanceReport, Timeline},
+    timeline::{AdvanceReport, Pace, Timeline},
 };
 
 /// What kind of cloud to start.
@@ -226,7 +226,12 @@ impl Cloud {
 
     /// Moves the clock and runs every schedule that falls in between; see [`Timeline::advance`].
     pub async fn advance(&self, by: Duration) -> Result<AdvanceReport> {
-        self.timeline.advance(by).await
+        self.timeline.advance(by, Pace::Every).await
+    }
+
+    /// As [`Cloud::advance`], leaving runs out as `pace` says.
+    pub async fn advance_at(&self, by: Duration, pace: Pace) -> Result<AdvanceReport> {
+        self.timeline.advance(by, pace).await
     }
 
     /// Runs a scheduled function once, for the present time.

@@ -104,7 +104,8 @@ async fn a_function_that_dies_is_a_500_and_then_well_again() -> Result<()> {
 async fn time_passes_for_schedules_items_and_keys() -> Result<()> {
     let cloud = start().await?;
     let mut connection = cloud.redis.connection().await?;
-    let _: () = redis::cmd("SET").arg("k").arg(1).arg("EX").arg(600).query_async(&mut connection).await?;
+    let _: () =
+        redis::cmd("SET").arg("k").arg(1).arg("EX").arg(600).query_async(&mut connection).await?;
     let soon = (cloud.clock.now().unix_timestamp() + 600).to_string();
     let item = json!({ "id": { "S": "a" }, "expires_at": { "N": soon } });
     let put = json!({ "TableName": cloud.dynamodb.table("things"), "Item": item });
@@ -127,16 +128,29 @@ async fn time_passes_for_schedules_items_and_keys() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_pace_leaves_runs_out_and_says_so() -> Result<()> {
+    let cloud = start().await?;
+    let hour = Duration::from_secs(3600);
+    let report = cloud.advance_at(2 * hour, Pace::OncePer(hour)).await?;
+    // At 12:05, 13:05 and, the last one due, 14:00.
+    let job = &report.jobs["HelloFunction"];
+    assert_eq!((job.invocations, job.skipped), (3, 21));
+    assert_eq!(cloud.clock.now(), datetime!(2026-11-24 14:00 UTC));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_console_moves_the_clock_and_invokes() -> Result<()> {
     let cloud = start().await?;
     let console = Client::new(cloud.console_url());
-    let report = control::advance_by(&console, Duration::from_secs(60)).await?;
+    let report = control::advance_by(&console, Duration::from_secs(60), Pace::Every).await?;
     assert_eq!(report.to, "2026-11-24T12:01:00Z");
     let answer = control::invoke_at(&console, "HelloFunction", &json!({})).await?;
     assert!(answer.is_err(), "{answer:?}");
     assert_eq!(console.get("/mailbox").send().await?.status, 200);
     // A page of another site can send this much without asking.
-    let answer = console.request(Method::POST, "/control/advance").body("text/plain", "{}").send().await?;
+    let answer =
+        console.request(Method::POST, "/control/advance").body("text/plain", "{}").send().await?;
     assert_eq!(answer.status, 415);
     Ok(())
 }

@@ -89,10 +89,12 @@ mod tests {
             { "Update": { "TableName": "c" } },
             { "Delete": { "TableName": "d" } },
         ] });
-        let names = [("PutItem", "a"), ("ConditionCheckItem", "b"), ("UpdateItem", "c"), (
-            "DeleteItem",
-            "d",
-        )];
+        let names = [
+            ("PutItem", "a"),
+            ("ConditionCheckItem", "b"),
+            ("UpdateItem", "c"),
+            ("DeleteItem", "d"),
+        ];
         let names = names.map(|(action, table)| (action.to_owned(), table.to_owned()));
         assert_eq!(named("TransactWriteItems", body), names);
     }

@@ -90,7 +90,11 @@ impl Front {
         for (action, resource) in calls::calls(&operation, &json) {
             if let Err(denied) = self.access.check(&parts.headers, &action, &resource) {
                 let status = StatusCode::BAD_REQUEST;
-                return Ok(error(status, "com.amazon.coral.service#AccessDeniedException", &denied.0));
+                return Ok(error(
+                    status,
+                    "com.amazon.coral.service#AccessDeniedException",
+                    &denied.0,
+                ));
             }
         }
         let caller = access_key(&parts.headers).unwrap_or_default().to_owned();
@@ -100,7 +104,9 @@ impl Front {
         };
         match fate {
             Fate::Normal | Fate::Lost => {}
-            Fate::Refused(kind, status) => return Ok(error(status, kind, "as the local cloud was told")),
+            Fate::Refused(kind, status) => {
+                return Ok(error(status, kind, "as the local cloud was told"));
+            }
             Fate::Dropped => anyhow::bail!("dropped, as the local cloud was told"),
         }
         // Asked for always, so that costs are known; an SDK that did not ask does not look.
@@ -182,6 +188,7 @@ fn error(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>>
     let mut response = Response::new(Full::new(body.to_string().into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, axum::http::HeaderValue::from_static("application/x-amz-json-1.0"));
+    headers
+        .insert(CONTENT_TYPE, axum::http::HeaderValue::from_static("application/x-amz-json-1.0"));
     response
 }

@@ -211,9 +211,13 @@ mod tests {
     fn only_text_bodies_pass_as_they_are() {
         let body = |content_type: Option<&str>, body| {
             let request = Request::post("/things/1");
-            let request = content_type.into_iter().fold(request, |it, t| it.header("Content-Type", t));
+            let request =
+                content_type.into_iter().fold(request, |it, t| it.header("Content-Type", t));
             let event = made(request, body);
-            (event["body"].as_str().unwrap_or_default().to_owned(), event["isBase64Encoded"] == true)
+            (
+                event["body"].as_str().unwrap_or_default().to_owned(),
+                event["isBase64Encoded"] == true,
+            )
         };
         let json = Some("Application/JSON; charset=utf-8");
         assert_eq!(body(json, b"{}"), ("{}".to_owned(), false));

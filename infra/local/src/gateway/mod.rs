@@ -80,13 +80,15 @@ impl Gateway {
         check_head(&parts)?;
         let body = read(body).await?;
         let path = event::decode(parts.uri.path());
-        let (route, parameters) = route::find(&self.routes, &parts.method, parts.uri.path())
-            .ok_or(Refusal::NotFound)?;
-        let event = event::event(&parts, &body, peer, self.clock.now(), &event::Matched {
-            route,
-            parameters,
-            path,
-        });
+        let (route, parameters) =
+            route::find(&self.routes, &parts.method, parts.uri.path()).ok_or(Refusal::NotFound)?;
+        let event = event::event(
+            &parts,
+            &body,
+            peer,
+            self.clock.now(),
+            &event::Matched { route, parameters, path },
+        );
         let event = Bytes::from(event.to_string());
         match timeout(INTEGRATION_LIMIT, self.runtime.invoke(&route.function, event)).await {
             Err(_) => Err(Refusal::FunctionTooSlow),

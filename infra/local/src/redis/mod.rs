@@ -60,7 +60,8 @@ impl Redis {
         let host = url.host_str().context("REDIS_URL names no host")?;
         let proxy = Proxy::start(format!("{host}:{}", url.port().unwrap_or(6379))).await?;
         let address = proxy.address;
-        let changed = url.set_ip_host(address.ip()).and_then(|()| url.set_port(Some(address.port())));
+        let changed =
+            url.set_ip_host(address.ip()).and_then(|()| url.set_port(Some(address.port())));
         ensure!(changed.is_ok(), "REDIS_URL cannot be led through the proxy");
         Ok(Self(Arc::new(Inner { proxy, url: url.into(), direct_url, _server: server })))
     }
@@ -114,12 +115,8 @@ impl Redis {
         let mut connection = self.connection().await?;
         let mut kept = Vec::new();
         for key in all_keys(&mut connection).await? {
-            let (left, value): (i64, Option<Vec<u8>>) = redis::pipe()
-                .pttl(&key)
-                .cmd("DUMP")
-                .arg(&key)
-                .query_async(&mut connection)
-                .await?;
+            let (left, value): (i64, Option<Vec<u8>>) =
+                redis::pipe().pttl(&key).cmd("DUMP").arg(&key).query_async(&mut connection).await?;
             // Expired in between: no longer part of the key space.
             if let Some(value) = value {
                 kept.push((key, left, value));
@@ -149,7 +146,8 @@ impl Redis {
     /// A field of `INFO`, for example `total_reads_processed`.
     pub async fn info(&self, field: &str) -> Result<String> {
         let mut connection = self.connection().await?;
-        let info: String = redis::cmd("INFO").arg("everything").query_async(&mut connection).await?;
+        let info: String =
+            redis::cmd("INFO").arg("everything").query_async(&mut connection).await?;
         let line = info.lines().find_map(|it| it.strip_prefix(field)?.strip_prefix(':'));
         Ok(line.with_context(|| format!("INFO has no field {field}"))?.to_owned())
     }

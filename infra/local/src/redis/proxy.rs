@@ -57,7 +57,8 @@ impl Proxy {
             loop {
                 // Without a free file handle now, there may be one soon.
                 let Ok((client, _)) = listener.accept().await else { continue };
-                let (server, fault, writes) = (server.clone(), faults.clone(), Arc::clone(&counter));
+                let (server, fault, writes) =
+                    (server.clone(), faults.clone(), Arc::clone(&counter));
                 tokio::spawn(async move {
                     // Whatever goes wrong, both sides see a closed connection.
                     let _ = carry(client, &server, fault, writes).await;

@@ -97,7 +97,8 @@ async fn find() -> Result<PathBuf> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     for name in ["redis-server", "valkey-server"] {
-        if let Some(found) = std::env::split_paths(&path).map(|it| it.join(name)).find(|it| it.is_file())
+        if let Some(found) =
+            std::env::split_paths(&path).map(|it| it.join(name)).find(|it| it.is_file())
         {
             return Ok(found);
         }

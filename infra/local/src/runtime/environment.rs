@@ -174,8 +174,9 @@ impl Environment {
             }
             Err(_) => {
                 let limit = time_limit.as_secs_f32();
-                let message =
-                    format!("RequestId: {request_id} Error: Task timed out after {limit:.2} seconds");
+                let message = format!(
+                    "RequestId: {request_id} Error: Task timed out after {limit:.2} seconds"
+                );
                 let error = InvokeError::new("Sandbox.Timedout", message);
                 self.stop(error.clone());
                 self.gone().await;

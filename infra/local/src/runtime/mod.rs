@@ -145,6 +145,13 @@ impl Runtime {
         Ok(self.pool(function)?.logs())
     }
 
+    /// Waits until no function works any more, also not after its answer.
+    pub async fn settled(&self) {
+        for pool in self.0.pools.values() {
+            pool.settled().await;
+        }
+    }
+
     /// How many environments of a function have been started so far.
     pub fn cold_starts(&self, function: &str) -> Result<u64> {
         Ok(self.pool(function)?.cold_starts())

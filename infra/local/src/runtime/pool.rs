@@ -87,8 +87,7 @@ impl Pool {
         // environment that is neither idle nor busy.
         let pool = self.clone();
         let invocation = tokio::spawn(async move {
-            let answer =
-                environment.invoke(Event::new(payload, time_limit), time_limit).await;
+            let answer = environment.invoke(Event::new(payload, time_limit), time_limit).await;
             pool.lock().finishing += 1;
             let left = time_limit.saturating_sub(started.elapsed());
             tokio::spawn(async move { pool.take_back(environment, left).await });
@@ -141,8 +140,8 @@ impl Pool {
             if members.is_closed {
                 return Err(InvokeError::new("Sandbox.Failure", "the local cloud has ended"));
             }
-            let environment = Environment::start(&self.0.spec, &self.0.api, &self.0.logs)
-                .map_err(|error| {
+            let environment =
+                Environment::start(&self.0.spec, &self.0.api, &self.0.logs).map_err(|error| {
                     let message = format!("{}: {error}", self.0.spec.program.display());
                     InvokeError::new("Runtime.InvalidEntrypoint", message)
                 })?;
@@ -219,6 +218,17 @@ impl Pool {
 
     pub(super) fn logs(&self) -> &Logs {
         &self.0.logs
+    }
+
+    /// Waits until no environment works any more, neither for an answer nor after one.
+    pub(super) async fn settled(&self) {
+        let works = || {
+            let members = self.lock();
+            members.starting + members.finishing > 0 || members.all.len() > members.idle.len()
+        };
+        while works() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     pub(super) fn cold_starts(&self) -> u64 {

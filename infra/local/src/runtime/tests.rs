@@ -75,7 +75,10 @@ async fn an_environment_is_idle_when_runtime_and_extensions_have_asked() -> Resu
     });
     let request_id = next.await??;
     let event: Value = serde_json::from_str(&event.await??)?;
-    assert_eq!((&event["eventType"], &event["requestId"]), (&"INVOKE".into(), &request_id.clone().into()));
+    assert_eq!(
+        (&event["eventType"], &event["requestId"]),
+        (&"INVOKE".into(), &request_id.clone().into())
+    );
     let path = format!("{REQUEST}/{request_id}/response");
     let accepted = stage.client.post(&path, &json!("done")).send().await?;
     assert_eq!(accepted.status, 202);
@@ -150,9 +153,8 @@ fn request() -> Bytes {
 }
 
 fn is_hello(answer: Result<Bytes, InvokeError>) -> bool {
-    answer.is_ok_and(|it| {
-        serde_json::from_slice::<Value>(&it).is_ok_and(|it| it["body"] == "hello")
-    })
+    answer
+        .is_ok_and(|it| serde_json::from_slice::<Value>(&it).is_ok_and(|it| it["body"] == "hello"))
 }
 
 #[tokio::test]

@@ -93,7 +93,8 @@ impl Template {
             Self { functions: Vec::new(), tables: Vec::new(), resources: BTreeMap::new() };
         for (id, node) in section(root, "Resources").into_iter().flatten() {
             let id = id.as_str().context("a resource's name is not a string")?;
-            let found = if resolver.is_wanted(node)? { resource(&resolver, node) } else { continue };
+            let found =
+                if resolver.is_wanted(node)? { resource(&resolver, node) } else { continue };
             let found = found.with_context(|| format!("in {id}"))?;
             match found.kind.as_str() {
                 "AWS::Serverless::Function" => {
@@ -171,7 +172,8 @@ impl Function {
             schedules: Vec::new(),
             permissions: Vec::new(),
         };
-        for (name, event) in properties.get("Events").and_then(Value::as_object).into_iter().flatten()
+        for (name, event) in
+            properties.get("Events").and_then(Value::as_object).into_iter().flatten()
         {
             function.add_event(name, event).with_context(|| format!("in event {name}"))?;
         }
@@ -215,8 +217,10 @@ impl Function {
             };
             for action in one_or_many(field("Action")?) {
                 for resource in one_or_many(field("Resource")?) {
-                    self.permissions
-                        .push(Permission { action: to_text(action)?, resource: to_text(resource)? });
+                    self.permissions.push(Permission {
+                        action: to_text(action)?,
+                        resource: to_text(resource)?,
+                    });
                 }
             }
         }

@@ -116,12 +116,12 @@ fn video(index: u64, step: u64) -> CatalogueVideo {
     let mut hashtags = vec![subject.1.to_owned(), format!("madeup{}", index % 7)];
     let mut caption = format!("{} #{} #{}", subject.0, hashtags[0], hashtags[1]);
     let mut mentions = Vec::new();
-    if index % 5 == 0 {
+    if index.is_multiple_of(5) {
         let friend = random.pick(&CREATORS).0;
         caption = format!("{caption} with @{friend}");
         mentions.push(friend.to_owned());
     }
-    if index % 6 == 0 {
+    if index.is_multiple_of(6) {
         caption.push_str(" #スープ\n2nd line ♬");
         hashtags.push("スープ".to_owned());
     }
@@ -144,7 +144,7 @@ fn video(index: u64, step: u64) -> CatalogueVideo {
             13 => Some(("Branded", 1)),
             _ => None,
         },
-        effects: if index % 13 == 0 { vec![random.below(1 << 20)] } else { Vec::new() },
+        effects: if index.is_multiple_of(13) { vec![random.below(1 << 20)] } else { Vec::new() },
         in_research: index % 10 != 4,
         in_oembed: index % 25 != 24,
     }

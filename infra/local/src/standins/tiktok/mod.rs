@@ -119,7 +119,7 @@ impl TikTok {
             .with_state(self.clone())
     }
 
-    /// Every video, oldest first. The same ones each time.
+    /// Every video, oldest first. The same ones each time; the first one has every field.
     pub fn catalogue(&self) -> &[CatalogueVideo] {
         &self.0.catalogue
     }

@@ -140,7 +140,7 @@ fn find<'a>(tiktok: &'a TikTok, search: &Search) -> Vec<&'a CatalogueVideo> {
     let known = tiktok.videos().filter(|it| it.in_research && it.create_time <= visible_until);
     for video in known {
         if search.covers(video) && search.matches(video) {
-            if let Some(other) = before.filter(|_| video.id % 3 == 0) {
+            if let Some(other) = before.filter(|_| video.id.is_multiple_of(3)) {
                 found.push(other);
             }
             found.push(video);
@@ -162,7 +162,8 @@ fn describe(video: &CatalogueVideo, fields: &[&str], fault: Fault) -> Value {
         }
         if let Some(value) = value_of(video, field) {
             // A sample in the documents calls it so, and the schema does not.
-            let name = if *field == "id" && video.id % 7 == 0 { "video_id" } else { field };
+            let name =
+                if *field == "id" && video.id.is_multiple_of(7) { "video_id" } else { field };
             answer.insert(name.to_owned(), value);
         }
     }
@@ -175,12 +176,12 @@ fn value_of(video: &CatalogueVideo, field: &str) -> Option<Value> {
         "id" => video.id.into(),
         "create_time" => video.create_time.into(),
         // Seen in real answers.
-        "username" if video.id % 8 == 0 => format!("{}\0", video.username).into(),
+        "username" if video.id.is_multiple_of(8) => format!("{}\0", video.username).into(),
         "username" => video.username.into(),
         "region_code" => video.region?.into(),
         "video_description" => video.caption.as_str().into(),
         "music_id" => video.music_id.into(),
-        "like_count" if video.id % 30 == 0 => return None,
+        "like_count" if video.id.is_multiple_of(30) => return None,
         "like_count" => counts?.likes.into(),
         "comment_count" => counts?.comments.into(),
         "share_count" => counts?.shares.into(),

@@ -63,6 +63,10 @@ fn the_catalogue_is_consistent_and_the_same_each_time() {
         assert!((1..=48).contains(&lag) && video.id > 1 << 53, "{video:?}");
         assert!(video.create_time < datetime!(2026-11-01 00:00 UTC).unix_timestamp());
     }
+    // The one that people are shown first has everything.
+    let first = &videos[0];
+    assert!(everywhere(first) && first.region.is_some() && !first.id.is_multiple_of(30));
+    assert!(first.statistics.is_some_and(|it| it.views > 0 && it.likes > 0));
     // Every case that tests look for.
     let some = |what: fn(&CatalogueVideo) -> bool| assert!(videos.iter().any(what));
     some(|it| it.in_oembed && !it.in_research);
@@ -71,8 +75,8 @@ fn the_catalogue_is_consistent_and_the_same_each_time() {
     some(|it| it.statistics.is_none());
     some(|it| it.statistics.is_some_and(|it| it.views == 0));
     some(|it| it.region.is_none());
-    some(|it| it.id % 7 == 0 && it.in_research);
-    some(|it| it.id % 8 == 0 && it.in_research);
+    some(|it| it.id.is_multiple_of(7) && it.in_research);
+    some(|it| it.id.is_multiple_of(8) && it.in_research);
 }
 
 #[tokio::test]
