@@ -31,10 +31,14 @@ fi
 
 work=$(mktemp -d)
 engine=
+bridge=
 # The function's container and the engine end with us; others' are left alone.
 clean_up() {
     if [[ -n $engine ]]; then
         kill "$engine" 2>/dev/null && wait "$engine" || true
+        if [[ $bridge == ours ]]; then
+            ip link delete docker0 2>/dev/null || true
+        fi
     fi
     rm -rf "$work"
 }
@@ -50,6 +54,10 @@ need() {
 start_engine() {
     need dockerd "apt-get install --no-install-recommends docker.io"
     export DOCKER_HOST=unix://$work/docker.sock
+    # dockerd leaves its bridge behind.
+    if [[ ! -e /sys/class/net/docker0 ]]; then
+        bridge=ours
+    fi
     # No packet filter and no routing: ports are published by Docker's own proxy, which is all that
     # SAM needs, and works inside a container too.
     dockerd --storage-driver=vfs --iptables=false --ip-masq=false --ip-forward=false \

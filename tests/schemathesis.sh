@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-work=target/ci/schemathesis
+work=$PWD/target/ci/schemathesis
 mkdir -p "$work"
 log=$work/up.log
 
@@ -36,6 +36,8 @@ if [[ -z $key ]]; then
     exit 1
 fi
 
+# It keeps a cache of failures where it runs.
+cd "$work"
 schemathesis run "http://127.0.0.1:$port/openapi.json" \
     --header "X-API-Key: $key" \
     --phases examples,coverage,fuzzing \

@@ -35,6 +35,17 @@ pub enum RedisError {
 /// How long the breaker stays open.
 const OPEN_FOR: Duration = Duration::from_secs(1);
 
+/// How long those wait who cannot do without Redis: scheduled jobs, and changes that the gate must
+/// know. They pay no attention to the breaker.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Short,
+    Long,
+}
+
 /// The shared connection. Connects on first use; clones share it.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
@@ -74,35 +85,42 @@ impl Redis {
 
     /// Sends `pipeline` in one write and reads its answers.
     pub async fn query<T: FromRedisValue>(&self, pipeline: Pipeline) -> Result<T, RedisError> {
-        let value =
-            self.query_or_late(pipeline, self.0.response_timeout).await.map_err(|it| it.0)?;
-        Ok(::redis::from_redis_value(value).map_err(::redis::RedisError::from)?)
+        self.query_for(pipeline, Patience::Short).await
     }
 
-    /// As [`Redis::query`], with the patience of a scheduled job.
+    /// As [`Redis::query`], for those who cannot do without: waits for up to three seconds.
     pub async fn query_patiently<T: FromRedisValue>(
         &self,
         pipeline: Pipeline,
     ) -> Result<T, RedisError> {
-        let wait = Duration::from_secs(5);
-        let value = self.query_or_late(pipeline, wait).await.map_err(|it| it.0)?;
-        Ok(::redis::from_redis_value(value).map_err(::redis::RedisError::from)?)
+        self.query_for(pipeline, Patience::Long).await
     }
 
     /// As [`Redis::query`], raw. On a time-out the pipeline goes on, and its handle comes back with
     /// the error, so that what it may yet do can be undone.
     pub async fn query_raw(&self, pipeline: Pipeline) -> Result<Value, (RedisError, Option<Late>)> {
-        self.query_or_late(pipeline, self.0.response_timeout).await
+        self.query_or_late(pipeline, Patience::Short).await
+    }
+
+    async fn query_for<T: FromRedisValue>(
+        &self,
+        pipeline: Pipeline,
+        patience: Patience,
+    ) -> Result<T, RedisError> {
+        let value = self.query_or_late(pipeline, patience).await.map_err(|it| it.0)?;
+        Ok(::redis::from_redis_value(value).map_err(::redis::RedisError::from)?)
     }
 
     async fn query_or_late(
         &self,
         pipeline: Pipeline,
-        wait: Duration,
+        patience: Patience,
     ) -> Result<Value, (RedisError, Option<Late>)> {
-        if self.is_open() {
-            return Err((RedisError::Open, None));
-        }
+        let wait = match patience {
+            Patience::Short if self.is_open() => return Err((RedisError::Open, None)),
+            Patience::Short => self.0.response_timeout,
+            Patience::Long => PATIENCE,
+        };
         let mut connection = self.connection().await.map_err(|error| (error, None))?;
         // A task of its own: cancelling the caller must not leave a half-read answer, and a late
         // answer must remain readable.
@@ -192,13 +210,33 @@ impl Script {
         key: &str,
         args: &[&str],
     ) -> Result<T, RedisError> {
+        self.run_for(redis, key, args, Patience::Short).await
+    }
+
+    /// As [`Script::run`], for those who cannot do without.
+    pub async fn run_patiently<T: FromRedisValue>(
+        &self,
+        redis: &Redis,
+        key: &str,
+        args: &[&str],
+    ) -> Result<T, RedisError> {
+        self.run_for(redis, key, args, Patience::Long).await
+    }
+
+    async fn run_for<T: FromRedisValue>(
+        &self,
+        redis: &Redis,
+        key: &str,
+        args: &[&str],
+        patience: Patience,
+    ) -> Result<T, RedisError> {
         let mut pipeline = ::redis::pipe();
         self.add_to(&mut pipeline, key, args);
-        match redis.query::<(T,)>(pipeline).await {
+        match redis.query_for::<(T,)>(pipeline, patience).await {
             Err(RedisError::Failed(error)) if is_no_script(&error) => {
                 let mut pipeline = ::redis::pipe();
                 pipeline.cmd("EVAL").arg(self.code).arg(1).arg(key).arg(args);
-                Ok(redis.query::<(T,)>(pipeline).await?.0)
+                Ok(redis.query_for::<(T,)>(pipeline, patience).await?.0)
             }
             answer => Ok(answer?.0),
         }

@@ -51,7 +51,7 @@ async fn a_wipe_in_use_costs_at_most_the_lease_and_is_told() {
     world.cloud.redis.flush().await.expect("wiped");
     let served = 1 + use_up(&world, &ada).await;
     let withheld = withheld(&world, &ada).await;
-    assert!(served <= 50 && served >= 46, "{served}");
+    assert!((46..=50).contains(&served), "{served}");
     // What was served under the lost lease is withheld too: nobody can tell it from the rest.
     assert_eq!(served - 1 + withheld, 50);
 }

@@ -261,10 +261,20 @@ impl Run {
         }
     }
 
+    /// A refill that died holds the gate for two seconds.
+    async fn wait_for_abandoned_refill(&self) {
+        let mut connection = self.world.cloud.redis.connection().await.expect("connected");
+        let mut held = redis::cmd("HEXISTS");
+        held.arg(gate::gate_key(&self.account)).arg("lk");
+        if held.query_async(&mut connection).await.expect("an answer") {
+            tokio::time::sleep(std::time::Duration::from_millis(2_050)).await;
+        }
+    }
+
     /// In the end everything is well, and the customer uses the rest up.
     async fn finish(mut self) {
         self.take(&Step::RedisBack).await;
-        tokio::time::sleep(std::time::Duration::from_millis(2_050)).await;
+        self.wait_for_abandoned_refill().await;
         self.now += Duration::minutes(5);
         let period = self.period();
         for _ in 0..2 {

@@ -43,7 +43,7 @@ impl Binaries {
             Some(built) => Ok(built.clone()),
             None => {
                 let found = match std::env::var_os(PREBUILT) {
-                    Some(folder) => prebuilt(Path::new(&folder))?,
+                    Some(folder) => prebuilt(&crate::workspace().join(folder))?,
                     None => cargo_build(profile).await?,
                 };
                 Ok(slot.insert(Self(Arc::new(found))).clone())

@@ -211,7 +211,7 @@ impl Gate {
     /// `version` is the account's gate version after the change.
     pub async fn invalidate(&self, account: &AccountId, version: u64) -> Result<(), Error> {
         let version = version.to_string();
-        match INVALIDATE.run::<u8>(&self.redis, &gate_key(account), &[&version]).await {
+        match INVALIDATE.run_patiently::<u8>(&self.redis, &gate_key(account), &[&version]).await {
             Ok(_) => Ok(()),
             Err(error) => Err(Error::unavailable("Redis", &error)),
         }

@@ -44,7 +44,7 @@ pub async fn sweep(redis: &Redis, store: &Store, now: OffsetDateTime) -> Result<
         let Ok(account) = AccountId::from_tag(&tag) else { continue };
         swept.looked_at += 1;
         let (state, version, id, rest, start): (String, u64, String, u64, String) = SWEEP
-            .run(redis, &gate_key(&account), &[&now_ms, &idle_ms])
+            .run_patiently(redis, &gate_key(&account), &[&now_ms, &idle_ms])
             .await
             .map_err(unavailable)?;
         match state.as_str() {
@@ -54,7 +54,7 @@ pub async fn sweep(redis: &Redis, store: &Store, now: OffsetDateTime) -> Result<
                 if version != true_version {
                     let version = true_version.to_string();
                     super::INVALIDATE
-                        .run::<u8>(redis, &gate_key(&account), &[&version])
+                        .run_patiently::<u8>(redis, &gate_key(&account), &[&version])
                         .await
                         .map_err(unavailable)?;
                     swept.corrected += 1;
@@ -64,7 +64,7 @@ pub async fn sweep(redis: &Redis, store: &Store, now: OffsetDateTime) -> Result<
                 swept.credited += credit(store, &account, &start, &id, rest).await?;
                 let rest = rest.to_string();
                 CREDITED
-                    .run::<u8>(redis, &gate_key(&account), &[&id, &rest])
+                    .run_patiently::<u8>(redis, &gate_key(&account), &[&id, &rest])
                     .await
                     .map_err(unavailable)?;
                 swept.ended += 1;
@@ -114,5 +114,5 @@ async fn forget(redis: &Redis, tag: &str, installed: i64) -> Result<(), RedisErr
              return redis.call('ZREM', KEYS[1], ARGV[1]) end return 0",
         )
     });
-    FORGET.run::<u8>(redis, LEASES_KEY, &[tag, &installed.to_string()]).await.map(drop)
+    FORGET.run_patiently::<u8>(redis, LEASES_KEY, &[tag, &installed.to_string()]).await.map(drop)
 }

@@ -146,7 +146,10 @@ async fn answers(
     let (sender, mut due) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let deliver = async move {
         while let Some((at, bytes)) = due.recv().await {
-            sleep_until(at).await;
+            // Timers are of whole milliseconds: waiting for no time at all would take one.
+            if at > Instant::now() {
+                sleep_until(at).await;
+            }
             to.write_all(&bytes).await?;
         }
         anyhow::Ok(())
