@@ -197,12 +197,18 @@ fn revoke_key() {}
 )]
 fn get_video() {}
 
-/// This period's quota and use.
+/// This period's quota, and the use of its days. With `from` and `to`, the use of any days: it is
+/// kept for 12 months.
 #[utoipa::path(
     get, path = "/v1/usage", tag = "Account",
+    params(
+        ("from" = Option<String>, Query, description = "First day; the period's first if left out", format = Date, example = "2026-11-01"),
+        ("to" = Option<String>, Query, description = "Last day; today if left out", format = Date, example = "2026-11-30")
+    ),
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "Quota and use", body = UsageView),
+        (status = 400, description = "Not a date, or too many days", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")

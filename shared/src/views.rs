@@ -46,7 +46,7 @@ pub struct UsageView {
     pub withheld: u64,
     /// Requests allowed in any minute.
     pub per_minute: u64,
-    /// Each day of the period with use in it (UTC), about a minute behind.
+    /// Each day asked for with use in it (UTC), about a minute behind.
     pub days: Vec<DayUsage>,
 }
 

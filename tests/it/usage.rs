@@ -125,3 +125,22 @@ async fn what_fails_is_counted_and_not_charged() {
     assert_eq!(usage["days"][0]["client_errors"], 1);
     assert_eq!(usage["days"][0]["charged"], 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_days_can_be_asked_for() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    roll_up(&world).await;
+    world.wait(Duration::days(31));
+    let usage = world.get("/v1/usage", &ada).await.json();
+    assert_eq!((&usage["used"], &usage["days"]), (&json!(0), &json!([])));
+    let past = world.get("/v1/usage?from=2026-11-24&to=2026-11-24", &ada).await.json();
+    assert_eq!(past["days"][0]["requests"], 1);
+    for query in
+        ["from=2026-13-01", "from=yesterday", "from=2026-12-26", "from=2025-12-01", "to=%00"]
+    {
+        let answer = world.get(&format!("/v1/usage?{query}"), &ada).await;
+        crate::util::assert_problem(&answer, 400, "invalid-value");
+    }
+}

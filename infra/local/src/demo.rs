@@ -1,9 +1,11 @@
 //! A first account, made the way every customer makes one.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
 use local::Cloud;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const EMAIL: &str = "demo@example.com";
 
@@ -13,8 +15,23 @@ pub(crate) struct Account {
     pub(crate) key: String,
 }
 
+/// The account kept in the folder `state`, or a new one.
+pub(crate) async fn account(cloud: &Cloud, state: Option<&Path>) -> Result<Account> {
+    let file = state.map(|it| it.join("demo.json"));
+    let kept = file.as_ref().and_then(|it| std::fs::read(it).ok());
+    let kept: Value = kept.and_then(|it| serde_json::from_slice(&it).ok()).unwrap_or_default();
+    if let Some(key) = kept.get("key").and_then(Value::as_str) {
+        return Ok(Account { email: EMAIL, key: key.to_owned() });
+    }
+    let account = sign_up(cloud).await?;
+    if let Some(file) = file {
+        std::fs::write(file, json!({ "key": account.key }).to_string())?;
+    }
+    Ok(account)
+}
+
 /// Signs up over HTTP, reads the mail, and follows what it says.
-pub(crate) async fn sign_up(cloud: &Cloud) -> Result<Account> {
+async fn sign_up(cloud: &Cloud) -> Result<Account> {
     let client = cloud.client();
     let form = json!({ "email": EMAIL, "policy_version": "1.0", "is_13_or_older": true });
     let answer = client.post("/v1/accounts", &form).send().await?;

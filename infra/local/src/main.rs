@@ -152,7 +152,7 @@ async fn up(up: Up) -> Result<()> {
         runs_schedules: true,
         port: Some(up.port),
         console_port: Some(up.console_port),
-        state: up.state,
+        state: up.state.clone(),
         profile: if up.release { Profile::Release } else { Profile::Debug },
         shows_logs: up.verbose,
         ..Options::test()
@@ -174,7 +174,7 @@ async fn up(up: Up) -> Result<()> {
     let mut out = stdout();
     writeln!(out, "The API is at     {}", cloud.url())?;
     writeln!(out, "Mail arrives at   {}/mailbox", cloud.console_url())?;
-    match demo::sign_up(&cloud).await {
+    match demo::account(&cloud, up.state.as_deref()).await {
         Ok(account) => {
             writeln!(out, "Demo account      {}", account.email)?;
             writeln!(out, "Its API key       {}", account.key)?;

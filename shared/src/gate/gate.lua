@@ -12,11 +12,12 @@
 --          lid, rem, seq lease: id, left, taken   out left of the period outside the lease
 --          ex period (its start) known to be used up   last time of the last request (ms)
 --          lk, lt refill: token, held until (ms, server time)
+--          ab tokens of refills that were not finished, each with a space behind it
 --          bl, bn lease whose rest was taken back and is not yet credited: id, how much
 local key, now, cost, token = KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local f = redis.call('HMGET', key, 'st', 'pl', 'rp', 'lm', 'ps', 'pe', 'xp', 'm', 'c', 'p',
   'lid', 'rem', 'seq', 'out', 'ex', 'lk', 'lt', 'bl', 'bn',
-  'k:' .. ARGV[1], 'k:' .. ARGV[2])
+  'k:' .. ARGV[1], 'k:' .. ARGV[2], 'ab')
 local st, pl, rp, lm = f[1], f[2], tonumber(f[3]), tonumber(f[4])
 local ps, pe, xp = tonumber(f[5]), tonumber(f[6]), tonumber(f[7])
 local lid, rem, seq, out = f[11] or '', tonumber(f[12]) or 0, tonumber(f[13]) or 0, tonumber(f[14]) or 0
@@ -33,11 +34,17 @@ local function load(why)
     redis.call('HSET', key, 'rem', 0, 'bl', lid, 'bn', rem)
     f[18], f[19] = lid, rem
   end
+  -- Who did not finish may have taken a lease that was never here. Of a long series the last count.
+  local ab = f[22] or ''
+  if f[16] then
+    ab = string.sub(ab .. f[16] .. ' ', -64 * (#token + 1))
+    redis.call('HSET', key, 'ab', ab)
+  end
   redis.call('HSET', key, 'lk', token, 'lt', ms + 2000)
   if redis.call('PTTL', key) < 0 then
     redis.call('PEXPIRE', key, 5000)
   end
-  return { 'LOAD', why, f[16] or '', lid, f[18] or '', tonumber(f[19]) or 0 }
+  return { 'LOAD', why, ab, lid, f[18] or '', tonumber(f[19]) or 0, f[5] or '' }
 end
 
 if not st then

@@ -57,7 +57,7 @@ pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan) -> Step
     if let Some(live) = before.lease.as_deref() {
         if live == seen.aside.0 {
             after.granted = before.granted.saturating_sub(seen.aside.1);
-        } else if live == seen.abandoned && live != seen.lease {
+        } else if is_abandoned(&seen.abandoned, live) && live != seen.lease {
             after.granted = before.granted.saturating_sub(before.lease_size);
         } else if live != seen.lease {
             after.lost += before.lease_size;
@@ -68,6 +68,35 @@ pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan) -> Step
     after.lease = (size > 0).then(|| token.to_owned());
     after.lease_size = size;
     Step { after, size }
+}
+
+fn is_abandoned(tokens: &[String], lease: &str) -> bool {
+    tokens.iter().any(|token| token == lease)
+}
+
+/// Ends the lease that is live in `period` if nobody can use it any more, and credits what of it was
+/// not served: `rest`, if it is the lease `id`; all of it, if it is one of the `abandoned` ones, which
+/// the gate never had. Returns how much that was: nothing where it has been credited already.
+pub(super) async fn credit(
+    store: &Store,
+    account: &AccountId,
+    period: &Period,
+    (id, rest): (&str, u64),
+    abandoned: &[String],
+) -> Result<u64, Error> {
+    loop {
+        let before = read(store, account, period).await?;
+        let unserved = match before.lease.as_deref() {
+            Some(live) if live == id => rest,
+            Some(live) if is_abandoned(abandoned, live) => before.lease_size,
+            _ => return Ok(0),
+        };
+        let granted = before.granted.saturating_sub(unserved);
+        let after = Quota { granted, lease: None, lease_size: 0, ..before.clone() };
+        if replace(store, account, period, &before, &after).await? {
+            return Ok(unserved);
+        }
+    }
 }
 
 /// Reads the quota of `period`; a period without requests has the empty one.
@@ -254,7 +283,8 @@ mod tests {
 
     fn seen(abandoned: &str, lease: &str, aside: (&str, u64)) -> Seen {
         let aside = (aside.0.to_owned(), aside.1);
-        Seen { abandoned: abandoned.to_owned(), lease: lease.to_owned(), aside }
+        let abandoned = vec![abandoned.to_owned()];
+        Seen { abandoned, lease: lease.to_owned(), aside, period_start: None }
     }
 
     #[test]

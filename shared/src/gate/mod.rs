@@ -37,6 +37,7 @@ use crate::{
 
 static GATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("gate.lua")));
 static INSTALL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("install.lua")));
+static HOLD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("hold.lua")));
 static INVALIDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("invalidate.lua")));
 static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("give_back.lua")));
 static SWEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sweep.lua")));

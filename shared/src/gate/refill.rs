@@ -4,13 +4,14 @@
 use ::redis::pipe;
 use time::{Duration, OffsetDateTime};
 
-use super::{Gate, INSTALL, epoch_ms, gate_key, lease, reply::Seen};
+use super::{Gate, HOLD, INSTALL, epoch_ms, gate_key, lease, reply::Seen};
 use crate::{
     accounts::{self, Account},
     error::Error,
     ids::AccountId,
     keys::{self, KeyItem},
-    redis::is_no_script,
+    plans::Period,
+    redis::{RedisError, is_no_script},
 };
 
 /// The account is loaded anew after this long, whatever happens…
@@ -34,13 +35,16 @@ impl Gate {
     ) -> Result<bool, Error> {
         // A version that is too old when it arrives is read again; the lease stays.
         for _ in 0..4 {
-            let (item, keys) = tokio::try_join!(
-                accounts::get(&self.store, account),
-                keys::list(&self.store, account)
-            )?;
-            let Some(item) = item else { return Ok(false) };
+            // The account before its keys: whoever changes the keys in between has this version
+            // refused or replaced. The other way round, old keys could come in under a new version,
+            // and a revoked one would live on.
+            let Some(item) = accounts::get(&self.store, account).await? else { return Ok(false) };
             let period = item.period(now);
-            let mut before = lease::read(&self.store, account, &period).await?;
+            self.credit_other_period(&item, seen, &period).await?;
+            let (keys, mut before) = tokio::try_join!(
+                keys::list(&self.store, account),
+                lease::read(&self.store, account, &period)
+            )?;
             let step = loop {
                 if before.lease.as_deref() == Some(token) {
                     // Taken in the round before.
@@ -50,6 +54,16 @@ impl Gate {
                 if step.after == before {
                     break step;
                 }
+                // Between reading and writing: whoever takes over after this changes what the write
+                // insists on, and who has taken over before must not lose its lease to this one.
+                match self.hold(account, token, now).await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(true),
+                    Err(error) => {
+                        tracing::warn!(error = %error, "the gate could not be loaded");
+                        return Ok(true);
+                    }
+                }
                 if lease::replace(&self.store, account, &period, &before, &step.after).await? {
                     break step;
                 }
@@ -57,6 +71,12 @@ impl Gate {
             };
             match self.install(&item, &keys, token, &step, now).await {
                 Ok(outcome) if outcome == "STALE" => continue,
+                Ok(outcome) if outcome == "LOST" => {
+                    // The lease was never in the gate and never will be.
+                    let unserved = (token, step.size);
+                    lease::credit(&self.store, account, &period, unserved, &[]).await?;
+                    return Ok(true);
+                }
                 Ok(_) => return Ok(true),
                 Err(error) => {
                     tracing::warn!(error = %error, "the gate could not be loaded");
@@ -67,6 +87,38 @@ impl Gate {
         Ok(true)
     }
 
+    /// What was put aside of another period's lease (the month has changed) is credited there: the
+    /// note ends when this period's lease is installed.
+    async fn credit_other_period(
+        &self,
+        account: &Account,
+        seen: &Seen,
+        period: &Period,
+    ) -> Result<(), Error> {
+        match seen.period_start {
+            Some(start) if start != period.start && !seen.aside.0.is_empty() => {
+                let aside = (seen.aside.0.as_str(), seen.aside.1);
+                let other = account.period(start);
+                lease::credit(&self.store, &account.id, &other, aside, &[]).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the refill is still the one chosen with `token`. From here on the sweep knows of it.
+    async fn hold(
+        &self,
+        account: &AccountId,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<bool, RedisError> {
+        let mut pipeline = pipe();
+        pipeline.cmd("ZADD").arg(LEASES_KEY).arg(epoch_ms(now)).arg(account.tag()).ignore();
+        pipeline.cmd("EXPIRE").arg(LEASES_KEY).arg(3600).ignore();
+        self.redis.query::<()>(pipeline).await?;
+        HOLD.run::<bool>(&self.redis, &gate_key(account), &[token, TTL_MS]).await
+    }
+
     async fn install(
         &self,
         account: &Account,
@@ -74,7 +126,7 @@ impl Gate {
         token: &str,
         step: &lease::Step,
         now: OffsetDateTime,
-    ) -> Result<String, crate::redis::RedisError> {
+    ) -> Result<String, RedisError> {
         let period = account.period(now);
         let start = epoch_ms(period.start).to_string();
         let limit = account.plan.requests_per_period();
@@ -100,17 +152,14 @@ impl Gate {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         for _ in 0..2 {
             let mut pipeline = pipe();
-            // Before the lease is there: a lease that the sweep does not know would be lost.
-            pipeline.cmd("ZADD").arg(LEASES_KEY).arg(epoch_ms(now)).arg(account.id.tag()).ignore();
-            pipeline.cmd("EXPIRE").arg(LEASES_KEY).arg(3600).ignore();
             INSTALL.add_to(&mut pipeline, &gate_key(&account.id), &args);
             match self.redis.query::<(String,)>(pipeline).await {
-                Err(crate::redis::RedisError::Failed(error)) if is_no_script(&error) => {
+                Err(RedisError::Failed(error)) if is_no_script(&error) => {
                     INSTALL.load(&self.redis).await?;
                 }
                 answer => return answer.map(|it| it.0),
             }
         }
-        Err(crate::redis::RedisError::Timeout)
+        Err(RedisError::Timeout)
     }
 }

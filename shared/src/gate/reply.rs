@@ -24,12 +24,14 @@ pub(super) enum Reply {
 /// What the gate knew when it asked to be loaded; `refill` says what follows from it.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// Token of an earlier refill that was not finished.
-    pub(super) abandoned: String,
+    /// Tokens of earlier refills that were not finished.
+    pub(super) abandoned: Vec<String>,
     /// The lease in the gate.
     pub(super) lease: String,
     /// A lease whose rest was put aside, and how much.
     pub(super) aside: (String, u64),
+    /// The period that it knew, if any: of the lease and of what was put aside.
+    pub(super) period_start: Option<OffsetDateTime>,
 }
 
 pub(super) fn not_understood() -> RedisError {
@@ -84,15 +86,27 @@ impl Reply {
             "LOAD" => {
                 fields.text()?; // why, for a person who watches the server
                 Self::Load(Seen {
-                    abandoned: fields.text()?,
+                    abandoned: tokens(&fields.text()?),
                     lease: fields.text()?,
                     aside: (fields.text()?, fields.number()?),
+                    period_start: instant(&fields.text()?),
                 })
             }
             _ => return Err(not_understood()),
         };
         Ok(reply)
     }
+}
+
+/// The tokens in the gate's list of refills that were not finished.
+pub(super) fn tokens(list: &str) -> Vec<String> {
+    list.split_terminator(' ').map(str::to_owned).collect()
+}
+
+/// The instant that a field of the gate holds, if it holds one.
+pub(super) fn instant(ms: &str) -> Option<OffsetDateTime> {
+    let ms: i128 = ms.parse().ok()?;
+    OffsetDateTime::from_unix_timestamp_nanos(ms * 1_000_000).ok()
 }
 
 /// Both limits as they stand at `now`.
@@ -133,7 +147,6 @@ impl Fields {
     }
 
     fn instant(&mut self) -> Result<OffsetDateTime, RedisError> {
-        let ms = i128::from(self.number()?);
-        OffsetDateTime::from_unix_timestamp_nanos(ms * 1_000_000).map_err(|_| not_understood())
+        instant(&self.text()?).ok_or_else(not_understood)
     }
 }

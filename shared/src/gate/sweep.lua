@@ -1,22 +1,29 @@
--- Takes back what is left of an idle account's lease; the caller credits it and says so with
--- credited.lua. Until then it stays noted, so that nothing is lost if the caller is.
+-- Takes back what is left of an idle account's lease, and ends a refill that was not finished; the
+-- caller credits them and says so with credited.lua. Until then they stay noted, so that nothing is
+-- lost if the caller is.
 --
 -- KEYS[1]  {tag}:g
 -- ARGV     1 now (ms, event time)   2 idle after (ms)
 local key = KEYS[1]
-local f = redis.call('HMGET', key, 'lid', 'rem', 'last', 'bl', 'bn', 'ps', 'lk', 'v', 'seq')
-local lid, rem = f[1] or '', tonumber(f[2]) or 0
+local f = redis.call('HMGET', key, 'lid', 'rem', 'last', 'bl', 'bn', 'ps', 'lk', 'lt', 'ab', 'v')
+local lid, rem, ps, ab, v = f[1] or '', tonumber(f[2]) or 0, f[6] or '', f[9] or '', f[10] or '0'
 if f[7] then
-  return { 'BUSY', f[8] or '0', '', 0, 0 } -- being refilled: the refill credits it
+  local t = redis.call('TIME')
+  if tonumber(f[8]) > t[1] * 1000 + math.floor(t[2] / 1000) then
+    return { 'BUSY', v, '', 0, ps, ab } -- being refilled: the refill credits it
+  end
+  ab = ab .. f[7] .. ' '
+  redis.call('HDEL', key, 'lk', 'lt')
+  redis.call('HSET', key, 'ab', ab)
 end
 if f[4] then
-  return { 'BACK', f[8] or '0', f[4], tonumber(f[5]), f[6] or '' }
+  return { 'BACK', v, f[4], tonumber(f[5]), ps, ab }
 end
 if lid == '' then
-  return { 'NONE', f[8] or '0', '', 0, 0 }
+  return { ab == '' and 'NONE' or 'BACK', v, '', 0, ps, ab }
 end
 if tonumber(ARGV[1]) - (tonumber(f[3]) or 0) < tonumber(ARGV[2]) then
-  return { 'LIVE', f[8] or '0', lid, rem, f[6] or '' }
+  return { 'LIVE', v, lid, rem, ps, ab }
 end
 redis.call('HSET', key, 'rem', 0, 'bl', lid, 'bn', rem)
-return { 'BACK', f[8] or '0', lid, rem, f[6] or '' }
+return { 'BACK', v, lid, rem, ps, ab }

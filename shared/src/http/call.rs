@@ -63,6 +63,11 @@ impl Call {
         self.request.path_parameters().first(name).unwrap_or_default().to_owned()
     }
 
+    /// A query parameter, percent-decoded.
+    pub fn query(&self, name: &str) -> Option<String> {
+        self.request.query_string_parameters().first(name).map(str::to_owned)
+    }
+
     /// A header that is there once and is printable ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()

@@ -174,7 +174,7 @@ static GATE: Category = Category {
     description: "Copy of an account's limits, keys (hashed) and current lease",
     fields: &[
         "v", "st", "pl", "rp", "lm", "ps", "pe", "xp", "k:*", "m", "c", "p", "lid", "rem", "seq",
-        "out", "ex", "last", "lk", "lt", "bl", "bn",
+        "out", "ex", "last", "lk", "lt", "ab", "bl", "bn",
     ],
     place: Place::Redis("{*}:g"),
     purpose: "to authenticate requests and enforce limits",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use redis::streams::StreamRangeReply;
+use redis::{Value, streams::StreamRangeReply};
 use time::OffsetDateTime;
 
 use super::{
@@ -40,27 +40,49 @@ pub struct RolledUp {
 /// Runs once. Goes on until the streams are empty.
 pub async fn roll_up(app: &App, now: OffsetDateTime) -> Result<RolledUp, Error> {
     let mut done = RolledUp::default();
-    for n in 0..STREAMS {
-        let key = stream_key(n);
-        loop {
-            let read = drain_batch(app, &key, &mut done).await?;
-            if read < BATCH {
-                break;
-            }
+    loop {
+        let batches = read(app, BATCH).await?.0;
+        let mut is_last = true;
+        for (n, batch) in batches.into_iter().enumerate() {
+            is_last &= batch.ids.len() < BATCH;
+            move_batch(app, &stream_key(n as u32), batch, &mut done).await?;
         }
-        done.oldest_seconds = done.oldest_seconds.max(oldest(app, &key).await?);
+        if is_last {
+            break;
+        }
+    }
+    if done.read > 0 {
+        done.oldest_seconds = oldest(app).await?;
     }
     done.leases = gate::sweep(&app.redis, &app.store, now).await?;
     Ok(done)
 }
 
-async fn drain_batch(app: &App, key: &str, done: &mut RolledUp) -> Result<usize, Error> {
+/// The first `count` entries of each stream, and the server's time in seconds.
+async fn read(app: &App, count: usize) -> Result<(Vec<StreamRangeReply>, u64), Error> {
     let mut pipeline = redis::pipe();
-    pipeline.cmd("XRANGE").arg(key).arg("-").arg("+").arg("COUNT").arg(BATCH);
-    let (batch,): (StreamRangeReply,) =
-        app.redis.query_patiently(pipeline).await.map_err(redis_failed)?;
+    pipeline.cmd("TIME");
+    for n in 0..STREAMS {
+        pipeline.cmd("XRANGE").arg(stream_key(n)).arg("-").arg("+").arg("COUNT").arg(count);
+    }
+    let answers: Vec<Value> = app.redis.query_patiently(pipeline).await.map_err(redis_failed)?;
+    let mut answers = answers.into_iter();
+    let parse = |error| Error::unavailable("Redis", &error);
+    let time = answers.next().unwrap_or(Value::Nil);
+    let (seconds, _): (u64, u64) = redis::from_redis_value(time).map_err(parse)?;
+    let batches = answers.map(redis::from_redis_value).collect::<Result<_, _>>();
+    Ok((batches.map_err(parse)?, seconds))
+}
+
+/// Moves a batch into the table. What is not written stays in the stream.
+async fn move_batch(
+    app: &App,
+    key: &str,
+    batch: StreamRangeReply,
+    done: &mut RolledUp,
+) -> Result<(), Error> {
     if batch.ids.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let mut entries: Vec<Entry> = Vec::new();
     for id in &batch.ids {
@@ -76,11 +98,10 @@ async fn drain_batch(app: &App, key: &str, done: &mut RolledUp) -> Result<usize,
     done.read += batch.ids.len();
     done.new += append(&app.store, &entries).await?;
     mark_keys_used(app, &entries).await?;
-    // Only now: what is not written stays in the stream.
     let mut pipeline = redis::pipe();
     pipeline.cmd("XDEL").arg(key).arg(batch.ids.iter().map(|id| &id.id).collect::<Vec<_>>());
     app.redis.query_patiently::<(u64,)>(pipeline).await.map_err(redis_failed)?;
-    Ok(batch.ids.len())
+    Ok(())
 }
 
 async fn mark_keys_used(app: &App, entries: &[Entry]) -> Result<(), Error> {
@@ -96,14 +117,11 @@ async fn mark_keys_used(app: &App, entries: &[Entry]) -> Result<(), Error> {
 }
 
 /// Seconds since the oldest entry was appended, by the server's clock, which also made its id.
-async fn oldest(app: &App, key: &str) -> Result<u64, Error> {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("XRANGE").arg(key).arg("-").arg("+").arg("COUNT").arg(1);
-    pipeline.cmd("TIME");
-    let (first, (seconds, _)): (StreamRangeReply, (u64, u64)) =
-        app.redis.query_patiently(pipeline).await.map_err(redis_failed)?;
-    let appended = first.ids.first().and_then(|it| it.id.split('-').next()?.parse::<u64>().ok());
-    Ok(appended.map_or(0, |ms| seconds.saturating_sub(ms / 1000)))
+async fn oldest(app: &App) -> Result<u64, Error> {
+    let (streams, now) = read(app, 1).await?;
+    let appended = |id: &str| Some(id.split('-').next()?.parse::<u64>().ok()? / 1000);
+    let first = streams.iter().filter_map(|it| appended(&it.ids.first()?.id)).min();
+    Ok(first.map_or(0, |at| now.saturating_sub(at)))
 }
 
 fn redis_failed(error: RedisError) -> Error {

@@ -1,13 +1,17 @@
-//! `GET /v1/usage`: this period's quota and use.
+//! `GET /v1/usage`: this period's quota, and the use of its days or of any others kept.
 
 use lambda_http::http::StatusCode;
+use time::{Date, macros::format_description};
 use vidintel::{
     app::App,
-    error::Error,
+    error::{Error, InputError},
     http::{Call, Reply, authenticate, serve},
     usage,
     views::UsageView,
 };
+
+/// Statistics are kept for 12 months.
+const LONGEST_DAYS: i64 = 366;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -19,7 +23,13 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let now = call.now();
     let period = account.period(now);
     let standing = app.gate.standing(&account.id, account.plan, &period).await?;
-    let days = usage::days(&app.store, &account.id, period.start.date(), now.date(), now).await?;
+    let from = date(call, "from")?.unwrap_or(period.start.date());
+    let to = date(call, "to")?.unwrap_or(now.date());
+    if from > to || (to - from).whole_days() > LONGEST_DAYS {
+        let reason = "must not be after `to`, nor more than 366 days before it";
+        return Err(InputError::field("from", reason).into());
+    }
+    let days = usage::days(&app.store, &account.id, from, to, now).await?;
     let view = UsageView {
         plan: account.plan,
         period_start: period.start,
@@ -32,4 +42,13 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         days,
     };
     Reply::json(StatusCode::OK, &view)
+}
+
+/// The date in query parameter `name`, if there is one.
+fn date(call: &Call, name: &'static str) -> Result<Option<Date>, InputError> {
+    let parse = |text: String| {
+        Date::parse(&text, format_description!("[year]-[month]-[day]"))
+            .map_err(|_| InputError::field(name, "must be a date such as 2026-11-24"))
+    };
+    call.query(name).map(parse).transpose()
 }

@@ -116,6 +116,7 @@ async fn fetch() -> Result<PathBuf> {
     if let Some(found) = server_in(&cache) {
         return Ok(found);
     }
+    tracing::warn!("no Redis server is installed: fetching one, this once");
     let parent = cache.parent().context("the cache has a parent")?;
     std::fs::create_dir_all(parent)?;
     let fresh = tempfile::tempdir_in(parent)?;
