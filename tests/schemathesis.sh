@@ -9,7 +9,7 @@ work=$PWD/target/ci/schemathesis
 mkdir -p "$work"
 log=$work/up.log
 
-cargo build --quiet --locked -p local
+cargo build --quiet --locked --workspace --bins
 read -r port console < <(python3 - <<'PYTHON'
 import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]

@@ -106,7 +106,11 @@ pub async fn land(
                 tracing::warn!(error = %error, "fetching without single flight");
                 break;
             }
-            Ok((Some(bytes), _)) if let Some(entry) = read(&bytes, now) => {
+            Ok((Some(bytes), boarded)) if let Some(entry) = read(&bytes, now) => {
+                if let Boarded::First = boarded {
+                    // It landed just before: nobody shall wait for this one.
+                    let _ = LAND.run::<u8>(redis, &flight_key(id), &[&token, ""]).await;
+                }
                 return from_cache(entry);
             }
             Ok((_, Boarded::First)) => {

@@ -1,17 +1,76 @@
-//! What every scheduled job starts with.
+//! Runs a scheduled job: its `main` in one call.
 
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::future::BoxFuture;
+use lambda_runtime::{Diagnostic, LambdaEvent, run, service_fn};
+use serde::Serialize;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::error::Error;
+use crate::{
+    app::App,
+    error::Error,
+    telemetry::{self, Metric},
+};
 
 /// Time kept back for finishing in good order.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// The `time` of an EventBridge event: the job runs as of then, whenever it does run.
-pub fn event_time(event: &Value) -> Result<OffsetDateTime, Error> {
+/// One run of a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The time it runs for: EventBridge's, whenever the run really happens.
+    pub time: OffsetDateTime,
+    /// When to stop in good order.
+    pub deadline: Instant,
+}
+
+/// What a run came to: returned to whoever invoked it, and as metrics.
+#[derive(Debug)]
+pub struct Report {
+    result: Value,
+    metrics: Vec<Metric>,
+}
+
+impl Report {
+    /// Returns `result` and publishes `metrics`.
+    pub fn new(result: &impl Serialize, metrics: Vec<Metric>) -> Result<Self, Error> {
+        Ok(Self { result: serde_json::to_value(result).map_err(Error::internal)?, metrics })
+    }
+}
+
+/// A job's work: `|app, run| Box::pin(work(app, run))`.
+pub type Job = for<'a> fn(&'a App, Run) -> BoxFuture<'a, Result<Report, Error>>;
+
+/// Runs `job` for each event of its schedule until Lambda ends the environment. `name` is the
+/// metrics' dimension.
+pub async fn serve(name: &'static str, job: Job) -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let app = &App::from_env()?;
+    run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let time = event_time(&event.payload)?;
+        let deadline = stop_before(event.context.deadline());
+        let report = job(app, Run { time, deadline }).await?;
+        telemetry::metrics(time.unix_timestamp() * 1000, name, &report.metrics);
+        Ok::<_, Error>(report.result)
+    }))
+    .await
+}
+
+impl From<Error> for Diagnostic {
+    /// A stable type to tell a passing fault from one of ours by.
+    fn from(error: Error) -> Self {
+        let error_type = match &error {
+            Error::Unavailable { .. } => "Unavailable",
+            _ => "Fault",
+        };
+        Self { error_type: error_type.to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// The `time` of an EventBridge event.
+fn event_time(event: &Value) -> Result<OffsetDateTime, Error> {
     event["time"]
         .as_str()
         .and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok())
@@ -19,7 +78,7 @@ pub fn event_time(event: &Value) -> Result<OffsetDateTime, Error> {
 }
 
 /// When to stop, given when Lambda will end the invocation.
-pub fn stop_before(deadline: SystemTime) -> Instant {
-    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+fn stop_before(end: SystemTime) -> Instant {
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
     Instant::now() + left.saturating_sub(MARGIN)
 }

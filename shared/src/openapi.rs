@@ -5,7 +5,7 @@
 #![expect(dead_code, reason = "the operations' functions are never called: see above")]
 
 use utoipa::{
-    Modify, OpenApi,
+    IntoResponses, Modify, OpenApi,
     openapi::{
         OpenApi as Document,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
@@ -76,6 +76,36 @@ pub fn json() -> String {
     json
 }
 
+/// What every endpoint with a body may answer.
+#[derive(IntoResponses)]
+enum BodyProblems {
+    /// Body too large
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// Not JSON
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(Problem),
+}
+
+/// What every endpoint that needs an API key may answer.
+#[derive(IntoResponses)]
+enum KeyProblems {
+    /// No valid API key
+    #[response(status = 401, content_type = "application/problem+json")]
+    NoValidKey(Problem),
+    /// The account is not active
+    #[response(status = 403, content_type = "application/problem+json")]
+    Inactive(Problem),
+}
+
+/// What every endpoint that needs the tables may answer.
+#[derive(IntoResponses)]
+enum Outage {
+    /// A part of the service does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
 /// State of the service and of what it depends on.
 #[utoipa::path(
     get, path = "/health", tag = "Service",
@@ -101,10 +131,9 @@ fn openapi_json() {}
         (status = 202, description = "A mail was sent, unless too many were", body = SignUpAccepted),
         (status = 400, description = "Invalid body or value", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Under 13: no account can be opened, nothing was kept", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Body too large", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        BodyProblems,
         (status = 429, description = "Too many sign-ups from your network", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+        Outage
     )
 )]
 fn sign_up() {}
@@ -118,9 +147,8 @@ fn sign_up() {}
         (status = 400, description = "Invalid body", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Unknown, used or expired token", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The address has an account already", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Body too large", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+        BodyProblems,
+        Outage
     )
 )]
 fn verify_account() {}
@@ -134,13 +162,11 @@ fn verify_account() {}
     responses(
         (status = 201, description = "The new key", body = NewKeyView),
         (status = 400, description = "Invalid body or value", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
         (status = 409, description = "Too many keys, or the idempotency key is too old", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Body too large", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
+        BodyProblems,
         (status = 422, description = "The idempotency key was used for another request", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+        Outage
     )
 )]
 fn create_key() {}
@@ -151,9 +177,8 @@ fn create_key() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The keys, oldest first", body = KeyList),
-        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+        KeyProblems,
+        Outage
     )
 )]
 fn list_keys() {}
@@ -166,8 +191,7 @@ fn list_keys() {}
     responses(
         (status = 204, description = "The key is not live any more"),
         (status = 400, description = "Not an id of a key", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
         (status = 503, description = "Not everywhere yet: try again", body = Problem, content_type = "application/problem+json")
     )
 )]
@@ -184,8 +208,7 @@ fn revoke_key() {}
             ("RateLimit-Policy" = String, description = "The plan's limits")
         )),
         (status = 400, description = "Not a video id", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
         (status = 404, description = "No source has such a video. Not charged", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Over a limit, named in `violated-policies`. Not charged", body = Problem, content_type = "application/problem+json", headers(
             ("Retry-After" = u64, description = "Seconds to wait")
@@ -209,9 +232,8 @@ fn get_video() {}
     responses(
         (status = 200, description = "Quota and use", body = UsageView),
         (status = 400, description = "Not a date, or too many days", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid API key", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The account is not active", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "A part of the service does not answer", body = Problem, content_type = "application/problem+json")
+        KeyProblems,
+        Outage
     )
 )]
 fn get_usage() {}

@@ -32,6 +32,13 @@ pub struct Peppers {
     pub previous: Option<Pepper>,
 }
 
+impl Peppers {
+    /// The pepper in use, then the one before it.
+    pub fn all(&self) -> impl Iterator<Item = &Pepper> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
+
 /// A 256-bit key of keyed BLAKE3.
 #[derive(Clone, Deserialize)]
 pub struct Pepper {
@@ -131,8 +138,7 @@ impl Secrets {
         // The parser's own message could quote the secret.
         let secret: Secret = serde_json::from_str(text)
             .map_err(|_| Error::internal("the secret is not of the documented form"))?;
-        let peppers = [Some(&secret.pepper.current), secret.pepper.previous.as_ref()];
-        if !peppers.into_iter().flatten().all(Pepper::is_usable) {
+        if !secret.pepper.all().all(Pepper::is_usable) {
             return Err(Error::internal("a pepper is not of 64 hexadecimal digits"));
         }
         Ok(secret)

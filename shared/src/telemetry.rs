@@ -23,11 +23,31 @@ pub fn init() {
         .init();
 }
 
+/// One figure.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    name: &'static str,
+    value: u64,
+    unit: &'static str,
+}
+
+impl Metric {
+    /// A number of things.
+    pub fn count(name: &'static str, value: u64) -> Self {
+        Self { name, value, unit: "Count" }
+    }
+
+    /// A time in seconds.
+    pub fn seconds(name: &'static str, value: u64) -> Self {
+        Self { name, value, unit: "Seconds" }
+    }
+}
+
 /// Writes metrics in CloudWatch's embedded metric format: no call, no client, one line. `at_ms` is
 /// epoch milliseconds.
-pub fn metrics(at_ms: i64, job: &str, values: &[(&str, f64, &str)]) {
+pub fn metrics(at_ms: i64, job: &str, metrics: &[Metric]) {
     let definitions: Vec<Value> =
-        values.iter().map(|(name, _, unit)| json!({ "Name": name, "Unit": unit })).collect();
+        metrics.iter().map(|it| json!({ "Name": it.name, "Unit": it.unit })).collect();
     let mut line = json!({
         "_aws": {
             "Timestamp": at_ms,
@@ -39,8 +59,8 @@ pub fn metrics(at_ms: i64, job: &str, values: &[(&str, f64, &str)]) {
         },
         "job": job,
     });
-    for (name, value, _) in values {
-        line[*name] = json!(value);
+    for metric in metrics {
+        line[metric.name] = json!(metric.value);
     }
     // A metric that cannot be written is missing, which the alarms treat as a fault.
     let _ = writeln!(std::io::stdout(), "{line}");

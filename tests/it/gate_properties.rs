@@ -141,7 +141,11 @@ impl Run {
     }
 
     async fn ask(&self) -> Result<gate::Admission, Error> {
-        let asked = self.app.gate.admit(&self.key, &self.peppers, "video:1", self.now).await;
+        self.ask_in(&self.app).await
+    }
+
+    async fn ask_in(&self, app: &App) -> Result<gate::Admission, Error> {
+        let asked = app.gate.admit(&self.key, &self.peppers, "video:1", self.now).await;
         asked.map(|(admission, _)| admission)
     }
 
@@ -167,7 +171,10 @@ impl Run {
                 self.note(outcome);
             }
             Step::AskTogether(count) => {
-                let asks = (0..*count).map(|_| self.ask());
+                // An environment serves one request at a time.
+                let (world, url) = (&self.world.cloud, self.world.cloud.redis.url());
+                let environments: Vec<App> = (0..*count).map(|_| app_of(world, url)).collect();
+                let asks = environments.iter().map(|app| self.ask_in(app));
                 for outcome in futures_util::future::join_all(asks).await {
                     self.note(outcome);
                 }

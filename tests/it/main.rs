@@ -11,6 +11,8 @@ mod journey;
 mod keys;
 mod openapi;
 mod retention;
+mod rotation;
+mod review;
 mod usage;
 mod util;
 mod videos;

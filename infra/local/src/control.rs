@@ -1,6 +1,6 @@
 //! The console: the mailbox page, and the controls that `local advance` and `local invoke` use.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum::{
@@ -17,17 +17,22 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::{
     clock::Clock,
+    dynamodb::DynamoDb,
     http::Client,
     runtime::Runtime,
     standins::{mailbox, ses::Ses},
+    template::Template,
     timeline::{AdvanceReport, Pace, Timeline},
 };
 
+/// What the controls reach.
 #[derive(Clone, Debug)]
-struct Controls {
-    runtime: Runtime,
-    timeline: Timeline,
-    clock: Clock,
+pub(crate) struct Controls {
+    pub(crate) runtime: Runtime,
+    pub(crate) timeline: Timeline,
+    pub(crate) clock: Clock,
+    pub(crate) dynamodb: DynamoDb,
+    pub(crate) template: Arc<Template>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,12 +43,11 @@ struct Advance {
 }
 
 /// The mailbox under `/mailbox`, the controls under `/control`.
-pub(crate) fn router(runtime: &Runtime, timeline: &Timeline, clock: &Clock, ses: &Ses) -> Router {
-    let controls =
-        Controls { runtime: runtime.clone(), timeline: timeline.clone(), clock: clock.clone() };
+pub(crate) fn router(controls: Controls, ses: &Ses) -> Router {
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/mailbox") }))
         .route("/control/time", get(time))
+        .route("/control/tables", get(tables))
         // Bodies must be declared as JSON, which no page of another site can do unasked.
         .route("/control/advance", post(advance))
         .route("/control/invoke/{function}", post(invoke))
@@ -53,6 +57,19 @@ pub(crate) fn router(runtime: &Runtime, timeline: &Timeline, clock: &Clock, ses:
 
 async fn time(State(controls): State<Controls>) -> Json<Value> {
     Json(json!({ "now": controls.clock.now().format(&Rfc3339).unwrap_or_default() }))
+}
+
+/// How many items each table holds.
+async fn tables(State(controls): State<Controls>) -> Response {
+    let mut counts = BTreeMap::new();
+    for table in &controls.template.tables {
+        let count = json!({ "TableName": table.name, "Select": "COUNT" });
+        match controls.dynamodb.call("Scan", &count).await {
+            Ok(answer) => counts.insert(&table.name, answer["Count"].clone()),
+            Err(error) => return failed(&error),
+        };
+    }
+    Json(json!(counts)).into_response()
 }
 
 async fn advance(State(controls): State<Controls>, Json(by): Json<Advance>) -> Response {
@@ -131,6 +148,15 @@ pub async fn advance_by(client: &Client, by: Duration, pace: Pace) -> Result<Adv
     let response = client.post("/control/advance", &body).send().await?;
     if !response.status.is_success() {
         bail!("the clock was not moved: {}", response.text());
+    }
+    Ok(serde_json::from_slice(&response.body)?)
+}
+
+/// How many items each table holds in the cloud whose console `client` reaches.
+pub async fn tables_at(client: &Client) -> Result<BTreeMap<String, u64>> {
+    let response = client.get("/control/tables").send().await?;
+    if !response.status.is_success() {
+        bail!("the tables could not be counted: {}", response.text());
     }
     Ok(serde_json::from_slice(&response.body)?)
 }

@@ -12,10 +12,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use local::{
-    Cloud, Options,
+    Cloud, Options, bench,
     binaries::Profile,
     clock::Clock,
-    control::{Beacon, advance_by, invoke_at},
+    control::{Beacon, advance_by, invoke_at, tables_at},
     http::Client,
     template::Template,
     timeline::Pace,
@@ -43,6 +43,8 @@ enum Command {
     Up(Up),
     /// Give one event to one function and print its answer.
     Invoke(Invoke),
+    /// Count the items in each table of the running cloud.
+    Tables,
     /// Move the clock of the running cloud, running every schedule that falls in between.
     Advance {
         /// How far, for example `31d` or `1h 30m`.
@@ -55,6 +57,12 @@ enum Command {
         /// Console of the cloud, if it is not the one of this workspace.
         #[arg(long)]
         control: Option<String>,
+    },
+    /// Measure the metered path against yardsticks and print ratios.
+    Bench {
+        /// Leave out the table of a million kept items.
+        #[arg(long)]
+        quick: bool,
     },
 }
 
@@ -107,9 +115,13 @@ async fn main() -> ExitCode {
         None => up(cli.up).await,
         Some(Command::Up(up_)) => up(up_).await,
         Some(Command::Invoke(it)) => unless_interrupted(invoke(it)).await,
+        Some(Command::Tables) => tables().await,
         Some(Command::Advance { by, pace, control }) => {
             let pace = pace.map_or(Pace::Every, Pace::OncePer);
             unless_interrupted(advance(by, pace, control)).await
+        }
+        Some(Command::Bench { quick }) => {
+            unless_interrupted(bench::run(quick, &mut stdout())).await
         }
     };
     match outcome {
@@ -228,6 +240,14 @@ async fn invoke(invoke: Invoke) -> Result<()> {
     let (Ok(shown) | Err(shown)) = &answer;
     writeln!(stdout(), "{shown:#}")?;
     ensure!(answer.is_ok(), "{} failed", function.id);
+    Ok(())
+}
+
+async fn tables() -> Result<()> {
+    let console = Beacon::find().await.context("no local cloud is running here; start one")?;
+    for (name, count) in tables_at(&console).await? {
+        writeln!(stdout(), "{name}: {count}")?;
+    }
     Ok(())
 }
 

@@ -113,8 +113,9 @@ pub async fn sign_up(
     let accepted = SignUpAccepted {
         message: "Read the mail that was sent to the address and confirm with its token.",
     };
-    let pepper = app.secrets.get().await?.pepper.current;
-    let email_hash = sign_up.email.hash(&pepper);
+    let peppers = app.secrets.get().await?.pepper;
+    let pepper = &peppers.current;
+    let email_hash = sign_up.email.hash(pepper);
     let sender = pepper.hash("network address", source_ip);
     if count(app, &format!("mails:from:{sender}")).await > MAILS_PER_SENDER {
         return Err(Error::TooManyMails);
@@ -123,11 +124,11 @@ pub async fn sign_up(
         // Saying so would tell whether somebody else has just signed up with it.
         return Ok(accepted);
     }
-    let mail = if is_taken(&app.store, &email_hash).await? {
+    let mail = if is_taken(&app.store, &sign_up.email, peppers.all()).await? {
         already_have_one(&app.config.service.public_url)
     } else {
         let token = random_base62(32);
-        let hash = token_hash(&pepper, &token);
+        let hash = token_hash(pepper, &token);
         let expiry = inventory::SIGN_UPS.expiry(now, &hash);
         let at = now.unix_timestamp();
         let pending = PendingSignUp {

@@ -1,11 +1,12 @@
 //! Accounts in DynamoDB: table `accounts`, key `id`. An item `email#<hash>` marks an address as
 //! taken, which makes it unique in one transaction.
 
-use super::Account;
+use super::{Account, EmailAddress};
 use crate::{
     error::Error,
     ids::AccountId,
     inventory::Table,
+    secrets::Pepper,
     store::{Store, from_item},
 };
 
@@ -19,7 +20,17 @@ pub(super) fn marker(email_hash: &str) -> String {
     format!("email#{email_hash}")
 }
 
-/// Whether an account has this address.
-pub(super) async fn is_taken(store: &Store, email_hash: &str) -> Result<bool, Error> {
-    Ok(store.get(Table::Accounts, [("id", marker(email_hash))]).await?.is_some())
+/// Whether an account has this address, hashed with one of `peppers`.
+pub(super) async fn is_taken<'a>(
+    store: &Store,
+    email: &EmailAddress,
+    peppers: impl Iterator<Item = &'a Pepper>,
+) -> Result<bool, Error> {
+    for pepper in peppers {
+        let key = [("id", marker(&email.hash(pepper)))];
+        if store.get(Table::Accounts, key).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{
     Account, Status,
     sign_up::{PendingSignUp, token_hash},
-    store::{get, marker},
+    store::{get, is_taken, marker},
 };
 use crate::{
     app::App,
@@ -17,13 +17,16 @@ use crate::{
     inventory::Table,
     keys::{self, ApiKey, KeyItem, KeyName, NewKeyView},
     plans::Plan,
-    secrets::Pepper,
+    secrets::{Pepper, Peppers},
     store::{Item, from_item, n, s, to_item, transacted},
 };
 
 /// A used token answers again for this long, so that an answer that was lost on its way can be
 /// asked for once more.
 const AGAIN: Duration = Duration::minutes(10);
+
+const ADDRESS_TAKEN: Error =
+    Error::Conflict("this address has an account already; use the API key that you have");
 
 /// What confirming asks for.
 #[derive(Deserialize, ToSchema)]
@@ -50,11 +53,10 @@ pub struct Verified {
 pub async fn verify(app: &App, token: &str, now: OffsetDateTime) -> Result<Verified, Error> {
     let peppers = app.secrets.get().await?.pepper;
     // A token mailed just before a rotation is still found.
-    let candidates = [Some(&peppers.current), peppers.previous.as_ref()];
-    for pepper in candidates.into_iter().flatten() {
+    for pepper in peppers.all() {
         let hash = token_hash(pepper, token);
         if let Some(item) = app.store.get(Table::Sessions, [("hash", hash)]).await? {
-            return open(app, pepper, token, from_item(item)?, now).await;
+            return open(app, &peppers, pepper, token, from_item(item)?, now).await;
         }
     }
     Err(AuthError::Token.into())
@@ -62,6 +64,7 @@ pub async fn verify(app: &App, token: &str, now: OffsetDateTime) -> Result<Verif
 
 async fn open(
     app: &App,
+    peppers: &Peppers,
     pepper: &Pepper,
     token: &str,
     pending: PendingSignUp,
@@ -77,6 +80,11 @@ async fn open(
     let key_id = KeyId::derived(pepper, token);
     let api_key = ApiKey::derived(id.clone(), pepper, token);
     if let Some(email) = pending.email {
+        // Its marker under this pepper is for the transaction to find.
+        let others = peppers.all().filter(|it| it.version != pepper.version);
+        if is_taken(&app.store, &email, others).await? {
+            return Err(ADDRESS_TAKEN);
+        }
         let account = Account {
             id: id.clone(),
             email_hash: email.hash(pepper),
@@ -146,9 +154,7 @@ async fn create(
         return Ok(());
     }
     if refused(0) {
-        return Err(Error::Conflict(
-            "this address has an account already; use the API key that you have",
-        ));
+        return Err(ADDRESS_TAKEN);
     }
     Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") })
 }

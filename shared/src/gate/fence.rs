@@ -1,7 +1,7 @@
 //! What one environment remembers of the leases it has used, to see a Redis that runs backwards.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -10,10 +10,14 @@ use crate::ids::AccountId;
 /// Accounts remembered at most; the memory is emptied when full.
 const CAPACITY: usize = 1024;
 
-/// The highest number seen of each account's live lease. A number that comes again means that
-/// Redis has lost writes: a replica that lagged behind has taken over.
+/// Leases remembered of each account.
+const LEASES: usize = 4;
+
+/// The last leases seen of each account, newest last, and the highest number seen of each. A number
+/// that comes again, or a lease that comes again after a newer one, means that Redis has lost writes:
+/// a replica that lagged behind has taken over.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fence(Arc<Mutex<HashMap<AccountId, (String, u64)>>>);
+pub(super) struct Fence(Arc<Mutex<HashMap<AccountId, VecDeque<(String, u64)>>>>);
 
 impl Fence {
     /// Whether the `seq`-th request of `lease` has not been seen here before.
@@ -22,11 +26,21 @@ impl Fence {
         if seen.len() >= CAPACITY && !seen.contains_key(account) {
             seen.clear();
         }
-        let entry = seen.entry(account.clone()).or_default();
-        if entry.0 == lease && seq <= entry.1 {
+        let leases = seen.entry(account.clone()).or_default();
+        if let Some((newest, highest)) = leases.back_mut()
+            && newest == lease
+        {
+            let passes = seq > *highest;
+            *highest = seq.max(*highest);
+            return passes;
+        }
+        if leases.iter().any(|(older, _)| older == lease) {
             return false;
         }
-        *entry = (lease.to_owned(), seq);
+        if leases.len() == LEASES {
+            leases.pop_front();
+        }
+        leases.push_back((lease.to_owned(), seq));
         true
     }
 }
@@ -43,5 +57,7 @@ mod tests {
         assert!(!fence.passes(&account, "a", 4));
         assert!(!fence.passes(&account, "a", 2));
         assert!(fence.passes(&account, "b", 1));
+        assert!(!fence.passes(&account, "a", 5), "an older lease");
+        assert!(fence.passes(&account, "b", 2));
     }
 }

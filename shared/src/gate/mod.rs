@@ -265,7 +265,7 @@ impl Gate {
             let Ok(Ok(value)) = late.await else { return };
             let Ok([reply, _]) = pair(value) else { return };
             let Ok(Reply::Ok(admission)) = Reply::parse(&account, reply, now) else { return };
-            let Token::Leased { lease, .. } = &admission.token else { return };
+            let Token::Leased { lease, seq } = &admission.token else { return };
             loop {
                 match GIVE_BACK.run::<u8>(&gate.redis, &gate_key(&account), &[lease, "1"]).await {
                     // Nothing was sent: the late answer itself has opened the breaker.
@@ -274,17 +274,21 @@ impl Gate {
                         tracing::warn!(error = %error, "a late answer's request is not returned");
                         return;
                     }
-                    Ok(_) => return,
+                    Ok(1) => return,
+                    // The lease has ended meanwhile.
+                    Ok(_) => break,
                 }
+            }
+            let (period, id) = (&admission.period, format!("late {lease} {seq}"));
+            if let Err(error) = give_back_direct(&gate.store, &account, period, &id).await {
+                tracing::warn!(error = %error, "a late answer's request is not returned");
             }
         });
     }
 
     async fn end_stale_lease(&self, account: &AccountId, lease: &str) {
-        tracing::error!(
-            account = %account,
-            "a lease ran backwards: Redis has lost writes; the lease is ended"
-        );
+        // Not whose: function logs name nobody.
+        tracing::error!("a lease ran backwards: Redis has lost writes; the lease is ended");
         if let Err(error) = FENCE.run::<u8>(&self.redis, &gate_key(account), &[lease]).await {
             tracing::warn!(error = %error, "the stale lease could not be ended");
         }

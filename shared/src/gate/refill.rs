@@ -115,8 +115,10 @@ impl Gate {
         let mut pipeline = pipe();
         pipeline.cmd("ZADD").arg(LEASES_KEY).arg(epoch_ms(now)).arg(account.tag()).ignore();
         pipeline.cmd("EXPIRE").arg(LEASES_KEY).arg(3600).ignore();
-        self.redis.query::<()>(pipeline).await?;
-        HOLD.run::<bool>(&self.redis, &gate_key(account), &[token, TTL_MS]).await
+        let (key, args) = (gate_key(account), [token, TTL_MS]);
+        let known = self.redis.query::<()>(pipeline);
+        let ((), held) = tokio::try_join!(known, HOLD.run::<bool>(&self.redis, &key, &args))?;
+        Ok(held)
     }
 
     async fn install(

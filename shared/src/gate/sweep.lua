@@ -13,8 +13,9 @@ if f[7] then
     return { 'BUSY', v, '', 0, ps, ab } -- being refilled: the refill credits it
   end
   ab = ab .. f[7] .. ' '
-  redis.call('HDEL', key, 'lk', 'lt')
+  -- In this order: a hash that has lost its last field has lost its time to live too.
   redis.call('HSET', key, 'ab', ab)
+  redis.call('HDEL', key, 'lk', 'lt')
 end
 if f[4] then
   return { 'BACK', v, f[4], tonumber(f[5]), ps, ab }

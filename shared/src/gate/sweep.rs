@@ -4,12 +4,11 @@
 use ::redis::pipe;
 use time::{Duration, OffsetDateTime};
 
-use super::{CREDITED, SWEEP, epoch_ms, gate_key, lease, refill::LEASES_KEY};
+use super::{CREDITED, SWEEP, epoch_ms, gate_key, lease, refill::LEASES_KEY, reply};
 use crate::{
     accounts,
     error::Error,
     ids::AccountId,
-    plans::Period,
     redis::{Redis, RedisError},
     store::Store,
 };
@@ -43,14 +42,16 @@ pub async fn sweep(redis: &Redis, store: &Store, now: OffsetDateTime) -> Result<
     for (tag, installed) in accounts {
         let Ok(account) = AccountId::from_tag(&tag) else { continue };
         swept.looked_at += 1;
-        let (state, version, id, rest, start): (String, u64, String, u64, String) = SWEEP
+        type Fields = (String, u64, String, u64, String, String);
+        let (state, version, lease, rest, period, abandoned): Fields = SWEEP
             .run_patiently(redis, &gate_key(&account), &[&now_ms, &idle_ms])
             .await
             .map_err(unavailable)?;
         match state.as_str() {
             "LIVE" => {
-                let true_version =
-                    accounts::get(store, &account).await?.map_or(u64::MAX, |it| it.gate_version);
+                // Without an account, any other version makes the gate forget it.
+                let item = accounts::get(store, &account).await?;
+                let true_version = item.map_or(version + 1, |it| it.gate_version);
                 if version != true_version {
                     let version = true_version.to_string();
                     super::INVALIDATE
@@ -61,10 +62,11 @@ pub async fn sweep(redis: &Redis, store: &Store, now: OffsetDateTime) -> Result<
                 }
             }
             "BACK" => {
-                swept.credited += credit(store, &account, &start, &id, rest).await?;
-                let rest = rest.to_string();
+                let taken = Taken { lease, rest, period, abandoned };
+                swept.credited += credit(store, &account, &taken, now).await?;
+                let args = [&taken.lease, &taken.rest.to_string(), &taken.abandoned];
                 CREDITED
-                    .run_patiently::<u8>(redis, &gate_key(&account), &[&id, &rest])
+                    .run_patiently::<u8>(redis, &gate_key(&account), &args.map(String::as_str))
                     .await
                     .map_err(unavailable)?;
                 swept.ended += 1;
@@ -78,33 +80,35 @@ pub async fn sweep(redis: &Redis, store: &Store, now: OffsetDateTime) -> Result<
     Ok(swept)
 }
 
-/// Credits the rest of lease `id`, if it is still the live one; else it has been credited.
+/// What the script has taken back of one account.
+struct Taken {
+    lease: String,
+    rest: u64,
+    /// Start of the lease's period (ms), if there is one.
+    period: String,
+    /// Unfinished refills.
+    abandoned: String,
+}
+
+/// Credits what was taken back, unless that has been done.
 async fn credit(
     store: &Store,
     account: &AccountId,
-    period_start: &str,
-    id: &str,
-    rest: u64,
+    taken: &Taken,
+    now: OffsetDateTime,
 ) -> Result<u64, Error> {
-    let start = period_start
-        .parse()
-        .ok()
-        .and_then(|ms: i128| OffsetDateTime::from_unix_timestamp_nanos(ms * 1_000_000).ok());
-    let (Some(start), Some(item)) = (start, accounts::get(store, account).await?) else {
-        return Ok(0);
-    };
-    let period: Period = item.period(start);
-    loop {
-        let before = lease::read(store, account, &period).await?;
-        if before.lease.as_deref() != Some(id) {
-            return Ok(0);
-        }
-        let granted = before.granted.saturating_sub(rest);
-        let after = lease::Quota { granted, lease: None, lease_size: 0, ..before.clone() };
-        if lease::replace(store, account, &period, &before, &after).await? {
-            return Ok(rest);
-        }
+    let Some(item) = accounts::get(store, account).await? else { return Ok(0) };
+    // An unfinished refill took its lease in the period of its own request.
+    let current = item.period(now);
+    let known = reply::instant(&taken.period).map(|start| item.period(start));
+    let periods = [Some(current), known.filter(|period| *period != current)];
+    let abandoned = reply::tokens(&taken.abandoned);
+    let mut credited = 0;
+    for period in periods.iter().flatten() {
+        let rest = (taken.lease.as_str(), taken.rest);
+        credited += lease::credit(store, account, period, rest, &abandoned).await?;
     }
+    Ok(credited)
 }
 
 async fn forget(redis: &Redis, tag: &str, installed: i64) -> Result<(), RedisError> {

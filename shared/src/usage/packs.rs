@@ -22,8 +22,11 @@ use crate::{
     store::{Item, Store, n, s, transacted, unavailable},
 };
 
-/// Entries in one pack at most: far below DynamoDB's 400 KB, even uncompressed.
+/// Entries in one pack at most…
 const PACK_SIZE: usize = 300;
+/// …and bytes before compression. Clients choose what is in some fields, so a full pack need not
+/// compress at all, and an item of DynamoDB holds 400 KB.
+const PACK_BYTES: usize = 300_000;
 
 /// Partition key of an account's packs of one day.
 pub fn day_key(account: &AccountId, at: OffsetDateTime) -> String {
@@ -60,11 +63,17 @@ async fn append_minute(
             packs += 1;
             known.extend(read_pack(&item)?.into_iter().map(|entry| entry.request_id));
         }
-        let mut new: Vec<&Entry> = Vec::new();
+        let (mut new, mut bytes): (Vec<&Entry>, usize) = (Vec::new(), 0);
         for entry in entries {
-            if new.len() < PACK_SIZE && known.insert(entry.request_id.clone()) {
-                new.push(entry);
+            if known.contains(&entry.request_id) {
+                continue;
             }
+            bytes += serde_json::to_vec(entry).map_err(Error::internal)?.len();
+            if new.len() == PACK_SIZE || bytes > PACK_BYTES {
+                break;
+            }
+            known.insert(entry.request_id.clone());
+            new.push(entry);
         }
         if new.is_empty() {
             return Ok(written);

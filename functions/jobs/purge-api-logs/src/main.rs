@@ -1,25 +1,25 @@
-//! Hourly: deletes API logs before they are 30 days old.
+//! Hourly: deletes API logs before they are older than 30 days.
 
-use lambda_runtime::{LambdaEvent, run, service_fn};
-use serde_json::Value;
-use vidintel::{app::App, jobs, retention};
+use vidintel::{
+    app::App,
+    error::Error,
+    jobs::{Report, Run, serve},
+    retention::API_LOGS,
+    telemetry::Metric,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    vidintel::telemetry::init();
-    let app = &App::from_env()?;
-    run(service_fn(|event: LambdaEvent<Value>| async move {
-        let time = jobs::event_time(&event.payload)?;
-        let deadline = jobs::stop_before(event.context.deadline());
-        let purged = retention::API_LOGS.run(&app.store, time, deadline).await?;
-        let metrics = [
-            ("RetentionDue", purged.due as f64, "Count"),
-            ("RetentionDeleted", purged.deleted as f64, "Count"),
-            ("RetentionOverdue", purged.overdue as f64, "Count"),
-            ("RetentionIncomplete", f64::from(u8::from(!purged.complete)), "Count"),
-        ];
-        vidintel::telemetry::metrics(time.unix_timestamp() * 1000, "purge-api-logs", &metrics);
-        Ok::<_, lambda_runtime::Error>(serde_json::to_value(purged)?)
-    }))
-    .await
+    serve("purge-api-logs", |app, run| Box::pin(purge(app, run))).await
+}
+
+async fn purge(app: &App, run: Run) -> Result<Report, Error> {
+    let purged = API_LOGS.run(&app.store, run.time, run.deadline).await?;
+    let metrics = vec![
+        Metric::count("RetentionDue", purged.due),
+        Metric::count("RetentionDeleted", purged.deleted),
+        Metric::count("RetentionOverdue", purged.overdue),
+        Metric::count("RetentionIncomplete", u64::from(!purged.complete)),
+    ];
+    Report::new(&purged, metrics)
 }

@@ -1,23 +1,24 @@
 //! Every minute: drains the log streams into the table, settles quotas, takes back idle leases.
 
-use lambda_runtime::{LambdaEvent, run, service_fn};
-use serde_json::Value;
-use vidintel::{app::App, jobs, usage};
+use vidintel::{
+    app::App,
+    error::Error,
+    jobs::{Report, Run, serve},
+    telemetry::Metric,
+    usage,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    vidintel::telemetry::init();
-    let app = &App::from_env()?;
-    run(service_fn(|event: LambdaEvent<Value>| async move {
-        let time = jobs::event_time(&event.payload)?;
-        let done = usage::roll_up(app, time).await?;
-        let metrics = [
-            ("UsageLogAgeSeconds", done.oldest_seconds as f64, "Seconds"),
-            ("UsageEntriesUnreadable", done.unreadable as f64, "Count"),
-            ("GatesCorrected", done.leases.corrected as f64, "Count"),
-        ];
-        vidintel::telemetry::metrics(time.unix_timestamp() * 1000, "roll-up-usage", &metrics);
-        Ok::<_, lambda_runtime::Error>(serde_json::to_value(done)?)
-    }))
-    .await
+    serve("roll-up-usage", |app, run| Box::pin(roll_up(app, run))).await
+}
+
+async fn roll_up(app: &App, run: Run) -> Result<Report, Error> {
+    let done = usage::roll_up(app, run.time).await?;
+    let metrics = vec![
+        Metric::seconds("UsageLogAgeSeconds", done.oldest_seconds),
+        Metric::count("UsageEntriesUnreadable", done.unreadable as u64),
+        Metric::count("GatesCorrected", done.leases.corrected as u64),
+    ];
+    Report::new(&done, metrics)
 }

@@ -15,7 +15,7 @@ use crate::{
     access::{Access, FUNCTION_KEY_PREFIX},
     binaries::{Binaries, Profile},
     clock::Clock,
-    control,
+    control::{self, Controls},
     dynamodb::{DynamoDb, OTHER_SERVER},
     gateway::Gateway,
     http::Client,
@@ -178,10 +178,17 @@ impl Cloud {
             routes: Arc::new(functions.iter().flat_map(|it| it.routes.clone()).collect()),
         };
         let console_url = format!("http://{console_address}");
-        let controls = control::router(&runtime, &timeline, &clock, &ses);
+        let template = Arc::new(template);
+        let controls = Controls {
+            runtime: runtime.clone(),
+            timeline: timeline.clone(),
+            clock: clock.clone(),
+            dynamodb: dynamodb.clone(),
+            template: Arc::clone(&template),
+        };
         let mut tasks = vec![
             serve(listener, gateway.router()),
-            serve(console, controls),
+            serve(console, control::router(controls, &ses)),
             serve(ses_listener, ses.router()),
             serve(secrets_listener, secrets.router()),
             serve(tiktok_listener, tiktok.router()),
@@ -189,7 +196,7 @@ impl Cloud {
         if options.runs_schedules {
             tasks.push(tokio::spawn(timeline.clone().run()).abort_handle());
         }
-        let (template, state) = (Arc::new(template), options.state);
+        let state = options.state;
         Ok(Self {
             clock,
             access,

@@ -8,7 +8,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use dynoxide::{Database, storage_backend};
+use dynoxide::{Database, ImportOptions, Item, storage_backend};
+use serde_json::Value;
 use tokio::{runtime::Builder, sync::oneshot, task::spawn_blocking};
 
 use crate::clock::Clock;
@@ -74,6 +75,17 @@ impl Engine {
     pub(super) async fn sweep(&self) -> Result<usize> {
         let database = self.database.clone();
         Ok(spawn_blocking(move || database.0.sweep_ttl()).await??)
+    }
+
+    pub(super) async fn import(&self, table: String, items: Vec<Value>) -> Result<()> {
+        let database = self.database.clone();
+        spawn_blocking(move || {
+            let items = items.into_iter().map(serde_json::from_value);
+            let items = items.collect::<Result<Vec<Item>, _>>().context("not an item")?;
+            database.0.import_items(&table, items, ImportOptions::default())?;
+            Ok(())
+        })
+        .await?
     }
 
     pub(super) async fn save(&self, file: PathBuf) -> Result<()> {

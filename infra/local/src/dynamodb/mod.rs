@@ -176,6 +176,15 @@ impl DynamoDb {
         }
     }
 
+    /// Puts items (in DynamoDB's own JSON) into a table, by its name without prefix: many, quickly,
+    /// and uncounted. Only the embedded engine can.
+    pub async fn import(&self, table: &str, items: Vec<Value>) -> Result<()> {
+        match &self.0.engine {
+            Some(engine) => engine.import(self.table(table), items).await,
+            None => bail!("only the embedded DynamoDB can import"),
+        }
+    }
+
     /// Lets the functions' calls fail from now on.
     pub fn fault(&self, fault: Fault) {
         *self.0.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;

@@ -29,6 +29,8 @@ pub(super) struct Matched<'a> {
     pub route: &'a Route,
     /// The path's parameters, decoded.
     pub parameters: Vec<(String, String)>,
+    /// The request's id, also told to the client.
+    pub request_id: &'a str,
     /// The whole path, decoded: despite its name, `rawPath` of HTTP APIs is.
     pub path: String,
 }
@@ -61,7 +63,7 @@ pub(super) fn event(
                 "sourceIp": peer.ip().to_string(),
                 "userAgent": text(&parts.headers, USER_AGENT.as_str()).unwrap_or_default(),
             },
-            "requestId": uuid::Uuid::new_v4().to_string(),
+            "requestId": matched.request_id,
             "routeKey": matched.route.key(),
             "stage": "$default",
             // Never fails: the format asks for nothing that an instant does not have.
@@ -172,6 +174,7 @@ mod tests {
         let matched = Matched {
             route: &route,
             parameters: vec![("id".to_owned(), "a b".to_owned())],
+            request_id: "made-up",
             path: decode(parts.uri.path()),
         };
         let peer = SocketAddr::from(([203, 0, 113, 7], 4711));

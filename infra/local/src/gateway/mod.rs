@@ -76,7 +76,12 @@ impl Gateway {
         Router::new().fallback(handle).with_state(self)
     }
 
-    async fn respond(&self, peer: SocketAddr, request: Request) -> Result<Response, Refusal> {
+    async fn respond(
+        &self,
+        peer: SocketAddr,
+        request: Request,
+        request_id: &str,
+    ) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
         check_head(&parts)?;
         let body = read(body).await?;
@@ -88,7 +93,7 @@ impl Gateway {
             &body,
             peer,
             self.clock.now(),
-            &event::Matched { route, parameters, path },
+            &event::Matched { route, parameters, request_id, path },
         );
         let event = Bytes::from(event.to_string());
         match timeout(INTEGRATION_LIMIT, self.runtime.invoke(&route.function, event)).await {
@@ -105,8 +110,8 @@ async fn handle(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let mut response = gateway.respond(peer, request).await.into_response();
     let id = uuid::Uuid::new_v4().to_string();
+    let mut response = gateway.respond(peer, request, &id).await.into_response();
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), id);
     }

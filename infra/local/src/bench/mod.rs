@@ -1,0 +1,43 @@
+//! Measures the metered path against yardsticks that run beside it, in one run.
+//!
+//! Ratios say more than times: both sides share the machine, the local cloud and its noise, take
+//! turns, and are compared by their medians. Times are of the machine that it ran on. Functions,
+//! Redis and the measuring client share its processors, and gateway, Runtime API and the proxy
+//! before Redis work in the measuring process, for hello world as for ours.
+
+mod calls;
+mod cold;
+mod cost;
+mod report;
+mod retention;
+mod speed;
+mod stats;
+mod world;
+
+use std::{io::Write, time::Instant};
+
+use anyhow::Result;
+
+use self::{report::Report, world::World};
+
+/// Measures everything and writes it to `out` as it comes. Whether goals are met is part of what is
+/// written; an error says that something could not be measured. `quick` leaves out the largest
+/// table.
+pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
+    let started = Instant::now();
+    let mut report = Report::new(out);
+    let cores = std::thread::available_parallelism()?;
+    report.text(format!(
+        "Metered path against hello world. Release builds, {cores} processors shared by everything;\n\
+         times and rates are of this machine and this run, ratios and counts are the result."
+    ))?;
+    let mut world = World::start().await?;
+    calls::run(&mut world, &mut report).await?;
+    let latency = speed::latency(&mut world, &mut report).await?;
+    speed::throughput(&mut world, &mut report).await?;
+    cold::run(&mut world, &mut report).await?;
+    let kept: &[usize] = if quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
+    let per_deleted = retention::run(&mut world, &mut report, kept).await?;
+    cost::run(&mut world, &mut report, latency.busy, per_deleted).await?;
+    report.end(started.elapsed())
+}

@@ -1,0 +1,301 @@
+//! What a review has found: races and dead ends that no schedule of whole requests comes upon, because
+//! they lie between two steps of one.
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::Poll,
+};
+
+use serde_json::json;
+use time::{Duration, OffsetDateTime, macros::datetime};
+use vidintel::{
+    accounts,
+    app::App,
+    error::{AuthError, Error},
+    flight,
+    gate::{self, Admission},
+    ids::{AccountId, KeyId, random_base62},
+    inventory::CACHE_SECONDS,
+    keys::{self, ApiKey, KeyItem, KeyName},
+    plans::{Period, Plan},
+    secrets::{Pepper, Peppers},
+    usage::{self, Agent, Entry},
+    video::{FetchError, VideoId},
+};
+
+use crate::util::{World, app_of};
+
+const NOON: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
+
+/// Points at which a request is held up: its last ones lie beyond its end.
+const POINTS: usize = 48;
+
+/// A customer of the library, without the functions around it.
+struct Customer<'a> {
+    world: &'a World,
+    account: AccountId,
+    key: ApiKey,
+    key_id: KeyId,
+    peppers: Peppers,
+}
+
+impl<'a> Customer<'a> {
+    async fn new(world: &'a World) -> Self {
+        let account = AccountId::random();
+        let item = json!({
+            "id": { "S": account.to_string() },
+            "email": { "S": "review@example.com" },
+            "email_hash": { "S": "0" },
+            "plan": { "S": Plan::Free.name() },
+            "status": { "S": "active" },
+            "created_at": { "N": "0" },
+            "policy_version": { "S": "1.0" },
+            "policy_accepted_at": { "N": "0" },
+            "gate_version": { "N": "1" },
+            "key_count": { "N": "0" },
+        });
+        let put = json!({ "TableName": world.cloud.dynamodb.table("accounts"), "Item": item });
+        world.cloud.dynamodb.call("PutItem", &put).await.expect("an account");
+        let peppers = Peppers { current: Pepper::new(1, [1; 32]), previous: None };
+        let (key, key_id) = (ApiKey::random(account.clone()), KeyId::random());
+        let name = KeyName::parse("key").expect("a name");
+        let item = KeyItem::new(&key, key_id.clone(), name, &peppers.current, NOON);
+        let customer = Self { world, account, key, key_id, peppers };
+        keys::insert(&customer.environment().store, item).await.expect("stored");
+        customer
+    }
+
+    /// What one environment of a function has.
+    fn environment(&self) -> App {
+        app_of(&self.world.cloud, self.world.cloud.redis.direct_url())
+    }
+
+    async fn ask(&self, app: &App, now: OffsetDateTime) -> Result<Admission, Error> {
+        let asked = app.gate.admit(&self.key, &self.peppers, "video:1", now).await;
+        asked.map(|(admission, _)| admission)
+    }
+
+    async fn quota(&self, app: &App, at: OffsetDateTime) -> gate::Quota {
+        let period = Period::month_of(at);
+        gate::read_quota(&app.store, &self.account, &period).await.expect("read")
+    }
+
+    /// Lets the time run out that a refill has; says whether there was one.
+    async fn end_hold(&self) -> bool {
+        let mut redis = self.world.cloud.redis.connection().await.expect("connected");
+        let key = gate::gate_key(&self.account);
+        let held: bool =
+            redis::cmd("HEXISTS").arg(&key).arg("lk").query_async(&mut redis).await.expect("read");
+        if held {
+            let mut end = redis::cmd("HSET");
+            end.arg(&key).arg("lt").arg(0).exec_async(&mut redis).await.expect("written");
+        }
+        held
+    }
+
+    async fn revoke(&self, app: &App) {
+        keys::revoke(&app.store, &self.account, &self.key_id).await.expect("revoked");
+        let account = accounts::get(&app.store, &self.account).await.expect("read");
+        let version = account.expect("an account").gate_version;
+        app.gate.invalidate(&self.account, version).await.expect("told");
+    }
+}
+
+/// Polls `future` at most `polls` times, then lets what it has sent arrive.
+async fn advance<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
+    let mut left = polls;
+    let outcome = std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    outcome
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refill_that_died_is_credited_by_the_sweep() {
+    let world = World::start().await;
+    let mut leases = 0;
+    for point in 0..POINTS {
+        let ada = Customer::new(&world).await;
+        let app = ada.environment();
+        let _ = advance(pin!(ada.ask(&app, NOON)), point).await;
+        if ada.end_hold().await && ada.quota(&app, NOON).await.lease.is_some() {
+            leases += 1;
+        }
+        // Nobody asks any more.
+        let later = NOON + Duration::minutes(1);
+        gate::sweep(&app.redis, &app.store, later).await.expect("swept");
+        let quota = ada.quota(&app, NOON).await;
+        assert_eq!((quota.lease, quota.lost), (None, 0), "held up at {point}");
+        assert!(quota.granted <= 1, "held up at {point}: {} are gone", quota.granted);
+    }
+    assert!(leases > 0, "no refill died between taking its lease and installing it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_refills_that_died_are_made_up_for() {
+    let world = World::start().await;
+    for point in 0..POINTS {
+        let ada = Customer::new(&world).await;
+        let app = ada.environment();
+        for at in [point, 3] {
+            let _ = advance(pin!(ada.ask(&app, NOON)), at).await;
+            ada.end_hold().await;
+        }
+        assert!(ada.ask(&app, NOON).await.is_ok());
+        let quota = ada.quota(&app, NOON).await;
+        assert_eq!(quota.lost, 0, "held up at {point}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refill_that_was_overtaken_harms_nobody() {
+    let world = World::start().await;
+    let mut overtaken = 0;
+    for point in 0..POINTS {
+        let ada = Customer::new(&world).await;
+        let (slow, quick) = (ada.environment(), ada.environment());
+        let mut asking = pin!(ada.ask(&slow, NOON));
+        let first = advance(asking.as_mut(), point).await;
+        overtaken += usize::from(ada.end_hold().await);
+        assert!(ada.ask(&quick, NOON).await.is_ok());
+        let first = match first {
+            Some(outcome) => outcome,
+            None => asking.await,
+        };
+        assert!(first.is_ok(), "held up at {point}: {first:?}");
+        gate::sweep(&quick.redis, &quick.store, NOON + Duration::minutes(1)).await.expect("swept");
+        let quota = ada.quota(&quick, NOON).await;
+        assert_eq!((quota.granted, quota.lost), (2, 0), "held up at {point}");
+    }
+    assert!(overtaken > 0, "no request was held up while it refilled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_the_month_before_burns_no_lease() {
+    let world = World::start().await;
+    let ada = Customer::new(&world).await;
+    let app = ada.environment();
+    let (before, after) = (datetime!(2026-11-30 23:59:59.9 UTC), datetime!(2026-12-01 0:00 UTC));
+    for now in [before, after, before, after] {
+        let admission = ada.ask(&app, now).await.expect("let through");
+        assert_eq!(admission.period, Period::month_of(now));
+    }
+    gate::sweep(&app.redis, &app.store, after + Duration::minutes(1)).await.expect("swept");
+    for month in [before, after] {
+        let quota = ada.quota(&app, month).await;
+        assert_eq!((quota.granted, quota.lost), (2, 0), "{month}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_revoked_in_the_middle_of_a_request_is_refused_afterwards() {
+    let world = World::start().await;
+    for point in 0..POINTS {
+        let ada = Customer::new(&world).await;
+        let (one, other) = (ada.environment(), ada.environment());
+        let mut asking = pin!(ada.ask(&one, NOON));
+        let first = advance(asking.as_mut(), point).await;
+        ada.revoke(&other).await;
+        if first.is_none() {
+            let _ = asking.await;
+        }
+        for app in [&one, &other] {
+            let asked = ada.ask(app, NOON).await;
+            assert!(matches!(asked, Err(Error::Auth(AuthError::Unknown))), "{point}: {asked:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweep_outlives_an_account_that_is_gone() {
+    let world = World::start().await;
+    let ada = Customer::new(&world).await;
+    let app = ada.environment();
+    assert!(ada.ask(&app, NOON).await.is_ok());
+    let key = json!({ "id": { "S": ada.account.to_string() } });
+    let delete = json!({ "TableName": world.cloud.dynamodb.table("accounts"), "Key": key });
+    world.cloud.dynamodb.call("DeleteItem", &delete).await.expect("deleted");
+    for _ in 0..3 {
+        gate::sweep(&app.redis, &app.store, NOON).await.expect("swept");
+    }
+    let asked = ada.ask(&app, NOON).await;
+    assert!(matches!(asked, Err(Error::Auth(AuthError::Unknown))), "{asked:?}");
+}
+
+fn entry(account: &AccountId) -> Entry {
+    let noise = || random_base62(512);
+    Entry {
+        request_id: random_base62(16),
+        at_ms: NOON.unix_timestamp() * 1000,
+        account: account.clone(),
+        key_id: KeyId::random(),
+        endpoint: "GET /v1/videos/{video_id}".to_owned(),
+        parameters: vec![("video_id".to_owned(), "7000000000000000001".to_owned())],
+        status: 429,
+        latency_ms: 1,
+        cached: false,
+        charged: 0,
+        period: "2026-11-01".to_owned(),
+        lease: None,
+        ip: "192.0.2.1".to_owned(),
+        country: None,
+        agent: Some(Agent { version: Some(noise()), ..Agent::parse(&noise()) }),
+        referrer: Some(noise()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn noise_in_headers_does_not_stop_the_roll_up() {
+    let world = World::start().await;
+    let ada = Customer::new(&world).await;
+    let app = ada.environment();
+    let entries: Vec<Entry> = (0..700).map(|_| entry(&ada.account)).collect();
+    for new in [700, 0] {
+        assert_eq!(usage::append(&app.store, &entries).await.expect("appended"), new);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_entry_stays_in_the_stream_for_more_than_an_hour() {
+    let world = World::start().await;
+    let ada = Customer::new(&world).await;
+    let app = ada.environment();
+    let stream = async || {
+        let keys = world.cloud.redis.keys().await.expect("the keys");
+        keys.into_iter().map(|it| it.0).find(|key| key.starts_with("log:")).expect("a stream")
+    };
+    app.usage.push(entry(&ada.account)).await;
+    let (key, mut redis) =
+        (stream().await, world.cloud.redis.connection().await.expect("connected"));
+    let (seconds, _): (i64, i64) =
+        redis::cmd("TIME").query_async(&mut redis).await.expect("a time");
+    let old = format!("{}-1", (seconds - CACHE_SECONDS - 1) * 1000);
+    let mut remake = redis::pipe();
+    remake.cmd("DEL").arg(&key);
+    remake.cmd("XADD").arg(&key).arg(&old).arg("entry").arg("an old one");
+    remake.exec_async(&mut redis).await.expect("made");
+    app.usage.push(entry(&ada.account)).await;
+    let left: usize = redis::cmd("XLEN").arg(&key).query_async(&mut redis).await.expect("read");
+    assert_eq!(left, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_the_answer_at_the_last_moment_holds_nobody_up() {
+    let world = World::start().await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let id: VideoId = "7000000000000000001".parse().expect("an id");
+    for _ in 0..2 {
+        let fetch = async { Err(FetchError::NotFound) };
+        let landed = flight::land(&app.redis, id, None, NOON, fetch).await;
+        assert!(matches!(landed, Err(Error::Video(FetchError::NotFound))), "{landed:?}");
+        let keys = world.cloud.redis.keys().await.expect("the keys");
+        assert!(keys.iter().all(|(key, _)| !key.starts_with("flight:")), "{keys:?}");
+    }
+}
