@@ -17,7 +17,9 @@ const LEASES: usize = 4;
 /// that comes again, or a lease that comes again after a newer one, means that Redis has lost writes:
 /// a replica that lagged behind has taken over.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fence(Arc<Mutex<HashMap<AccountId, VecDeque<(String, u64)>>>>);
+pub(super) struct Fence(Arc<Mutex<HashMap<AccountId, Leases>>>);
+
+type Leases = VecDeque<(String, u64)>;
 
 impl Fence {
     /// Whether the `seq`-th request of `lease` has not been seen here before.

@@ -55,8 +55,12 @@ async fn start(world: &World, function: &str, event: axum::body::Bytes) -> Resul
     let runtime = &world.cloud.runtime;
     runtime.kill(function).await?;
     let started = Instant::now();
-    let answer = runtime.invoke(function, event).await?;
+    let answer = runtime.invoke(function, event).await;
     let took = started.elapsed();
+    let answer = answer.with_context(|| {
+        let lines = runtime.logs(function).map(|it| it.lines()).unwrap_or_default();
+        format!("{function}: {}", lines.last().map_or("", String::as_str))
+    })?;
     let answer: serde_json::Value = serde_json::from_slice(&answer)?;
     anyhow::ensure!(answer["statusCode"] == 200, "{function} answered {answer}");
     runtime.settled().await;
