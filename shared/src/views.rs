@@ -53,7 +53,7 @@ pub struct UsageView {
 /// State of the service.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`, `degraded` (slower, or a source is missing) or `down`.
+    /// `ok`, `degraded` (slower, and still exact) or `down`.
     #[schema(example = "ok")]
     pub status: &'static str,
     /// Version of the service.
@@ -69,7 +69,7 @@ pub struct PartHealth {
     /// `redis`, `dynamodb`, or a source.
     #[schema(example = "redis")]
     pub name: &'static str,
-    /// `ok`, `down` or `off`.
+    /// `ok` or `down`; for a source, which is not asked by this, `on` or `off`.
     #[schema(example = "ok")]
     pub status: &'static str,
 }

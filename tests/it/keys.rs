@@ -83,3 +83,26 @@ async fn a_customer_cannot_touch_another_ones_keys() {
     assert_eq!(world.send(client.delete(path).key(&bob.key)).await.status, 204);
     assert_eq!(world.video(0, &ada).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_that_the_gate_could_not_be_told_of_says_so_and_can_be_repeated() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    let made = world.send(client.post("/v1/keys", &json!({ "name": "ci" })).key(&ada.key)).await;
+    let key = made.json()["key"].as_str().expect("the key").to_owned();
+    let second = Customer { key, ..ada.clone() };
+    assert_eq!(world.video(0, &second).await.status, 200);
+    let id = made.json()["id"].as_str().expect("its id").to_owned();
+    let revoke = || client.delete(format!("/v1/keys/{id}")).key(&ada.key);
+
+    world.cloud.redis.fault(local::redis::Fault::Refuse);
+    assert_problem(&world.send(revoke()).await, 503, "unavailable");
+    // Without Redis the tables are asked, where it is gone.
+    assert_problem(&world.video(0, &second).await, 401, "invalid-api-key");
+    world.cloud.redis.fault(local::redis::Fault::None);
+    assert_eq!(world.send(revoke()).await.status, 204);
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert_problem(&world.video(0, &second).await, 401, "invalid-api-key");
+    assert_eq!(world.video(0, &ada).await.status, 200);
+}

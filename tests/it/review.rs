@@ -195,6 +195,24 @@ async fn a_request_of_the_month_before_burns_no_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refill_that_died_in_the_next_month_is_credited_there() {
+    let world = World::start().await;
+    let (november, december) = (datetime!(2026-11-30 23:59 UTC), datetime!(2026-12-01 0:00 UTC));
+    for point in 0..POINTS {
+        let ada = Customer::new(&world).await;
+        let app = ada.environment();
+        let _ = advance(pin!(ada.ask(&app, december)), point).await;
+        ada.end_hold().await;
+        assert!(ada.ask(&app, november).await.is_ok());
+        let later = november + Duration::seconds(30);
+        gate::sweep(&app.redis, &app.store, later).await.expect("swept");
+        assert!(ada.ask(&app, december).await.is_ok());
+        let quota = ada.quota(&app, december).await;
+        assert_eq!(quota.lost, 0, "held up at {point}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_revoked_in_the_middle_of_a_request_is_refused_afterwards() {
     let world = World::start().await;
     for point in 0..POINTS {

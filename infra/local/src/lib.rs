@@ -8,7 +8,7 @@
 //! [`timeline`] runs as the [`clock`] moves; the tables of [`dynamodb`]; and the permissions that
 //! [`access`] holds every call against. [`redis`] is a real server, [`standins`] play the rest.
 //! [`control`] lets the command line reach into a running cloud, and [`http`] is the client that
-//! the tests use. [`bench`] measures all this.
+//! the tests use. [`mod@bench`] measures all this.
 
 pub mod access;
 pub mod bench;

@@ -6,10 +6,13 @@ use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWrite
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::reply::Seen;
+use super::{
+    epoch_ms,
+    reply::{self, Seen},
+};
 use crate::{
     error::Error,
-    ids::AccountId,
+    ids::{AccountId, random_base62},
     inventory::{self, Table},
     plans::{Period, Plan},
     store::{Conditional, Store, conditional, from_item, n, s, transacted},
@@ -68,6 +71,17 @@ pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan) -> Step
     after.lease = (size > 0).then(|| token.to_owned());
     after.lease_size = size;
     Step { after, size }
+}
+
+/// Id of a lease that a request of `now` may take: random, and says when, because a refill that died
+/// can be made up for only in its own period.
+pub(super) fn new_id(now: OffsetDateTime) -> String {
+    format!("{}.{}", random_base62(16), epoch_ms(now))
+}
+
+/// The time of the request that the lease `id` was made for.
+pub(super) fn taken_at(id: &str) -> Option<OffsetDateTime> {
+    reply::instant(id.split_once('.')?.1)
 }
 
 fn is_abandoned(tokens: &[String], lease: &str) -> bool {
@@ -285,6 +299,13 @@ mod tests {
         let aside = (aside.0.to_owned(), aside.1);
         let abandoned = vec![abandoned.to_owned()];
         Seen { abandoned, lease: lease.to_owned(), aside, period_start: None }
+    }
+
+    #[test]
+    fn an_id_says_when() {
+        let now = time::macros::datetime!(2026-11-30 23:59:59.9 UTC);
+        assert_eq!(taken_at(&new_id(now)), Some(now));
+        assert_eq!(taken_at("a"), None);
     }
 
     #[test]

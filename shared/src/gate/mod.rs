@@ -27,7 +27,7 @@ pub use self::{
 };
 use crate::{
     error::{AuthError, Error},
-    ids::{AccountId, KeyId, random_base62},
+    ids::{AccountId, KeyId},
     keys::ApiKey,
     plans::{Period, Plan},
     redis::{Redis, RedisError, Script, is_no_script},
@@ -159,7 +159,7 @@ impl Gate {
         let started = Instant::now();
         let mut pause = Duration::from_millis(4);
         while started.elapsed() < PATIENCE {
-            let token = random_base62(16);
+            let token = lease::new_id(now);
             let args = [hashes[0], hashes[1], &now_ms, "1", &token];
             let (reply, cached) = match self.ask(key.account(), &args, cache_key, now).await {
                 Ok(answer) => answer,

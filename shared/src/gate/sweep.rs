@@ -63,7 +63,7 @@ pub async fn sweep(redis: &Redis, store: &Store, now: OffsetDateTime) -> Result<
             }
             "BACK" => {
                 let taken = Taken { lease, rest, period, abandoned };
-                swept.credited += credit(store, &account, &taken, now).await?;
+                swept.credited += credit(store, &account, &taken).await?;
                 let args = [&taken.lease, &taken.rest.to_string(), &taken.abandoned];
                 CREDITED
                     .run_patiently::<u8>(redis, &gate_key(&account), &args.map(String::as_str))
@@ -91,20 +91,17 @@ struct Taken {
 }
 
 /// Credits what was taken back, unless that has been done.
-async fn credit(
-    store: &Store,
-    account: &AccountId,
-    taken: &Taken,
-    now: OffsetDateTime,
-) -> Result<u64, Error> {
+async fn credit(store: &Store, account: &AccountId, taken: &Taken) -> Result<u64, Error> {
     let Some(item) = accounts::get(store, account).await? else { return Ok(0) };
-    // An unfinished refill took its lease in the period of its own request.
-    let current = item.period(now);
-    let known = reply::instant(&taken.period).map(|start| item.period(start));
-    let periods = [Some(current), known.filter(|period| *period != current)];
     let abandoned = reply::tokens(&taken.abandoned);
+    // An unfinished refill took its lease in the period of its own request.
+    let times = abandoned.iter().filter_map(|token| lease::taken_at(token));
+    let times = times.chain(reply::instant(&taken.period));
+    let mut periods: Vec<_> = times.map(|at| item.period(at)).collect();
+    periods.sort_by_key(|period| period.start);
+    periods.dedup();
     let mut credited = 0;
-    for period in periods.iter().flatten() {
+    for period in &periods {
         let rest = (taken.lease.as_str(), taken.rest);
         credited += lease::credit(store, account, period, rest, &abandoned).await?;
     }

@@ -53,7 +53,8 @@ async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body>
         log_failure(&error, call.request_id());
         problem(&error, call.request_id())
     });
-    tracing::info!(
+    // One line a request would cost more than the rest of it; what was asked is in `api-logs`.
+    tracing::debug!(
         route = call.route(),
         request_id = call.request_id(),
         status = reply.status().as_u16(),

@@ -15,7 +15,7 @@ pub(super) fn line(text: &str, max: usize) -> Option<String> {
     clean(text.chars().map(|it| if it.is_whitespace() { ' ' } else { it }), max)
 }
 
-/// As [`line`], with the line breaks kept.
+/// As [`line()`], with the line breaks kept.
 pub(super) fn lines(text: &str, max: usize) -> Option<String> {
     clean(text.chars(), max)
 }

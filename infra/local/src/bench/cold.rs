@@ -59,7 +59,8 @@ async fn start(world: &World, function: &str, event: axum::body::Bytes) -> Resul
     let took = started.elapsed();
     let answer = answer.with_context(|| {
         let lines = runtime.logs(function).map(|it| it.lines()).unwrap_or_default();
-        format!("{function}: {}", lines.last().map_or("", String::as_str))
+        let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+        format!("{function}, which wrote last:\n{tail}")
     })?;
     let answer: serde_json::Value = serde_json::from_slice(&answer)?;
     anyhow::ensure!(answer["statusCode"] == 200, "{function} answered {answer}");

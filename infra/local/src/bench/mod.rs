@@ -8,6 +8,7 @@
 mod calls;
 mod cold;
 mod cost;
+mod processor;
 mod report;
 mod retention;
 mod speed;
@@ -32,9 +33,13 @@ pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
          times and rates are of this machine and this run, ratios and counts are the result."
     ))?;
     let mut world = World::start().await?;
-    calls::run(&mut world, &mut report).await?;
+    if std::env::var_os("D_ONLY").is_none() {
+        calls::run(&mut world, &mut report).await?;
+    }
     let latency = speed::latency(&mut world, &mut report).await?;
-    speed::throughput(&mut world, &mut report).await?;
+    if std::env::var_os("D_ONLY").is_none() {
+        speed::throughput(&mut world, &mut report).await?;
+    }
     cold::run(&mut world, &mut report).await?;
     let kept: &[usize] = if quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
     let per_deleted = retention::run(&mut world, &mut report, kept).await?;

@@ -12,9 +12,10 @@ use anyhow::Result;
 use redis::cmd;
 
 use super::{
+    processor::Spent,
     report::Report,
     stats::{Times, median, ratio, show},
-    world::{CONCURRENCY, Request, World},
+    world::{CONCURRENCY, HELLO, Request, VIDEO, World},
 };
 
 const ROUND_TRIPS: usize = 1000;
@@ -76,19 +77,19 @@ pub(super) async fn throughput(world: &mut World, report: &mut Report<'_>) -> Re
     let hello = Request { path: "/hello".to_owned(), key: String::new() };
     let hello = vec![hello; PER_ROUND];
     let (mut hellos, mut hits, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let mut calls = 0;
+    let (mut calls, mut spent) = (0, Vec::new());
     // The first round of each starts the environments.
     for round in 0..=ROUNDS {
         let hit = world.hits(PER_ROUND).await?;
-        let of_hello = per_second(world, &hello).await?;
+        let (of_hello, hello_spent) = per_second(world, HELLO, &hello).await?;
         world.cloud.dynamodb.reset_counts();
-        let of_hit = per_second(world, &hit).await?;
-        world.cloud.runtime.settled().await;
+        let (of_hit, hit_spent) = per_second(world, VIDEO, &hit).await?;
         if round > 0 {
             hellos.push(of_hello);
             hits.push(of_hit);
             ratios.push(of_hit / of_hello);
             calls += world.cloud.dynamodb.requests();
+            spent.push([hello_spent, hit_spent]);
         }
     }
     report.figure("requests at a time", CONCURRENCY.to_string())?;
@@ -99,14 +100,32 @@ pub(super) async fn throughput(world: &mut World, report: &mut Report<'_>) -> Re
     };
     report.figure("hello world", each(&hellos))?;
     report.figure("metered cache hit", each(&hits))?;
+    let environments = |it| world.cloud.runtime.process_ids(it).map(|it| it.len().to_string());
+    report.figure(
+        "environments in the end",
+        format!("hello {}, get-video {}", environments(HELLO)?, environments(VIDEO)?),
+    )?;
     report.figure("DynamoDB calls meanwhile (leases)", calls.to_string())?;
+    for (at, name) in ["hello world", "metered cache hit"].into_iter().enumerate() {
+        let median = |part: fn(&Spent) -> Duration| {
+            show(spent.iter().map(|both| part(&both[at])).collect::<Times>().median())
+        };
+        let (function, redis) = (median(|it| it.function), median(|it| it.redis));
+        let cloud = median(|it| it.cloud);
+        report.figure(
+            &format!("processor time of one {name}"),
+            format!("function {function}, Redis {redis}, local cloud and client {cloud}"),
+        )?;
+    }
     let ratio = median(ratios);
     report.goal("ratio: hit / hello world", format!("{ratio:.2}"), "≥ 0.7", ratio >= 0.7)
 }
 
-/// Sends `requests`, [`CONCURRENCY`] at a time.
-async fn per_second(world: &World, requests: &[Request]) -> Result<f64> {
+/// Sends `requests`, [`CONCURRENCY`] at a time: how many were answered in a second, and what each
+/// cost in processor time, what is done after the answer included.
+async fn per_second(world: &World, function: &str, requests: &[Request]) -> Result<(f64, Spent)> {
     world.cloud.runtime.settled().await;
+    let before = Spent::now(world, function).await?;
     let requests: Arc<[Request]> = requests.into();
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
@@ -125,5 +144,8 @@ async fn per_second(world: &World, requests: &[Request]) -> Result<f64> {
     for worker in workers {
         worker.await??;
     }
-    Ok(requests.len() as f64 / started.elapsed().as_secs_f64())
+    let per_second = requests.len() as f64 / started.elapsed().as_secs_f64();
+    world.cloud.runtime.settled().await;
+    let after = Spent::now(world, function).await?;
+    Ok((per_second, after.since(before, u32::try_from(requests.len())?)))
 }

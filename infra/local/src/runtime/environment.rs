@@ -2,8 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     process::Stdio,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -59,7 +63,7 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Environment {
     pub id: String,
-    pub process_id: u32,
+    process_id: AtomicU32,
     state: Mutex<State>,
     phase: watch::Sender<Phase>,
     stop: Notify,
@@ -87,9 +91,10 @@ struct Extension {
 }
 
 impl Environment {
-    /// Starts the process. `api` is the address it will talk to, without its own part of the path.
-    pub(super) fn start(spec: &Spec, api: &str, logs: &Logs) -> std::io::Result<Arc<Self>> {
-        let id = uuid::Uuid::new_v4().simple().to_string();
+    /// Starts the process of a [`new`](Self::new) environment. `api` is the address it will talk
+    /// to, without its own part of the path; that must be served already.
+    pub(super) fn start(self: &Arc<Self>, spec: &Spec, api: &str, logs: &Logs) -> io::Result<()> {
+        let id = &self.id;
         let mut child = Command::new(&spec.program)
             .env_clear()
             .envs(&spec.environment)
@@ -105,20 +110,25 @@ impl Environment {
             .spawn()?;
         child.stdout.take().map(|it| tokio::spawn(logs.clone().collect(it)));
         child.stderr.take().map(|it| tokio::spawn(logs.clone().collect(it)));
-        let environment = Arc::new(Self::new(id, child.id().unwrap_or_default()));
-        tokio::spawn(Arc::clone(&environment).watch_over(child));
-        Ok(environment)
+        self.process_id.store(child.id().unwrap_or_default(), Ordering::Relaxed);
+        tokio::spawn(Arc::clone(self).watch_over(child));
+        Ok(())
     }
 
-    /// One whose process has yet to be heard of.
-    pub(super) fn new(id: String, process_id: u32) -> Self {
+    /// One whose process has yet to be started.
+    pub(super) fn new() -> Self {
         Self {
-            id,
-            process_id,
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            process_id: AtomicU32::new(0),
             state: Mutex::default(),
             phase: watch::Sender::new(Phase::Busy),
             stop: Notify::new(),
         }
+    }
+
+    /// The process; 0 before it is started.
+    pub(super) fn process_id(&self) -> u32 {
+        self.process_id.load(Ordering::Relaxed)
     }
 
     async fn watch_over(self: Arc<Self>, mut child: Child) {

@@ -140,13 +140,15 @@ impl Pool {
             if members.is_closed {
                 return Err(InvokeError::new("Sandbox.Failure", "the local cloud has ended"));
             }
-            let environment =
-                Environment::start(&self.0.spec, &self.0.api, &self.0.logs).map_err(|error| {
-                    let message = format!("{}: {error}", self.0.spec.program.display());
-                    InvokeError::new("Runtime.InvalidEntrypoint", message)
-                })?;
-            // Before the lock is released, so that the process finds its address served.
+            let environment = Arc::new(Environment::new());
+            // A quick process asks for its first event before we are back from starting it.
             self.0.registry.add(&environment);
+            let started = environment.start(&self.0.spec, &self.0.api, &self.0.logs);
+            if let Err(error) = started {
+                self.0.registry.remove(&environment.id);
+                let message = format!("{}: {error}", self.0.spec.program.display());
+                return Err(InvokeError::new("Runtime.InvalidEntrypoint", message));
+            }
             members.all.push(Arc::clone(&environment));
             environment
         };
@@ -236,7 +238,7 @@ impl Pool {
     }
 
     pub(super) fn process_ids(&self) -> Vec<u32> {
-        self.lock().all.iter().map(|it| it.process_id).collect()
+        self.lock().all.iter().map(|it| it.process_id()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Members> {

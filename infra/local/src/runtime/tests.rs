@@ -22,11 +22,12 @@ const EXTENSION: &str = "/2020-01-01/extension";
 impl Stage {
     async fn start() -> Result<Self> {
         let registry = Registry::default();
-        let environment = Arc::new(Environment::new("e1".to_owned(), 0));
+        let environment = Arc::new(Environment::new());
         registry.add(&environment);
         let (listener, address) = listen(None).await?;
         serve(listener, api::router(registry));
-        Ok(Self { environment, client: Client::new(format!("http://{address}/e1")) })
+        let client = Client::new(format!("http://{address}/{}", environment.id));
+        Ok(Self { environment, client })
     }
 
     async fn register(&self, events: &[&str]) -> Result<String> {
