@@ -83,6 +83,11 @@ impl Redis {
         })))
     }
 
+    /// Connects ahead of the first query.
+    pub async fn connect(&self) -> Result<(), RedisError> {
+        self.connection().await.map(drop)
+    }
+
     /// Sends `pipeline` in one write and reads its answers.
     pub async fn query<T: FromRedisValue>(&self, pipeline: Pipeline) -> Result<T, RedisError> {
         self.query_for(pipeline, Patience::Short).await

@@ -84,7 +84,8 @@ async fn without_redis_a_minute_has_its_limit_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_redis_delays_the_first_request_and_not_the_next_ones() {
-    let world = World::start().await;
+    // As impatient as when deployed.
+    let world = World::start_with(local::Options::test()).await;
     let ada = world.customer("ada@example.com").await;
     assert_eq!(world.video(0, &ada).await.status, 200);
     world.cloud.redis.fault(redis::Fault::Delay(std::time::Duration::from_secs(2)));
@@ -150,6 +151,20 @@ async fn a_new_month_has_a_new_quota() {
     let usage = world.get("/v1/usage", &ada).await.json();
     assert_eq!((usage["used"].as_u64(), usage["remaining"].as_u64()), (Some(1), Some(49)));
     assert_eq!(usage["resets_at"], "2027-01-01T00:00:00Z");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overtaken_event_of_the_month_before_costs_the_new_month_nothing() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    world.cloud.clock.set(time::macros::datetime!(2026-12-01 00:00 UTC));
+    for _ in 0..4 {
+        assert_eq!(world.video(0, &ada).await.status, 200);
+    }
+    world.wait(-Duration::seconds(1));
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    assert_eq!(4 + use_up(&world, &ada).await, 50);
+    assert_eq!(withheld(&world, &ada).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,7 @@ async fn rolling_up_twice_or_after_a_restore_counts_once() {
     for _ in 0..5 {
         assert_eq!(world.video(0, &ada).await.status, 200);
     }
+    world.cloud.runtime.settled().await;
     let before = world.cloud.redis.snapshot().await.expect("a snapshot");
     assert_eq!(roll_up(&world).await["new"], 5);
     assert_eq!(roll_up(&world).await["read"], 0);
@@ -143,4 +144,19 @@ async fn past_days_can_be_asked_for() {
         let answer = world.get(&format!("/v1/usage?{query}"), &ada).await;
         crate::util::assert_problem(&answer, 400, "invalid-value");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refusals_does_not_flood_the_log() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    for _ in 0..10 {
+        assert_eq!(world.video(0, &ada).await.status, 200);
+    }
+    for _ in 0..80 {
+        assert_eq!(world.video(0, &ada).await.status, 429);
+    }
+    roll_up(&world).await;
+    let today = today(&world, &ada).await;
+    assert_eq!((&today["charged"], &today["limited"]), (&json!(10), &json!(60)));
 }

@@ -3,6 +3,7 @@
 mod demo;
 
 use std::{
+    collections::BTreeMap,
     io::{Write, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
@@ -159,7 +160,8 @@ fn say(line: &str) {
 async fn up(up: Up) -> Result<()> {
     say("building the functions …");
     let clock = up.at.map_or_else(Clock::default, Clock::running_from);
-    let mut options = Options {
+    let research = if up.no_research { "off" } else { "on" };
+    let options = Options {
         clock,
         runs_schedules: true,
         port: Some(up.port),
@@ -167,10 +169,9 @@ async fn up(up: Up) -> Result<()> {
         state: up.state.clone(),
         profile: if up.release { Profile::Release } else { Profile::Debug },
         shows_logs: up.verbose,
+        parameters: BTreeMap::from([("TikTokResearch".to_owned(), research.to_owned())]),
         ..Options::test()
     };
-    let research = if up.no_research { "off" } else { "on" };
-    options.parameters.insert("TikTokResearch".to_owned(), research.to_owned());
     let starting = async { Cloud::start(options).await.map(Some) };
     let Some(cloud) = unless_interrupted(starting).await? else { return Ok(()) };
     let _beacon = match Beacon::find().await {

@@ -181,7 +181,7 @@ fn confirmation(public_url: &str, token: &str) -> Mail {
             "Welcome to the TikTok Video Intelligence API.\n\nConfirm your address with this token \
              and get your first API key:\n\n    {token}\n\nFrom a terminal:\n\n    {command}\n\nThe \
              token is valid for 24 hours. If you did not sign up, ignore this mail: nothing has been \
-             opened, and the sign-up is deleted within a day.\n"
+             opened, and the sign-up ends with the token.\n"
         ),
         html: html! {
             p { "Welcome to the TikTok Video Intelligence API." }
@@ -191,7 +191,7 @@ fn confirmation(public_url: &str, token: &str) -> Mail {
             pre { (command) }
             p {
                 "The token is valid for 24 hours. If you did not sign up, ignore this mail: nothing \
-                 has been opened, and the sign-up is deleted within a day."
+                 has been opened, and the sign-up ends with the token."
             }
         },
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{ConfigError, required_var};
+use super::{ConfigError, required_var, var};
 
 /// Where Redis is and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -16,11 +16,15 @@ pub struct RedisConfig {
 }
 
 impl RedisConfig {
-    /// Reads `REDIS_URL`.
+    /// Reads `REDIS_URL` and `REDIS_TIMEOUT_MS` (50 if unset).
     pub fn from_env() -> Result<Self, ConfigError> {
+        let name = "REDIS_TIMEOUT_MS";
+        let milliseconds = var(name).map_or(Ok(50), |it| it.parse()).map_err(|_| {
+            ConfigError::Invalid { name, reason: "must be a number of milliseconds".to_owned() }
+        })?;
         Ok(Self {
             url: required_var("REDIS_URL")?.into(),
-            response_timeout: Duration::from_millis(50),
+            response_timeout: Duration::from_millis(milliseconds),
             connect_timeout: Duration::from_millis(250),
         })
     }

@@ -40,7 +40,7 @@ impl Gate {
             // and a revoked one would live on.
             let Some(item) = accounts::get(&self.store, account).await? else { return Ok(false) };
             let period = item.period(now);
-            self.credit_other_period(&item, seen, &period).await?;
+            self.end_other_period(&item, seen, &period).await?;
             let (keys, mut before) = tokio::try_join!(
                 keys::list(&self.store, account),
                 lease::read(&self.store, account, &period)
@@ -87,22 +87,21 @@ impl Gate {
         Ok(true)
     }
 
-    /// What was put aside of another period's lease (the month has changed) is credited there: the
-    /// note ends when this period's lease is installed.
-    async fn credit_other_period(
+    /// The gate is about to forget another period's lease (the month has changed): it is ended there,
+    /// and what was put aside of it credited. Without that it would look lost.
+    async fn end_other_period(
         &self,
         account: &Account,
         seen: &Seen,
         period: &Period,
     ) -> Result<(), Error> {
-        match seen.period_start {
-            Some(start) if start != period.start && !seen.aside.0.is_empty() => {
-                let aside = (seen.aside.0.as_str(), seen.aside.1);
-                let other = account.period(start);
-                lease::credit(&self.store, &account.id, &other, aside, &[]).await.map(drop)
-            }
-            _ => Ok(()),
-        }
+        let Some(start) = seen.period_start.filter(|start| *start != period.start) else {
+            return Ok(());
+        };
+        let (aside, rest) = (seen.aside.0.as_str(), seen.aside.1);
+        // With nothing put aside, the lease was used to its end.
+        let ended = if aside.is_empty() { (seen.lease.as_str(), 0) } else { (aside, rest) };
+        lease::credit(&self.store, &account.id, &account.period(start), ended, &[]).await.map(drop)
     }
 
     /// Whether the refill is still the one chosen with `token`. From here on the sweep knows of it.

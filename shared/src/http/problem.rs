@@ -51,12 +51,11 @@ pub fn problem(error: &Error, request_id: &str) -> Reply {
     let kind = kind(error);
     let detail = match error {
         Error::Unavailable { .. } => {
-            "a part of the service does not answer; nothing was charged; try again in a few seconds"
-                .to_owned()
+            "a part of the service does not answer; try again in a few seconds".to_owned()
         }
         Error::Internal(_) => {
-            "something went wrong on our side; nothing was charged; if it happens again, write to \
-             support with the request id"
+            "something went wrong on our side; if it happens again, write to support with the \
+             request id"
                 .to_owned()
         }
         shown => shown.to_string(),

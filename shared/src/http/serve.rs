@@ -22,9 +22,15 @@ pub async fn serve(handler: Handler) -> Result<(), lambda_http::Error> {
 pub async fn serve_metered(handler: Handler) -> Result<(), lambda_http::Error> {
     telemetry::init();
     let mut app = App::from_env()?;
-    app.usage.defer().await;
-    if let Err(error) = app.secrets.get().await {
+    // What the first request would wait for, all at once, while Lambda initialises.
+    let App { usage, secrets, redis, .. } = &mut app;
+    let ((), secret, connected) =
+        futures_util::join!(usage.defer(), secrets.get(), redis.connect());
+    if let Some(error) = secret.err() {
         tracing::warn!(error = %error, "the secret could not be read ahead of the first request");
+    }
+    if let Some(error) = connected.err() {
+        tracing::warn!(error = %error, "Redis could not be reached ahead of the first request");
     }
     serve_with(&app, handler).await
 }

@@ -24,7 +24,7 @@ pub struct DayUsage {
     pub client_errors: u64,
     /// Answers 500 and up. They are not charged.
     pub server_errors: u64,
-    /// Requests over a limit (429). They are not charged.
+    /// Requests over a limit (429), of which at least 60 a minute are counted. They are not charged.
     pub limited: u64,
     /// Answers from the cache.
     pub cache_hits: u64,

@@ -5,6 +5,7 @@ mod days;
 mod entry;
 mod histogram;
 mod packs;
+mod refusals;
 mod roll_up;
 mod stream;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lambda_extension::{Extension, LambdaEvent, NextEvent, service_fn};
 use tokio::sync::{Mutex, mpsc};
 
-use super::{Entry, packs};
+use super::{Entry, packs, refusals::Refusals};
 use crate::{
     error::Error,
     inventory::CACHE_SECONDS,
@@ -30,6 +30,7 @@ pub struct Log {
     redis: Redis,
     store: Store,
     later: Option<mpsc::UnboundedSender<Message>>,
+    refusals: Refusals,
 }
 
 #[derive(Debug)]
@@ -41,7 +42,7 @@ enum Message {
 impl Log {
     /// A log whose entries are written at once, before the answer leaves.
     pub fn immediate(redis: Redis, store: Store) -> Self {
-        Self { redis, store, later: None }
+        Self { redis, store, later: None, refusals: Refusals::default() }
     }
 
     /// Registers with Lambda to go on working after each answer: an internal extension, which the
@@ -76,8 +77,11 @@ impl Log {
         }
     }
 
-    /// Takes an entry.
+    /// Takes an entry. Of many refusals within a minute only the first are kept.
     pub async fn push(&self, entry: Entry) {
+        if !self.refusals.lets_through(&entry) {
+            return;
+        }
         let message = Message::Entry(Box::new(entry));
         let unsent = match &self.later {
             Some(later) => later.send(message).err().map(|error| error.0),

@@ -123,7 +123,6 @@ async fn purge(world: &World, now: OffsetDateTime) -> Result<(Duration, Spent)> 
         "done_to": { "N": now.unix_timestamp().to_string() },
     } });
     dynamodb.call("PutItem", &done).await?;
-    // Once without anything to do would be a warm start, but would also change what is remembered.
     dynamodb.reset_counts();
     let started = Instant::now();
     let purged = world.cloud.run_job(JOB).await?;

@@ -134,9 +134,12 @@ fn check_head(parts: &Parts) -> Result<(), Refusal> {
 }
 
 async fn read(body: Body) -> Result<Bytes, Refusal> {
-    to_bytes(body, MAX_BODY).await.map_err(|error| {
+    // What is too long is read on for a while: a client that is still sending would see a broken
+    // connection in place of the refusal.
+    let body = to_bytes(body, 4 * MAX_BODY).await.map_err(|error| {
         use std::error::Error;
         let is_limit = error.source().is_some_and(|it| it.is::<http_body_util::LengthLimitError>());
         if is_limit { Refusal::BodyTooLarge } else { Refusal::BadRequest }
-    })
+    })?;
+    if body.len() > MAX_BODY { Err(Refusal::BodyTooLarge) } else { Ok(body) }
 }
