@@ -334,7 +334,13 @@ async fn settle() {
 fn hold_for(cases: u32, stale: bool) {
     let runtime = Runtime::new().expect("a runtime");
     let world = Arc::new(runtime.block_on(World::start()));
-    let config = ProptestConfig { cases, max_shrink_iters: 60, ..ProptestConfig::default() };
+    // What fails is printed whole; a file of seeds would not help, as timing is part of it.
+    let config = ProptestConfig {
+        cases,
+        max_shrink_iters: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     let outcome = TestRunner::new(config).run(&steps(stale), |steps| {
         runtime.block_on(async {
             let mut run = Run::new(world.clone()).await;

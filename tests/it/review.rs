@@ -31,6 +31,9 @@ const NOON: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 /// Points at which a request is held up: its last ones lie beyond its end.
 const POINTS: usize = 48;
 
+/// How often all of them are tried until one is where it matters.
+const ROUNDS: usize = 10;
+
 /// A customer of the library, without the functions around it.
 struct Customer<'a> {
     world: &'a World,
@@ -120,22 +123,28 @@ async fn advance<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refill_that_died_is_credited_by_the_sweep() {
     let world = World::start().await;
-    let mut leases = 0;
-    for point in 0..POINTS {
-        let ada = Customer::new(&world).await;
-        let app = ada.environment();
-        let _ = advance(pin!(ada.ask(&app, NOON)), point).await;
-        if ada.end_hold().await && ada.quota(&app, NOON).await.lease.is_some() {
-            leases += 1;
+    // How many polls lie between taking the lease and installing it depends on the machine's load.
+    for _ in 0..ROUNDS {
+        let mut leases = 0;
+        for point in 0..POINTS {
+            let ada = Customer::new(&world).await;
+            let app = ada.environment();
+            let _ = advance(pin!(ada.ask(&app, NOON)), point).await;
+            if ada.end_hold().await && ada.quota(&app, NOON).await.lease.is_some() {
+                leases += 1;
+            }
+            // Nobody asks any more.
+            let later = NOON + Duration::minutes(1);
+            gate::sweep(&app.redis, &app.store, later).await.expect("swept");
+            let quota = ada.quota(&app, NOON).await;
+            assert_eq!((quota.lease, quota.lost), (None, 0), "held up at {point}");
+            assert!(quota.granted <= 1, "held up at {point}: {} are gone", quota.granted);
         }
-        // Nobody asks any more.
-        let later = NOON + Duration::minutes(1);
-        gate::sweep(&app.redis, &app.store, later).await.expect("swept");
-        let quota = ada.quota(&app, NOON).await;
-        assert_eq!((quota.lease, quota.lost), (None, 0), "held up at {point}");
-        assert!(quota.granted <= 1, "held up at {point}: {} are gone", quota.granted);
+        if leases > 0 {
+            return;
+        }
     }
-    assert!(leases > 0, "no refill died between taking its lease and installing it");
+    panic!("no refill died between taking its lease and installing it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,24 +166,31 @@ async fn two_refills_that_died_are_made_up_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refill_that_was_overtaken_harms_nobody() {
     let world = World::start().await;
-    let mut overtaken = 0;
-    for point in 0..POINTS {
-        let ada = Customer::new(&world).await;
-        let (slow, quick) = (ada.environment(), ada.environment());
-        let mut asking = pin!(ada.ask(&slow, NOON));
-        let first = advance(asking.as_mut(), point).await;
-        overtaken += usize::from(ada.end_hold().await);
-        assert!(ada.ask(&quick, NOON).await.is_ok());
-        let first = match first {
-            Some(outcome) => outcome,
-            None => asking.await,
-        };
-        assert!(first.is_ok(), "held up at {point}: {first:?}");
-        gate::sweep(&quick.redis, &quick.store, NOON + Duration::minutes(1)).await.expect("swept");
-        let quota = ada.quota(&quick, NOON).await;
-        assert_eq!((quota.granted, quota.lost), (2, 0), "held up at {point}");
+    for _ in 0..ROUNDS {
+        let mut overtaken = 0;
+        for point in 0..POINTS {
+            let ada = Customer::new(&world).await;
+            let (slow, quick) = (ada.environment(), ada.environment());
+            let mut asking = pin!(ada.ask(&slow, NOON));
+            let first = advance(asking.as_mut(), point).await;
+            overtaken += usize::from(ada.end_hold().await);
+            assert!(ada.ask(&quick, NOON).await.is_ok());
+            let first = match first {
+                Some(outcome) => outcome,
+                None => asking.await,
+            };
+            assert!(first.is_ok(), "held up at {point}: {first:?}");
+            gate::sweep(&quick.redis, &quick.store, NOON + Duration::minutes(1))
+                .await
+                .expect("swept");
+            let quota = ada.quota(&quick, NOON).await;
+            assert_eq!((quota.granted, quota.lost), (2, 0), "held up at {point}");
+        }
+        if overtaken > 0 {
+            return;
+        }
     }
-    assert!(overtaken > 0, "no request was held up while it refilled");
+    panic!("no request was held up while it refilled");
 }
 
 #[tokio::test(flavor = "multi_thread")]
