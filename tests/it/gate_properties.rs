@@ -22,7 +22,7 @@ use vidintel::{
     secrets::{Pepper, Peppers},
 };
 
-use crate::util::{World, app_of};
+use crate::util::{World, app_of, store_account};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -112,21 +112,7 @@ impl Run {
     }
 
     async fn open_account(&self) {
-        let item = serde_json::json!({
-            "id": { "S": self.account.to_string() },
-            "email": { "S": "property@example.com" },
-            "email_hash": { "S": "0" },
-            "plan": { "S": Plan::Free.name() },
-            "status": { "S": "active" },
-            "created_at": { "N": "0" },
-            "policy_version": { "S": "1.0" },
-            "policy_accepted_at": { "N": "0" },
-            "gate_version": { "N": "1" },
-            "key_count": { "N": "0" },
-        });
-        let table = self.world.cloud.dynamodb.table("accounts");
-        let put = serde_json::json!({ "TableName": table, "Item": item });
-        self.world.cloud.dynamodb.call("PutItem", &put).await.expect("an account");
+        store_account(&self.world.cloud, &self.account).await;
         self.store_key(&self.key).await;
     }
 

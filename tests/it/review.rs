@@ -24,7 +24,7 @@ use vidintel::{
     video::{FetchError, VideoId},
 };
 
-use crate::util::{World, app_of};
+use crate::util::{World, app_of, store_account};
 
 const NOON: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
@@ -46,20 +46,7 @@ struct Customer<'a> {
 impl<'a> Customer<'a> {
     async fn new(world: &'a World) -> Self {
         let account = AccountId::random();
-        let item = json!({
-            "id": { "S": account.to_string() },
-            "email": { "S": "review@example.com" },
-            "email_hash": { "S": "0" },
-            "plan": { "S": Plan::Free.name() },
-            "status": { "S": "active" },
-            "created_at": { "N": "0" },
-            "policy_version": { "S": "1.0" },
-            "policy_accepted_at": { "N": "0" },
-            "gate_version": { "N": "1" },
-            "key_count": { "N": "0" },
-        });
-        let put = json!({ "TableName": world.cloud.dynamodb.table("accounts"), "Item": item });
-        world.cloud.dynamodb.call("PutItem", &put).await.expect("an account");
+        store_account(&world.cloud, &account).await;
         let peppers = Peppers { current: Pepper::new(1, [1; 32]), previous: None };
         let (key, key_id) = (ApiKey::random(account.clone()), KeyId::random());
         let name = KeyName::parse("key").expect("a name");
