@@ -11,11 +11,12 @@
 //!   many; [`upstream`] is the HTTP client underneath.
 //! - [`usage`]: from a request to its log entry, statistics and settlement.
 //! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it.
-//! - [`app`], [`config`], [`secrets`], [`store`], [`redis`], [`mail`]: the clients.
+//! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`redis`], [`mail`]: the clients.
 //! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`]: the edge.
 
 pub mod accounts;
 pub mod app;
+pub mod aws;
 pub mod config;
 pub mod error;
 pub mod flight;

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::error::Error;
+use crate::{aws::Lazy, error::Error};
 
 /// How long a read secret is used: the longest time a rotation needs to reach every environment.
 const KEEP: Duration = Duration::from_secs(15 * 60);
@@ -95,14 +95,14 @@ impl Pepper {
 /// Reads the secret when first needed and again after a quarter of an hour.
 #[derive(Debug)]
 pub struct Secrets {
-    client: Client,
+    client: Lazy<Client>,
     id: String,
     kept: Mutex<Option<(Instant, Secret)>>,
 }
 
 impl Secrets {
     /// Reads the secret named `id` through `client`, later.
-    pub fn new(client: Client, id: String) -> Self {
+    pub fn new(client: Lazy<Client>, id: String) -> Self {
         Self { client, id, kept: Mutex::new(None) }
     }
 

@@ -9,12 +9,12 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 
-use crate::{error::Error, inventory::Table};
+use crate::{aws::Lazy, error::Error, inventory::Table};
 
 /// The tables. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    client: Client,
+    client: Lazy<Client>,
     prefix: String,
 }
 
@@ -23,7 +23,7 @@ pub type Item = std::collections::HashMap<String, AttributeValue>;
 
 impl Store {
     /// Tables are named `prefix` + their name in the inventory.
-    pub fn new(client: Client, prefix: String) -> Self {
+    pub fn new(client: Lazy<Client>, prefix: String) -> Self {
         Self { client, prefix }
     }
 

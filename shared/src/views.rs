@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{keys::KeyView, plans::Plan, usage::DayUsage};
+use crate::{keys::KeyView, plans::Plan, usage::DayUsage, video::SourceState};
 
 /// What making a key asks for.
 #[derive(Deserialize, ToSchema)]
@@ -69,7 +69,41 @@ pub struct PartHealth {
     /// `redis`, `dynamodb`, or a source.
     #[schema(example = "redis")]
     pub name: &'static str,
-    /// `ok` or `down`; for a source, which is not asked by this, `on` or `off`.
+    /// `ok` or `down`. Of a source, which is not asked by this: `off`, `ok` or `failing` as it did
+    /// when it was last asked, `unknown` if nobody asked within the hour.
     #[schema(example = "ok")]
     pub status: &'static str,
+    /// When the source last answered, within the hour.
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_answer_at: Option<OffsetDateTime>,
+    /// When the source last failed, within the hour.
+    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_failure_at: Option<OffsetDateTime>,
+}
+
+impl PartHealth {
+    /// A part that was asked just now.
+    pub fn asked(name: &'static str, is_up: bool) -> Self {
+        let status = if is_up { "ok" } else { "down" };
+        Self { name, status, last_answer_at: None, last_failure_at: None }
+    }
+
+    /// A source, from what is noted of it.
+    pub fn source(name: &'static str, enabled: bool, state: SourceState) -> Self {
+        let status = match (enabled, state.is_answering()) {
+            (false, _) => "off",
+            (true, Some(true)) => "ok",
+            (true, Some(false)) => "failing",
+            (true, None) => "unknown",
+        };
+        let at = |seconds: Option<i64>| OffsetDateTime::from_unix_timestamp(seconds?).ok();
+        Self {
+            name,
+            status,
+            last_answer_at: at(state.answered_at),
+            last_failure_at: at(state.failed_at),
+        }
+    }
 }

@@ -2,9 +2,11 @@
 
 use futures_util::future::join_all;
 use local::{dynamodb, redis};
+use serde_json::{Value, json};
 use time::Duration;
+use vidintel::http::{Call, Visit};
 
-use crate::util::{Customer, World, assert_problem};
+use crate::util::{Customer, World, app_of, assert_problem};
 
 /// Asks until the quota is used up; returns how many were served.
 async fn use_up(world: &World, customer: &Customer) -> u64 {
@@ -188,4 +190,24 @@ async fn functions_killed_under_load_cost_nothing_but_what_they_were_serving() {
     let total = served + use_up(&world, &ada).await;
     assert!(total <= 50 && total + died >= 50, "{total} served, {died} died");
     assert_eq!(withheld(&world, &ada).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_after_the_gate_costs_nothing_and_is_logged() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let mut event: Value =
+        serde_json::from_str(include_str!("../../events/get-video.json")).expect("an event");
+    event["headers"]["x-api-key"] = ada.key.as_str().into();
+    let request = lambda_http::request::from_str(&event.to_string()).expect("a request");
+    let call = Call::new(request).expect("a call");
+    let (visit, _) = Visit::admit(&app, &call, Vec::new(), "video:1").await.expect("admitted");
+    let reply = visit.finish(&app, &call, async { panic!("made up") }).await;
+    assert_eq!(reply.status(), 500);
+    app.usage.flush().await;
+    world.run_job("RollUpUsageFunction").await;
+    let usage = world.get("/v1/usage", &ada).await.json();
+    assert_eq!((&usage["used"], &usage["remaining"]), (&json!(0), &json!(50)), "{usage}");
+    assert_eq!(usage["days"][0]["server_errors"], 1, "{usage}");
 }

@@ -18,7 +18,7 @@ use vidintel::{
     ids::{AccountId, KeyId, random_base62},
     inventory::CACHE_SECONDS,
     keys::{self, ApiKey, KeyItem, KeyName},
-    plans::{Period, Plan},
+    plans::Period,
     secrets::{Pepper, Peppers},
     usage::{self, Agent, Entry},
     video::{FetchError, VideoId},
@@ -292,7 +292,8 @@ async fn no_entry_stays_in_the_stream_for_more_than_an_hour() {
         let keys = world.cloud.redis.keys().await.expect("the keys");
         keys.into_iter().map(|it| it.0).find(|key| key.starts_with("log:")).expect("a stream")
     };
-    app.usage.push(entry(&ada.account)).await;
+    app.usage.push(entry(&ada.account));
+    app.usage.flush().await;
     let (key, mut redis) =
         (stream().await, world.cloud.redis.connection().await.expect("connected"));
     let (seconds, _): (i64, i64) =
@@ -302,7 +303,8 @@ async fn no_entry_stays_in_the_stream_for_more_than_an_hour() {
     remake.cmd("DEL").arg(&key);
     remake.cmd("XADD").arg(&key).arg(&old).arg("entry").arg("an old one");
     remake.exec_async(&mut redis).await.expect("made");
-    app.usage.push(entry(&ada.account)).await;
+    app.usage.push(entry(&ada.account));
+    app.usage.flush().await;
     let left: usize = redis::cmd("XLEN").arg(&key).query_async(&mut redis).await.expect("read");
     assert_eq!(left, 1);
 }

@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use lambda_http::http::header;
 
-use super::{Call, Reply, headers, problem, serve::log_failure};
+use super::{
+    Call, Reply, headers, problem,
+    serve::{log_failure, unless_panicking},
+};
 use crate::{
     accounts::Account,
     app::App,
@@ -55,17 +58,23 @@ impl Visit {
                     let mut entry = entry(call, key.account(), key_id, parameters, started);
                     entry.status = 429;
                     entry.period = Period::month_of(call.now()).key();
-                    app.usage.push(entry).await;
+                    app.usage.push(entry);
                 }
                 Err(error)
             }
         }
     }
 
-    /// Answers with `outcome`, logs it, and returns the request to the quota if it failed.
-    pub async fn finish(mut self, app: &App, call: &Call, outcome: Result<Served, Error>) -> Reply {
+    /// Answers with what `work` comes to, logs it, and returns the request to the quota if it failed;
+    /// a panic is a failure too.
+    pub async fn finish(
+        mut self,
+        app: &App,
+        call: &Call,
+        work: impl Future<Output = Result<Served, Error>>,
+    ) -> Reply {
         let mut charged = true;
-        let (reply, cached) = match outcome {
+        let (reply, cached) = match unless_panicking(work).await {
             Ok(served) => (served.reply, served.cached),
             Err(error) => {
                 log_failure(&error, call.request_id());
@@ -91,7 +100,7 @@ impl Visit {
         if charged && let Token::Leased { lease, seq } = admission.token {
             entry.lease = Some((lease, seq));
         }
-        app.usage.push(entry).await;
+        app.usage.push(entry);
         headers::rate_limit(reply, &admission.limits)
     }
 }

@@ -3,7 +3,12 @@
 use std::{panic::AssertUnwindSafe, time::Instant};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use lambda_http::{Body, Request, Response, run, service_fn};
+use lambda_http::{
+    Adapter, Body, Request, Response, Service,
+    lambda_runtime::{LambdaInvocation, Runtime},
+    service_fn,
+    tower::layer::layer_fn,
+};
 
 use super::{Call, Reply, problem};
 use crate::{app::App, error::Error, telemetry};
@@ -14,32 +19,44 @@ pub type Handler = for<'a> fn(&'a App, &'a Call) -> BoxFuture<'a, Result<Reply, 
 /// Answers API Gateway's requests with `handler` until Lambda ends the environment.
 pub async fn serve(handler: Handler) -> Result<(), lambda_http::Error> {
     telemetry::init();
-    serve_with(&App::from_env()?, handler).await
+    serve_with(App::from_env()?, handler).await
 }
 
-/// As [`serve`], for a metered endpoint: usage is logged after the answer has left, and the secret is
-/// read before the first request comes.
+/// As [`serve`], for a metered endpoint: the secret and the connection to Redis, which the first
+/// request would wait for, are fetched while Lambda initialises.
 pub async fn serve_metered(handler: Handler) -> Result<(), lambda_http::Error> {
     telemetry::init();
-    let mut app = App::from_env()?;
-    // What the first request would wait for, all at once, while Lambda initialises.
-    let App { usage, secrets, redis, .. } = &mut app;
-    let ((), secret, connected) =
-        futures_util::join!(usage.defer(), secrets.get(), redis.connect());
+    let app = App::from_env()?;
+    let (secret, connected) = futures_util::join!(app.secrets.get(), app.redis.connect());
     if let Some(error) = secret.err() {
         tracing::warn!(error = %error, "the secret could not be read ahead of the first request");
     }
     if let Some(error) = connected.err() {
         tracing::warn!(error = %error, "Redis could not be reached ahead of the first request");
     }
-    serve_with(&app, handler).await
+    serve_with(app, handler).await
 }
 
-async fn serve_with(app: &App, handler: Handler) -> Result<(), lambda_http::Error> {
-    run(service_fn(move |request: Request| async move {
+async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error> {
+    // It lives as long as the process.
+    let app: &'static App = Box::leak(Box::new(app));
+    let requests = service_fn(move |request: Request| async move {
         Ok::<_, lambda_http::Error>(answer(app, request, handler).await)
-    }))
-    .await
+    });
+    // The client has its answer once the innermost service is done; Lambda sends the next request, or
+    // freezes the environment, only when this one is. So what is written here delays nobody, and no
+    // extension is needed.
+    let then_log = layer_fn(move |mut answering| {
+        service_fn(move |invocation: LambdaInvocation| {
+            let answered = Service::call(&mut answering, invocation);
+            async move {
+                let outcome: Result<(), lambda_http::Error> = answered.await;
+                app.usage.flush().await;
+                outcome
+            }
+        })
+    });
+    Runtime::new(Adapter::from(requests)).layer(then_log).run().await
 }
 
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {
@@ -48,14 +65,10 @@ async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body>
         Ok(call) => call,
         Err(error) => {
             log_failure(&error, "");
-            app.usage.answer_ready();
             return problem(&error, "").finish("");
         }
     };
-    // A panic is a fault of ours like any other: it answers 500 and the environment stays warm.
-    let outcome = AssertUnwindSafe(handler(app, &call)).catch_unwind().await;
-    let outcome = outcome.unwrap_or_else(|_| Err(Error::internal("the handler panicked")));
-    let reply = outcome.unwrap_or_else(|error| {
+    let reply = unless_panicking(handler(app, &call)).await.unwrap_or_else(|error| {
         log_failure(&error, call.request_id());
         problem(&error, call.request_id())
     });
@@ -67,8 +80,16 @@ async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body>
         ms = started.elapsed().as_millis() as u64,
         "answered"
     );
-    app.usage.answer_ready();
     reply.finish(call.request_id())
+}
+
+/// What `work` comes to. A panic is a fault of ours like any other: it answers 500 and the environment
+/// stays warm.
+pub(super) async fn unless_panicking<T>(
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| Err(Error::internal("the handler panicked")))
 }
 
 /// Logs what is not the caller's doing, once, where it is turned into an answer.

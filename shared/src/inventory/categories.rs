@@ -228,6 +228,20 @@ static FLIGHTS: Category = Category {
     ccpa: None,
 };
 
+static SOURCE_STATES: Category = Category {
+    id: "source-states",
+    description: "When each of TikTok's interfaces last answered and last failed",
+    fields: &["answered", "failed"],
+    place: Place::Redis("source:*"),
+    purpose: "to tell how the service does",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: None,
+};
+
 static LOG_STREAM: Category = Category {
     id: "log-stream",
     description: "API request log entries on their way to the table",
@@ -311,6 +325,7 @@ pub static CATEGORIES: &[&Category] = &[
     &LEASES,
     &VIDEO_CACHE,
     &FLIGHTS,
+    &SOURCE_STATES,
     &LOG_STREAM,
     &MAIL_LIMITS,
     &FUNCTION_LOGS,

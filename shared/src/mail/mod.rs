@@ -6,7 +6,7 @@ use aws_sdk_ses::{
 };
 use maud::Markup;
 
-use crate::{accounts::EmailAddress, error::Error};
+use crate::{accounts::EmailAddress, aws::Lazy, error::Error};
 
 /// A mail, as text and as HTML.
 #[derive(Debug)]
@@ -22,13 +22,13 @@ pub struct Mail {
 /// Sends mail. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Mailer {
-    client: Client,
+    client: Lazy<Client>,
     from: String,
 }
 
 impl Mailer {
     /// Sends as `from` through `client`.
-    pub fn new(client: Client, from: String) -> Self {
+    pub fn new(client: Lazy<Client>, from: String) -> Self {
         Self { client, from }
     }
 

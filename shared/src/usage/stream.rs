@@ -1,10 +1,6 @@
 //! The log stream, and how an entry gets there after the answer has left.
 
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
-
-use lambda_extension::{Extension, LambdaEvent, NextEvent, service_fn};
-use tokio::sync::{Mutex, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::{Entry, packs, refusals::Refusals};
 use crate::{
@@ -24,95 +20,33 @@ pub(super) fn stream_key(n: u32) -> String {
     format!("log:{n}")
 }
 
-/// Takes log entries. Clones share one queue.
+/// Takes log entries while a request is answered, and writes them once the answer has left. Clones
+/// share what they have taken.
 #[derive(Clone, Debug)]
 pub struct Log {
     redis: Redis,
     store: Store,
-    later: Option<mpsc::UnboundedSender<Message>>,
+    taken: Arc<Mutex<Vec<Entry>>>,
     refusals: Refusals,
 }
 
-#[derive(Debug)]
-enum Message {
-    Entry(Box<Entry>),
-    AnswerReady,
-}
-
 impl Log {
-    /// A log whose entries are written at once, before the answer leaves.
-    pub fn immediate(redis: Redis, store: Store) -> Self {
-        Self { redis, store, later: None, refusals: Refusals::default() }
-    }
-
-    /// Registers with Lambda to go on working after each answer: an internal extension, which the
-    /// caller does not wait for. Where that is not possible the log stays immediate.
-    pub async fn defer(&mut self) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let receiver = Arc::new(Mutex::new(receiver));
-        let log = self.clone();
-        let on_event = service_fn(move |event: LambdaEvent| {
-            let (log, receiver) = (log.clone(), receiver.clone());
-            async move {
-                if let NextEvent::Invoke(_) = event.next {
-                    log.write_until_answered(&mut *receiver.lock().await).await;
-                }
-                Ok::<_, lambda_extension::Error>(())
-            }
-        });
-        let extension = Extension::new()
-            .with_extension_name("usage-log")
-            .with_events(&["INVOKE"])
-            .with_events_processor(on_event);
-        match extension.register().await {
-            Ok(extension) => {
-                self.later = Some(sender);
-                tokio::spawn(async move {
-                    if let Err(error) = extension.run().await {
-                        tracing::error!(error = %error, "the usage log's extension has ended");
-                    }
-                });
-            }
-            Err(error) => tracing::warn!(error = %error, "usage is logged before each answer"),
-        }
+    /// An empty log over Redis, and DynamoDB where Redis fails.
+    pub fn new(redis: Redis, store: Store) -> Self {
+        Self { redis, store, taken: Arc::default(), refusals: Refusals::default() }
     }
 
     /// Takes an entry. Of many refusals within a minute only the first are kept.
-    pub async fn push(&self, entry: Entry) {
-        if !self.refusals.lets_through(&entry) {
-            return;
-        }
-        let message = Message::Entry(Box::new(entry));
-        let unsent = match &self.later {
-            Some(later) => later.send(message).err().map(|error| error.0),
-            None => Some(message),
-        };
-        if let Some(Message::Entry(entry)) = unsent {
-            self.write(&entry).await;
+    pub fn push(&self, entry: Entry) {
+        if self.refusals.lets_through(&entry) {
+            self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         }
     }
 
-    /// Says that this invocation's answer is made: what was pushed may be written now.
-    pub fn answer_ready(&self) {
-        if let Some(later) = &self.later {
-            // The extension has ended only if the environment has.
-            let _ = later.send(Message::AnswerReady);
-        }
-    }
-
-    async fn write_until_answered(&self, receiver: &mut mpsc::UnboundedReceiver<Message>) {
-        let mut entries = Vec::new();
-        while let Some(message) = receiver.recv().await {
-            match message {
-                Message::Entry(entry) => entries.push(entry),
-                Message::AnswerReady => break,
-            }
-        }
-        if !entries.is_empty() {
-            // The answer goes first: it is on its way when this task runs again.
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        for entry in entries {
+    /// Writes what was taken.
+    pub async fn flush(&self) {
+        let taken = std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner));
+        for entry in taken {
             self.write(&entry).await;
         }
     }

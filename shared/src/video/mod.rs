@@ -11,6 +11,7 @@ mod oembed;
 mod record;
 mod research;
 mod sources;
+mod state;
 mod text;
 mod token;
 
@@ -21,4 +22,5 @@ pub use self::{
     id::{InvalidVideoId, VideoId},
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
     sources::{FetchError, ResearchCredentials, Sources, SourcesConfig},
+    state::{SourceState, source_states},
 };

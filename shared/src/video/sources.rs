@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::{Facts, Outcome, Source, VideoId, VideoRecord, oembed, research::Research};
-use crate::upstream;
+use super::{Facts, Outcome, Source, VideoId, VideoRecord, oembed, research::Research, state};
+use crate::{redis::Redis, upstream};
 
 /// Longest time for one source, its retry included; the sources are asked at the same time.
 const TOTAL: Duration = Duration::from_secs(5);
@@ -106,15 +106,16 @@ pub struct Sources(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     client: upstream::Client,
+    redis: Redis,
     oembed_url: String,
     research: Option<Research>,
 }
 
 impl Sources {
     /// Prepares the sources; asks nothing. An address that is none shows when it is asked.
-    pub fn new(config: &SourcesConfig, client: upstream::Client) -> Self {
+    pub fn new(config: &SourcesConfig, client: upstream::Client, redis: Redis) -> Self {
         let research = config.research.clone().map(|it| Research::new(config.api_url.clone(), it));
-        Self(Arc::new(Inner { client, oembed_url: config.oembed_url.clone(), research }))
+        Self(Arc::new(Inner { client, redis, oembed_url: config.oembed_url.clone(), research }))
     }
 
     /// Every source, and whether it is switched on.
@@ -126,7 +127,7 @@ impl Sources {
     /// they say. As long as one answers there is a record; what the others would have known is then
     /// missing in it ([`VideoRecord::is_complete`]).
     pub async fn fetch(&self, id: VideoId, now: OffsetDateTime) -> Result<VideoRecord, FetchError> {
-        let Inner { client, oembed_url, research } = &*self.0;
+        let Inner { client, redis, oembed_url, research } = &*self.0;
         let (oembed, research) = tokio::join!(
             patiently(Source::Oembed, || oembed::ask(client, oembed_url, id)),
             async {
@@ -136,7 +137,10 @@ impl Sources {
         );
         let asked = [(Source::Oembed, Some(oembed)), (Source::Research, research)];
         let asked = asked.into_iter().filter_map(|(source, answer)| Some((source, answer?)));
-        combine(id, asked.collect(), now)
+        let words: Vec<(Source, Word)> = asked.collect();
+        let answered: Vec<_> = words.iter().map(|(source, word)| (*source, word.is_ok())).collect();
+        state::note(redis, &answered, now).await;
+        combine(id, words, now)
     }
 }
 

@@ -11,15 +11,16 @@ use vidintel::{
 
 /// The shared library's own clients against `cloud`, with the operator's credentials.
 pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
+    let setting = |name| cloud.setting(name).map(str::to_owned);
     App::new(Config {
         aws: AwsConfig {
             region: "eu-west-1".to_owned(),
             access_key_id: local::access::OPERATOR_KEY.to_owned(),
             secret_access_key: "local".to_owned().into(),
             session_token: None,
-            dynamodb_endpoint: Some(cloud.dynamodb.endpoint().to_owned()),
-            secrets_endpoint: None,
-            ses_endpoint: None,
+            dynamodb_endpoint: setting("AWS_ENDPOINT_URL_DYNAMODB"),
+            secrets_endpoint: setting("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            ses_endpoint: setting("AWS_ENDPOINT_URL_SES"),
         },
         redis: RedisConfig {
             url: redis_url.to_owned().into(),
@@ -28,7 +29,7 @@ pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
         },
         service: ServiceConfig {
             table_prefix: cloud.dynamodb.table(""),
-            secret_id: "unused".to_owned(),
+            secret_id: "video-intelligence".to_owned(),
             public_url: cloud.url().to_owned(),
             mail_from: "no-reply@example.com".to_owned(),
         },

@@ -24,8 +24,8 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     })?;
     let parameters = vec![("video_id".to_owned(), id.to_string())];
     let (visit, cached) = Visit::admit(app, call, parameters, &flight::cache_key(id)).await?;
-    let outcome = look_up(app, call, id, visit.admission.plan, cached).await;
-    Ok(visit.finish(app, call, outcome).await)
+    let work = look_up(app, call, id, visit.admission.plan, cached);
+    Ok(visit.finish(app, call, work).await)
 }
 
 async fn look_up(

@@ -1,11 +1,14 @@
 //! `GET /health`: own state and that of what the service depends on, without secrets.
 
+use std::iter::repeat;
+
 use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
     http::{Call, Reply, serve},
     inventory::Table,
+    video::{SourceState, source_states},
     views::{Health, PartHealth},
 };
 
@@ -17,25 +20,24 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
     let mut ping = redis::pipe();
     ping.cmd("PING");
-    let (redis, dynamodb) = futures_util::join!(
+    let (redis, dynamodb, states) = futures_util::join!(
         app.redis.query::<(String,)>(ping),
         // A read of an item that need not be there.
         app.store.get(Table::Jobs, [("name", "health".to_owned())]),
+        source_states(&app.redis),
     );
     let (redis, dynamodb) = (redis.is_ok(), dynamodb.is_ok());
-    let state = |ok| if ok { "ok" } else { "down" };
-    let mut parts = vec![
-        PartHealth { name: "redis", status: state(redis) },
-        PartHealth { name: "dynamodb", status: state(dynamodb) },
-    ];
-    // Not asked here: whoever calls this often would use the sources' allowance up.
-    for (source, enabled) in app.sources().await?.enabled() {
-        parts.push(PartHealth { name: source.name(), status: if enabled { "on" } else { "off" } });
+    let mut parts =
+        vec![PartHealth::asked("redis", redis), PartHealth::asked("dynamodb", dynamodb)];
+    let states = states.unwrap_or_default().into_iter().chain(repeat(SourceState::default()));
+    for ((source, enabled), state) in app.sources().await?.enabled().into_iter().zip(states) {
+        parts.push(PartHealth::source(source.name(), enabled, state));
     }
+    let failing = parts.iter().any(|part| part.status == "failing");
     let (status, code) = match (redis, dynamodb) {
-        (true, true) => ("ok", StatusCode::OK),
-        (false, true) => ("degraded", StatusCode::OK),
         (_, false) => ("down", StatusCode::SERVICE_UNAVAILABLE),
+        (true, true) if !failing => ("ok", StatusCode::OK),
+        _ => ("degraded", StatusCode::OK),
     };
     Reply::json(code, &Health { status, version: env!("CARGO_PKG_VERSION"), parts })
 }

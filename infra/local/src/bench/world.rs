@@ -50,8 +50,10 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn start() -> Result<Self> {
+    /// Its functions reach Redis through the counting proxy, or as they would when deployed.
+    pub(super) async fn start(has_redis_proxy: bool) -> Result<Self> {
         let mut options = Options {
+            has_redis_proxy,
             profile: Profile::Release,
             max_environments: ENVIRONMENTS,
             more_functions: vec![Function {

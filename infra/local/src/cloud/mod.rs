@@ -58,6 +58,9 @@ pub struct Options {
     pub max_environments: usize,
     /// Whether the functions' output is shown as it comes.
     pub shows_logs: bool,
+    /// Whether the functions reach Redis through the proxy that counts and can fail; without it,
+    /// faults have no effect.
+    pub has_redis_proxy: bool,
 }
 
 impl Options {
@@ -76,6 +79,7 @@ impl Options {
             profile: Profile::default(),
             max_environments: 8,
             shows_logs: false,
+            has_redis_proxy: true,
         }
     }
 }
@@ -106,6 +110,7 @@ pub struct Cloud {
     timeline: Timeline,
     url: String,
     console_url: String,
+    settings: BTreeMap<&'static str, String>,
     state: Option<PathBuf>,
     tasks: Vec<AbortHandle>,
 }
@@ -141,9 +146,10 @@ impl Cloud {
         let (secrets_listener, secrets_address) = listen(None).await?;
         let (tiktok_listener, tiktok_address) = listen(None).await?;
         let url = format!("http://{address}");
+        let redis_url = if options.has_redis_proxy { redis.url() } else { redis.direct_url() };
         let common = BTreeMap::from([
             ("TABLE_PREFIX", prefix),
-            ("REDIS_URL", redis.url().to_owned()),
+            ("REDIS_URL", redis_url.to_owned()),
             ("PUBLIC_URL", url.clone()),
             ("TIKTOK_OEMBED_URL", format!("http://{tiktok_address}/oembed")),
             ("TIKTOK_API_URL", format!("http://{tiktok_address}")),
@@ -211,6 +217,7 @@ impl Cloud {
             timeline,
             url,
             console_url,
+            settings: common,
             state,
             tasks,
         })
@@ -224,6 +231,12 @@ impl Cloud {
     /// Address of the mailbox page and the controls.
     pub fn console_url(&self) -> &str {
         &self.console_url
+    }
+
+    /// What every function finds under `name` in its environment, where it is of this machine: the
+    /// endpoints of the stand-ins, for example.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(String::as_str)
     }
 
     /// A client of the API.

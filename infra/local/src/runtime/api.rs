@@ -81,6 +81,7 @@ async fn response(
         let message = format!("Response payload size exceeded maximum of {MAX_PAYLOAD} bytes");
         InvokeError::new("Function.ResponseSizeTooLarge", message)
     });
+    registry.note_answer();
     let is_too_large = answer.is_err();
     if !environment.answer(&request, answer) {
         return Err(Refusal(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"));

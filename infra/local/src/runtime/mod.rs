@@ -15,7 +15,8 @@ mod tests;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result};
@@ -86,25 +87,40 @@ pub struct Runtime(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     pools: BTreeMap<String, Pool>,
+    registry: Registry,
     api: AbortHandle,
 }
 
-/// Living environments by their id, which is a part of the address that each talks to.
+/// What the environments' HTTP interface works with. Clones share it.
 #[derive(Clone, Debug, Default)]
-struct Registry(Arc<Mutex<HashMap<String, Arc<Environment>>>>);
+struct Registry(Arc<Mutex<Registered>>);
+
+#[derive(Debug, Default)]
+struct Registered {
+    /// Living environments by their id, which is a part of the address that each talks to.
+    environments: HashMap<String, Arc<Environment>>,
+    last_answer: Option<SystemTime>,
+}
 
 impl Registry {
+    fn lock(&self) -> MutexGuard<'_, Registered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get(&self, id: &str) -> Option<Arc<Environment>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.lock().environments.get(id).cloned()
     }
 
     fn add(&self, environment: &Arc<Environment>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(environment.id.clone(), Arc::clone(environment));
+        self.lock().environments.insert(environment.id.clone(), Arc::clone(environment));
     }
 
     fn remove(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.lock().environments.remove(id);
+    }
+
+    fn note_answer(&self) {
+        self.lock().last_answer = Some(SystemTime::now());
     }
 }
 
@@ -120,7 +136,7 @@ impl Runtime {
             let id = spec.function.id.clone();
             (id, Pool::new(spec, address, registry.clone(), logs, max_environments))
         });
-        Ok(Self(Arc::new(Inner { pools: pools.collect(), api })))
+        Ok(Self(Arc::new(Inner { pools: pools.collect(), registry, api })))
     }
 
     /// Gives `event` to a function and waits for its answer.
@@ -150,6 +166,11 @@ impl Runtime {
         for pool in self.0.pools.values() {
             pool.settled().await;
         }
+    }
+
+    /// When a function last handed its answer over, by the machine's clock.
+    pub fn last_answer(&self) -> Option<SystemTime> {
+        self.0.registry.lock().last_answer
     }
 
     /// How many environments of a function have been started so far.

@@ -7,6 +7,8 @@ use http::Request;
 use serde_json::{Value, json};
 use time::macros::datetime;
 use vidintel::{
+    config::RedisConfig,
+    redis::Redis,
     upstream,
     video::{
         FetchError, Outcome, ResearchCredentials, Source, Sources, SourcesConfig, Video, VideoId,
@@ -192,7 +194,14 @@ async fn pair(secret: Option<&str>) -> Pair {
             client_secret: secret.into(),
         }),
     };
-    Pair { tiktok, sources: Sources::new(&config, upstream::Client::new()) }
+    // Nobody is there: what is noted there is not needed.
+    let redis = Redis::new(&RedisConfig {
+        url: "redis://127.0.0.1:1".into(),
+        response_timeout: Duration::from_millis(50),
+        connect_timeout: Duration::from_millis(50),
+    });
+    let sources = Sources::new(&config, upstream::Client::new(), redis.unwrap());
+    Pair { tiktok, sources }
 }
 
 impl Pair {
