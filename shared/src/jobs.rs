@@ -40,14 +40,14 @@ impl Report {
     }
 }
 
-/// A job's work: `|app, run| Box::pin(work(app, run))`.
-pub type Job = for<'a> fn(&'a App, Run) -> BoxFuture<'a, Result<Report, Error>>;
-
-/// Runs `job` for each event of its schedule until Lambda ends the environment. `name` is the
-/// metrics' dimension.
-pub async fn serve(name: &'static str, job: Job) -> Result<(), lambda_runtime::Error> {
+/// Runs `job` (`|app, run| Box::pin(work(app, run))`) for each event of its schedule until Lambda ends
+/// the environment. `name` is the metrics' dimension.
+pub async fn serve(
+    name: &'static str,
+    job: impl for<'a> Fn(&'a App, Run) -> BoxFuture<'a, Result<Report, Error>>,
+) -> Result<(), lambda_runtime::Error> {
     telemetry::init();
-    let app = &App::from_env()?;
+    let (app, job) = (&App::from_env()?, &job);
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let time = event_time(&event.payload)?;
         let deadline = stop_before(event.context.deadline());
@@ -70,7 +70,7 @@ impl From<Error> for Diagnostic {
 }
 
 /// The `time` of an EventBridge event.
-fn event_time(event: &Value) -> Result<OffsetDateTime, Error> {
+pub(crate) fn event_time(event: &Value) -> Result<OffsetDateTime, Error> {
     event["time"]
         .as_str()
         .and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok())
@@ -78,7 +78,7 @@ fn event_time(event: &Value) -> Result<OffsetDateTime, Error> {
 }
 
 /// When to stop, given when Lambda will end the invocation.
-fn stop_before(end: SystemTime) -> Instant {
+pub(crate) fn stop_before(end: SystemTime) -> Instant {
     let left = end.duration_since(SystemTime::now()).unwrap_or_default();
     Instant::now() + left.saturating_sub(MARGIN)
 }

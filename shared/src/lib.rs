@@ -12,10 +12,11 @@
 //! - [`usage`]: from a request to its log entry, statistics and settlement.
 //! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it.
 //! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`redis`], [`mail`]: the clients.
-//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`]: the edge.
+//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`], [`ops`]: the edge.
 
 pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod aws;
 pub mod config;
 pub mod error;
@@ -28,7 +29,9 @@ pub mod jobs;
 pub mod keys;
 pub mod mail;
 pub mod openapi;
+pub mod ops;
 pub mod plans;
+pub mod privacy;
 pub mod redis;
 pub mod retention;
 pub mod secrets;

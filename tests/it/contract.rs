@@ -6,10 +6,14 @@ use local::access::Call;
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::inventory::{
-    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, FUNCTION_LOG_DAYS, Place, Table, declares_redis_key,
+    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, FUNCTION_LOG_DAYS, Keep, Place, Table,
+    declares_redis_key,
 };
 
-use crate::util::{World, patient};
+use crate::util::{
+    Customer, World, patient,
+    plant::{expiring, item, plant},
+};
 
 /// Uses every endpoint and job in every way that reaches further: each failure makes functions do
 /// what they otherwise do not.
@@ -51,12 +55,30 @@ async fn use_everything(world: &World) {
     world.run_job("RollUpUsageFunction").await;
     assert_eq!(world.get("/v1/usage", &ada).await.status, 200);
     assert_eq!(world.video(5, &ada).await.status, 200);
-    world.run_job("PurgeApiLogsFunction").await;
-    // Once within the hour in which the logs expire, once after it.
-    for pause in [Duration::days(30) - Duration::minutes(45), Duration::hours(1)] {
-        world.wait(pause);
-        world.run_job("PurgeApiLogsFunction").await;
+    use_retention(world, &ada).await;
+}
+
+/// Lets something come due in every table, some of it held.
+async fn use_retention(world: &World, ada: &Customer) {
+    let cloud = &world.cloud;
+    let bob = "acc_Example00001";
+    let hold = |hold| json!({ "time": "2026-11-24T12:00:00Z", "account": bob, "hold": hold, "reason": "file 1" });
+    cloud.invoke("SetLegalHoldFunction", &hold(true)).await.expect("placed");
+    let now = cloud.clock.now();
+    for table in Table::ALL.into_iter().filter(|it| it.retention_job().is_some()) {
+        let until = expiring(table).keep.until(now).expect("it expires");
+        // Due within the hour.
+        let from = now - (until - now) + Duration::minutes(30);
+        for owner in [ada.account_id.as_str(), bob] {
+            plant(cloud, table, &item(table, owner, 1, from)).await;
+        }
     }
+    for function in &cloud.template.functions {
+        if function.binary.starts_with("purge-") || function.binary == "verify-retention" {
+            world.run_job(&function.id).await;
+        }
+    }
+    cloud.invoke("SetLegalHoldFunction", &hold(false)).await.expect("released");
 }
 
 async fn used_world() -> World {
@@ -162,6 +184,42 @@ async fn the_template_keeps_what_the_inventory_promises() {
     assert_eq!(groups.len(), template.functions.len(), "a log group for each function");
     for (id, days) in groups {
         assert_eq!(*days, FUNCTION_LOG_DAYS, "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_in_which_something_expires_has_its_job_and_index() {
+    let world = World::start().await;
+    let template = &world.cloud.template;
+    for category in CATEGORIES.iter().filter(|it| it.keep != Keep::UntilDeleted) {
+        if let Place::Table(table) = category.place {
+            assert!(table.retention_job().is_some(), "{} is never deleted", category.id);
+        }
+    }
+    for table in Table::ALL {
+        let name = world.cloud.dynamodb.table(table.name());
+        let declared = template.tables.iter().find(|it| it.name == name).expect("a table");
+        let properties = &template.resources[&declared.id].properties;
+        let key = properties["KeySchema"].as_array().expect("a key").iter();
+        let key: Vec<&str> = key.filter_map(|it| it["AttributeName"].as_str()).collect();
+        assert_eq!(key, table.key(), "{}", table.name());
+        let indexes = properties["GlobalSecondaryIndexes"].as_array();
+        let by_expiry = indexes.into_iter().flatten().find(|it| it["IndexName"] == "by-expiry");
+        let Some(job) = table.retention_job() else {
+            assert_eq!(by_expiry, None, "{}", table.name());
+            continue;
+        };
+        let expected = json!([
+            { "AttributeName": "expires_on", "KeyType": "HASH" },
+            { "AttributeName": "expires_at", "KeyType": "RANGE" },
+        ]);
+        assert_eq!(by_expiry.expect("an index")["KeySchema"], expected, "{}", table.name());
+        let function = template.functions.iter().find(|it| it.binary == job.name);
+        let function = function.unwrap_or_else(|| panic!("{} is no function", job.name));
+        let [schedule] = &function.schedules[..] else { panic!("{}: one schedule", job.name) };
+        let noon = world.cloud.clock.now();
+        let first = schedule.next_after(noon);
+        assert_eq!(schedule.next_after(first) - first, job.every, "{}", job.name);
     }
 }
 

@@ -11,6 +11,7 @@ mod journey;
 mod keys;
 mod openapi;
 mod retention;
+mod retention_years;
 mod review;
 mod rotation;
 mod usage;

@@ -11,6 +11,8 @@ pub enum Keep {
     Days(i64),
     /// So many calendar months: to the same day, or the last one of a shorter month.
     Months(i32),
+    /// So many calendar years.
+    Years(i32),
     /// Until the account is deleted, the key revoked and so on.
     UntilDeleted,
 }
@@ -24,6 +26,7 @@ impl Keep {
             Self::Hours(hours) => Some(from + Duration::hours(hours)),
             Self::Days(days) => Some(from + Duration::days(days)),
             Self::Months(months) => Some(add_months(from, months)),
+            Self::Years(years) => Some(add_months(from, 12 * years)),
             Self::UntilDeleted => None,
         }
     }
@@ -39,7 +42,7 @@ fn add_months(from: OffsetDateTime, months: i32) -> OffsetDateTime {
     from.replace_date(date)
 }
 
-/// Partitions that the items of one expiry hour are shared out over.
+/// Partitions that the items of one expiry day are shared out over.
 pub const SPREAD: u32 = 4;
 
 /// What an expiring item carries.
@@ -47,7 +50,8 @@ pub const SPREAD: u32 = 4;
 pub struct Expiry {
     /// `expires_at`: epoch seconds, for DynamoDB's own TTL.
     pub at: i64,
-    /// `expires_on`: hour and partition, `2026-11-24T13#2`: key of the `by-expiry` index.
+    /// `expires_on`: day and partition, `2026-11-24#2`: with `expires_at` the key of the `by-expiry`
+    /// index.
     pub on: String,
 }
 
@@ -60,10 +64,9 @@ impl Expiry {
     }
 }
 
-/// Key of the `by-expiry` index for the hour of `at` and a partition.
+/// Partition key of the `by-expiry` index for the day of `at` and a partition.
 pub fn expires_on(at: OffsetDateTime, part: u32) -> String {
-    let at = at.to_offset(UtcOffset::UTC);
-    format!("{}T{:02}#{part}", at.date(), at.hour())
+    format!("{}#{part}", at.to_offset(UtcOffset::UTC).date())
 }
 
 #[cfg(test)]

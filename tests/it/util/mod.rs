@@ -1,6 +1,7 @@
 //! The tests' world: a local cloud and customers in it.
 
 mod app;
+pub(crate) mod plant;
 
 use local::{
     cloud::{Cloud, Options},

@@ -19,7 +19,7 @@ const JOB: &str = "PurgeApiLogsFunction";
 const DUE: usize = 10_000;
 const RUNS: usize = 3;
 const DAYS_KEPT: i64 = 30;
-/// Partitions of one hour in the `by-expiry` index.
+/// Partitions of one day in the `by-expiry` index.
 const SPREAD: usize = 4;
 /// Items put in at a time.
 const CHUNK: usize = 10_000;
@@ -144,9 +144,9 @@ fn item(kind: &str, n: usize, expires: OffsetDateTime) -> Value {
     })
 }
 
-/// The hour of `at` and one of its partitions; a test holds it against the inventory.
+/// The day of `at` and one of its partitions; a test holds it against the inventory.
 fn expires_on(at: OffsetDateTime, part: usize) -> String {
-    format!("{}T{:02}#{part}", at.date(), at.hour())
+    format!("{}#{part}", at.date())
 }
 
 async fn fill(dynamodb: &DynamoDb, items: impl Iterator<Item = Value>) -> Result<()> {
@@ -165,7 +165,7 @@ mod tests {
     use crate::dynamodb::Count;
 
     #[test]
-    fn hours_are_named_as_the_inventory_does() {
+    fn days_are_named_as_the_inventory_does() {
         let at = datetime!(2026-11-24 07:59:59 UTC);
         for part in 0..SPREAD {
             let named = vidintel::inventory::expires_on(at, part as u32);

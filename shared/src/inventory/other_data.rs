@@ -1,0 +1,178 @@
+//! What the service keeps to answer for itself.
+
+use super::{Category, EMAIL, Erasure, HOSTING, Keep, LegalBasis, Place, Table};
+
+/// Requests under privacy law, and legal holds: 24 months after they are closed (California Code of
+/// Regulations, title 11, §7101).
+pub static PRIVACY_REQUESTS: Category = Category {
+    id: "privacy-requests",
+    description: "Your requests under privacy law: kind, state, every date, what was done",
+    fields: &[
+        "id",
+        "kind",
+        "account",
+        "state",
+        "received_at",
+        "closed_at",
+        "reason",
+        "queue",
+        "next_at",
+        "expires_at",
+        "expires_on",
+    ],
+    place: Place::Table(Table::PrivacyRequests),
+    purpose: "to answer your requests in time and to show that we did",
+    legal_basis: LegalBasis::LegalObligation,
+    recipients: &[HOSTING],
+    keep: Keep::Months(24),
+    export: Ok(()),
+    erasure: Erasure::Keep("the law asks for a record of each request; it names no address"),
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+/// The hash-chained record of privacy-relevant acts: 7 years.
+pub static AUDIT: Category = Category {
+    id: "audit",
+    description: "What the service did to keep its promises: counts and outcomes, nobody's data",
+    fields: &[
+        "chain",
+        "sequence",
+        "at",
+        "act",
+        "details",
+        "previous",
+        "hash",
+        "expires_at",
+        "expires_on",
+    ],
+    place: Place::Table(Table::Audit),
+    purpose: "to show that the promises were kept",
+    legal_basis: LegalBasis::LegalObligation,
+    recipients: &[HOSTING],
+    keep: Keep::Years(7),
+    export: Err("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: None,
+    cookie: None,
+};
+
+/// Creators who objected, and addresses that opted out or bounced.
+pub static SUPPRESSIONS: Category = Category {
+    id: "suppressions",
+    description: "A keyed hash of a creator who objected, or of an address that wants no mail",
+    fields: &["hash", "kind", "at", "pepper_version"],
+    place: Place::Table(Table::Suppressions),
+    purpose: "to go on honouring an objection or opt-out",
+    legal_basis: LegalBasis::LegalObligation,
+    recipients: &[HOSTING],
+    keep: Keep::UntilDeleted,
+    export: Err("only a hash, which cannot be read"),
+    erasure: Erasure::Keep("without it the objection would be forgotten; it is only a hash"),
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+/// Exports that were made: 7 days.
+pub static EXPORTS: Category = Category {
+    id: "exports",
+    description: "A copy of your data that you asked for",
+    fields: &["id", "account", "created_at", "bytes", "expires_at", "expires_on"],
+    place: Place::Table(Table::Exports),
+    purpose: "to hand your data over to you",
+    legal_basis: LegalBasis::LegalObligation,
+    recipients: &[HOSTING],
+    keep: Keep::Days(7),
+    export: Err("copies of the other categories"),
+    erasure: Erasure::Delete,
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+/// The erasure ledger: what must be erased again should a backup be restored.
+static DELETIONS: Category = Category {
+    id: "deletions",
+    description: "Which account was erased and when, without address or name",
+    fields: &["id", "account", "erased_at", "sequence", "expires_at", "expires_on"],
+    place: Place::Table(Table::Deletions),
+    purpose: "to repeat erasures after a restore from a backup",
+    legal_basis: LegalBasis::LegalObligation,
+    recipients: &[HOSTING],
+    keep: Keep::Months(24),
+    export: Err("there is no account any more that it could be handed to"),
+    erasure: Erasure::Keep("without it, restoring a backup would undo the erasure"),
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+static JOBS: Category = Category {
+    id: "jobs",
+    description: "How far each scheduled job has come",
+    fields: &["name", "done_to"],
+    place: Place::Table(Table::Jobs),
+    purpose: "to resume a job where it stopped",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::UntilDeleted,
+    export: Err("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: None,
+    cookie: None,
+};
+
+static FUNCTION_LOGS: Category = Category {
+    id: "function-logs",
+    description: "What the functions say of themselves: outcomes, durations, faults",
+    fields: &["line"],
+    place: Place::FunctionLogs,
+    purpose: "to find and mend faults",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Days(super::FUNCTION_LOG_DAYS),
+    export: Err("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: None,
+    cookie: None,
+};
+
+static BACKUPS: Category = Category {
+    id: "backups",
+    description: "Continuous, encrypted backups of every table",
+    fields: &["every field of the tables"],
+    place: Place::Backups,
+    purpose: "to recover from loss",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Days(super::BACKUP_DAYS),
+    export: Err("copies of the tables"),
+    erasure: Erasure::Keep("cannot be changed; a restore is followed by repeating later erasures"),
+    ccpa: None,
+    cookie: None,
+};
+
+static MAILS: Category = Category {
+    id: "mails",
+    description: "Mails we send: the address and the text, handed to the mail service and not kept",
+    fields: &["to", "subject", "body"],
+    place: Place::Mail,
+    purpose: "to confirm a sign-up",
+    legal_basis: LegalBasis::Contract,
+    recipients: &[EMAIL],
+    keep: Keep::Hours(24),
+    export: Err("in your mailbox already"),
+    erasure: Erasure::Expires,
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+pub(super) static ALL: &[&Category] = &[
+    &PRIVACY_REQUESTS,
+    &AUDIT,
+    &SUPPRESSIONS,
+    &EXPORTS,
+    &DELETIONS,
+    &JOBS,
+    &FUNCTION_LOGS,
+    &BACKUPS,
+    &MAILS,
+];

@@ -1,0 +1,114 @@
+//! What lives in Redis, for an hour at most.
+
+use super::{Category, Erasure, HOSTING, Keep, LegalBasis, Place};
+
+static GATE: Category = Category {
+    id: "gate",
+    description: "Copy of an account's limits, keys (hashed) and current lease",
+    fields: &[
+        "v", "st", "pl", "rp", "lm", "ps", "pe", "xp", "k:*", "m", "c", "p", "lid", "rem", "seq",
+        "out", "ex", "last", "lk", "lt", "ab", "bl", "bn",
+    ],
+    place: Place::Redis("{*}:g"),
+    purpose: "to authenticate requests and enforce limits",
+    legal_basis: LegalBasis::Contract,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("a copy of what the account, key and quota categories hold"),
+    erasure: Erasure::Delete,
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+static LEASES: Category = Category {
+    id: "leases",
+    description: "Which accounts hold a lease",
+    fields: &["account tag"],
+    place: Place::Redis("leases"),
+    purpose: "to take leases back from accounts that have gone quiet",
+    legal_basis: LegalBasis::Contract,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("a copy of what the quota category holds"),
+    erasure: Erasure::Expires,
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+static VIDEO_CACHE: Category = Category {
+    id: "video-cache",
+    description: "Answers about videos: what TikTok's interfaces say of a public video",
+    fields: &["record"],
+    place: Place::Redis("video:*"),
+    purpose: "to answer quickly and spare the sources",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("not about the account holder"),
+    erasure: Erasure::Expires,
+    ccpa: None,
+    cookie: None,
+};
+
+static FLIGHTS: Category = Category {
+    id: "flights",
+    description: "That a video is being fetched, or could not be",
+    fields: &["state"],
+    place: Place::Redis("flight:*"),
+    purpose: "to ask a source once for many",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("not about the account holder"),
+    erasure: Erasure::Expires,
+    ccpa: None,
+    cookie: None,
+};
+
+static SOURCE_STATES: Category = Category {
+    id: "source-states",
+    description: "When each of TikTok's interfaces last answered and last failed",
+    fields: &["answered", "failed"],
+    place: Place::Redis("source:*"),
+    purpose: "to tell how the service does",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: None,
+    cookie: None,
+};
+
+static LOG_STREAM: Category = Category {
+    id: "log-stream",
+    description: "API request log entries on their way to the table",
+    fields: &["entry"],
+    place: Place::Redis("log:*"),
+    purpose: "to monitor usage, find faults and prevent abuse",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("reaches the API log category within a minute"),
+    erasure: Erasure::Delete,
+    ccpa: Some("Internet activity"),
+    cookie: None,
+};
+
+static MAIL_LIMITS: Category = Category {
+    id: "mail-limits",
+    description: "How many mails an address (hashed) or network address (hashed) has caused this hour",
+    fields: &["count"],
+    place: Place::Redis("mails:*"),
+    purpose: "to prevent abuse of the sign-up form",
+    legal_basis: LegalBasis::LegitimateInterest,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Err("gone within the hour"),
+    erasure: Erasure::Expires,
+    ccpa: Some("Identifiers"),
+    cookie: None,
+};
+
+pub(super) static ALL: &[&Category] =
+    &[&GATE, &LEASES, &VIDEO_CACHE, &FLIGHTS, &SOURCE_STATES, &LOG_STREAM, &MAIL_LIMITS];

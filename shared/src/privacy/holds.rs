@@ -1,0 +1,110 @@
+//! Legal holds: while one stands, nothing of the account is deleted, by no job and no request. An item
+//! `hold#<account>` in `privacy-requests`, in the queue `hold` while it stands.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::{
+    error::Error,
+    ids::AccountId,
+    inventory::{self, Table},
+    store::{Store, n, s, text, unavailable},
+};
+
+/// Queue of the holds that stand; see the index `by-queue`.
+const QUEUE: &str = "hold";
+
+/// What became of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hold {
+    /// It stands.
+    Placed,
+    /// It is over.
+    Released,
+}
+
+/// Places a hold on `account`. `reason` names the matter, such as a file number, and nobody.
+pub async fn place_hold(
+    store: &Store,
+    account: &AccountId,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<Hold, Error> {
+    store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::PrivacyRequests))
+        .key("id", s(id(account)))
+        .update_expression(
+            "SET kind = :kind, account = :account, #state = :state, reason = :reason, \
+             received_at = if_not_exists(received_at, :now), queue = :queue, next_at = :now \
+             REMOVE closed_at, expires_at, expires_on",
+        )
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":kind", s("legal-hold"))
+        .expression_attribute_values(":account", s(account.to_string()))
+        .expression_attribute_values(":state", s("open"))
+        .expression_attribute_values(":reason", s(reason))
+        .expression_attribute_values(":now", n(now.unix_timestamp()))
+        .expression_attribute_values(":queue", s(QUEUE))
+        .send()
+        .await
+        .map_err(unavailable)?;
+    Ok(Hold::Placed)
+}
+
+/// Releases the hold on `account`; what it kept is deleted by the jobs' next runs.
+pub async fn release_hold(
+    store: &Store,
+    account: &AccountId,
+    now: OffsetDateTime,
+) -> Result<Hold, Error> {
+    let expiry = inventory::PRIVACY_REQUESTS.expiry(now, account.tag());
+    let answer = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::PrivacyRequests))
+        .key("id", s(id(account)))
+        .update_expression(
+            "SET #state = :state, closed_at = :now, expires_at = :at, expires_on = :on \
+             REMOVE queue, next_at",
+        )
+        .condition_expression("attribute_exists(queue)")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_values(":state", s("closed"))
+        .expression_attribute_values(":now", n(now.unix_timestamp()))
+        .expression_attribute_values(":at", n(expiry.at))
+        .expression_attribute_values(":on", s(expiry.on))
+        .send()
+        .await;
+    // Released already: releasing again changes nothing.
+    crate::store::conditional(answer)?;
+    Ok(Hold::Released)
+}
+
+/// Every account that a hold stands on.
+pub async fn held_accounts(store: &Store) -> Result<BTreeSet<String>, Error> {
+    let mut items = store
+        .client()
+        .query()
+        .table_name(store.name(Table::PrivacyRequests))
+        .index_name("by-queue")
+        .key_condition_expression("queue = :queue")
+        .expression_attribute_values(":queue", s(QUEUE))
+        .into_paginator()
+        .items()
+        .send();
+    let mut held = BTreeSet::new();
+    while let Some(item) = items.next().await {
+        let item = item.map_err(unavailable)?;
+        held.extend(text(&item, "id").and_then(|it| it.strip_prefix("hold#")).map(str::to_owned));
+    }
+    Ok(held)
+}
+
+fn id(account: &AccountId) -> String {
+    format!("hold#{account}")
+}

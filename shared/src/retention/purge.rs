@@ -1,0 +1,205 @@
+//! Every expiring item stands in its table's `by-expiry` index, under the day of its expiry and in its
+//! order. A run at `now` deletes everything that would come due before the next run, so that nothing
+//! outlives its period, and remembers how far it came: a run that was killed, or a week without runs,
+//! is made up for by the next one.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use super::delete::{BATCH, delete_items};
+use crate::{
+    error::Error,
+    inventory::{RetentionJob, SPREAD, Table, expires_on},
+    privacy::held_accounts,
+    store::{Item, Store, conditional, n, number, s, text, unavailable},
+};
+
+/// How far back the very first run looks.
+const FIRST_LOOK_BACK: Duration = Duration::days(2);
+
+/// What is held is looked at again after this long, or at the job's next run.
+const HELD_FOR: Duration = Duration::days(1);
+
+/// What one run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Purged {
+    /// Items found due.
+    pub due: u64,
+    /// Items deleted.
+    pub deleted: u64,
+    /// Due items that a legal hold keeps. They come up again until it is released.
+    pub held: u64,
+    /// Whether everything due was dealt with; if not, the next run goes on.
+    pub complete: bool,
+    /// Items found that are past their period already: the job came too late for them.
+    pub overdue: u64,
+}
+
+/// A retention job.
+#[derive(Clone, Copy, Debug)]
+pub struct Purge {
+    /// The table.
+    pub table: Table,
+    /// Its job.
+    pub job: RetentionJob,
+}
+
+impl Purge {
+    /// The job of `table`, where something expires in it.
+    pub fn of(table: Table) -> Option<Self> {
+        Some(Self { table, job: table.retention_job()? })
+    }
+
+    /// Runs once for `now`; stops in good order at `deadline`.
+    pub async fn run(
+        self,
+        store: &Store,
+        now: OffsetDateTime,
+        deadline: Instant,
+    ) -> Result<Purged, Error> {
+        let done = done_to(store, self.job.name).await?.unwrap_or(now - FIRST_LOOK_BACK);
+        let until = now + self.job.every;
+        // A clock that was set back must not make the job wait for it.
+        let mut day = done.min(now).date();
+        let held = held_accounts(store).await?;
+        let purged = Purged::default();
+        let mut pass = Pass { store, table: self.table, now, until, deadline, held, purged };
+        while day <= until.date() {
+            for part in 0..SPREAD {
+                if !pass.partition(day.midnight().assume_utc(), part).await? {
+                    return Ok(pass.purged);
+                }
+            }
+            let Some(next) = day.next_day() else { break };
+            day = next;
+        }
+        // Of its day only what is due was looked at: the next run goes on there.
+        set_done_to(store, self.job.name, until).await?;
+        pass.purged.complete = true;
+        Ok(pass.purged)
+    }
+}
+
+/// One run on its way through the days.
+struct Pass<'a> {
+    store: &'a Store,
+    table: Table,
+    now: OffsetDateTime,
+    /// What expires by then is due.
+    until: OffsetDateTime,
+    deadline: Instant,
+    held: BTreeSet<String>,
+    purged: Purged,
+}
+
+impl Pass<'_> {
+    /// Deals with what is due in one partition of one day. `false`: there was no time for all of it.
+    async fn partition(&mut self, day: OffsetDateTime, part: u32) -> Result<bool, Error> {
+        let mut pages = self
+            .store
+            .client()
+            .query()
+            .table_name(self.store.name(self.table))
+            .index_name("by-expiry")
+            .key_condition_expression("expires_on = :day AND expires_at <= :until")
+            .expression_attribute_values(":day", s(expires_on(day, part)))
+            .expression_attribute_values(":until", n(self.until.unix_timestamp()))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let items = page.map_err(unavailable)?.items.unwrap_or_default();
+            for chunk in items.chunks(BATCH) {
+                if Instant::now() >= self.deadline {
+                    return Ok(false);
+                }
+                let now = self.now.unix_timestamp();
+                let is_late = |it: &&Item| number(it, "expires_at").is_some_and(|at| at <= now);
+                self.purged.due += chunk.len() as u64;
+                self.purged.overdue += chunk.iter().filter(is_late).count() as u64;
+                let keys = chunk.iter().map(|item| self.key_of(item));
+                let (held, free): (Vec<Item>, Vec<Item>) = keys.partition(|key| self.is_held(key));
+                for key in held {
+                    self.put_off(key).await?;
+                }
+                let count = free.len() as u64;
+                delete_items(self.store, self.table, free).await?;
+                self.purged.deleted += count;
+            }
+        }
+        Ok(true)
+    }
+
+    fn key_of(&self, item: &Item) -> Item {
+        let part = |name: &&str| Some(((*name).to_owned(), item.get(*name)?.clone()));
+        self.table.key().iter().filter_map(part).collect()
+    }
+
+    fn is_held(&self, key: &Item) -> bool {
+        !self.held.is_empty() && owner(self.table, key).is_some_and(|it| self.held.contains(it))
+    }
+
+    /// Lets a held item come up again later. `held_from` keeps when it was due.
+    async fn put_off(&mut self, key: Item) -> Result<(), Error> {
+        let until = self.until + HELD_FOR;
+        // Any partition will do; what is held comes up in the same one.
+        let answer = self
+            .store
+            .client()
+            .update_item()
+            .table_name(self.store.name(self.table))
+            .set_key(Some(key))
+            .update_expression(
+                "SET held_from = if_not_exists(held_from, expires_at), expires_at = :at, \
+                 expires_on = :on",
+            )
+            // Who deleted it meanwhile must not find a part of it again.
+            .condition_expression("attribute_exists(expires_at)")
+            .expression_attribute_values(":at", n(until.unix_timestamp()))
+            .expression_attribute_values(":on", s(expires_on(until, 0)))
+            .send()
+            .await;
+        conditional(answer)?;
+        self.purged.held += 1;
+        Ok(())
+    }
+}
+
+/// Whose item the one with this key is, where the key says so: what a legal hold goes by.
+fn owner(table: Table, key: &Item) -> Option<&str> {
+    match table {
+        Table::Quotas | Table::UsageStats | Table::BillingRecords => text(key, "account"),
+        Table::SupportMessages => text(key, "sender"),
+        Table::ApiLogs => text(key, "account_day")?.split('#').next(),
+        _ => None,
+    }
+}
+
+/// How far the job `name` has come.
+pub(super) async fn done_to(store: &Store, name: &str) -> Result<Option<OffsetDateTime>, Error> {
+    let item = store.get(Table::Jobs, [("name", name.to_owned())]).await?;
+    let seconds = item.and_then(|item| number(&item, "done_to"));
+    Ok(seconds.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()))
+}
+
+/// Remembers how far the job `name` has come.
+pub(super) async fn set_done_to(
+    store: &Store,
+    name: &str,
+    at: OffsetDateTime,
+) -> Result<(), Error> {
+    let item: [(&str, AttributeValue); 2] =
+        [("name", s(name)), ("done_to", n(at.unix_timestamp()))];
+    let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    store
+        .client()
+        .put_item()
+        .table_name(store.name(Table::Jobs))
+        .set_item(Some(item))
+        .send()
+        .await
+        .map(drop)
+        .map_err(unavailable)
+}

@@ -1,0 +1,57 @@
+//! The `main` of each retention job, in one call.
+
+use serde_json::json;
+
+use super::{Purge, verify};
+use crate::{
+    app::App,
+    audit,
+    error::Error,
+    inventory::Table,
+    jobs::{self, Report, Run},
+    telemetry::Metric,
+};
+
+/// Chain and name of the daily proof.
+const VERIFICATION: &str = "verify-retention";
+
+/// Deletes what is due in `table` for each event of the schedule.
+pub async fn serve(table: Table) -> Result<(), lambda_runtime::Error> {
+    let Some(purge) = Purge::of(table) else {
+        return Err(format!("nothing expires in {}", table.name()).into());
+    };
+    jobs::serve(purge.job.name, move |app, run| Box::pin(run_purge(app, run, purge))).await
+}
+
+async fn run_purge(app: &App, run: Run, purge: Purge) -> Result<Report, Error> {
+    let purged = purge.run(&app.store, run.time, run.deadline).await?;
+    let left = u64::from(!purged.complete);
+    let metrics = vec![
+        Metric::count("RetentionDue", purged.due),
+        Metric::count("RetentionDeleted", purged.deleted),
+        Metric::count("RetentionHeld", purged.held),
+        Metric::count("RetentionOverdue", purged.overdue),
+        Metric::count("RetentionIncomplete", left),
+    ];
+    if purged.due > 0 || !purged.complete {
+        let details = serde_json::to_value(purged).map_err(Error::internal)?;
+        audit::append(&app.store, purge.job.name, run.time, "purged", &details).await?;
+    }
+    Report::new(&purged, metrics)
+}
+
+/// Looks for what the jobs have missed, for each event of the schedule.
+pub async fn serve_verification() -> Result<(), lambda_runtime::Error> {
+    jobs::serve(VERIFICATION, |app, run| Box::pin(run_verification(app, run))).await
+}
+
+async fn run_verification(app: &App, run: Run) -> Result<Report, Error> {
+    let found = verify(&app.store, run.time, run.deadline).await?;
+    let overdue = found.iter().map(|it| it.overdue).sum();
+    for table in found.iter().filter(|it| it.overdue > 0) {
+        tracing::error!(table = table.table, overdue = table.overdue, "kept beyond its period");
+    }
+    let details = json!({ "tables": found, "overdue": overdue });
+    audit::append(&app.store, VERIFICATION, run.time, "verified", &details).await?;
+    Report::new(&details, vec![Metric::count("RetentionOverdue", overdue)])
+}

@@ -1,0 +1,45 @@
+//! Items as the service stores them, made up: also of features that are still to come.
+
+use local::cloud::Cloud;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use vidintel::inventory::{CATEGORIES, Category, Keep, Place, Table};
+
+/// The category by whose period the items of `table` expire.
+pub(crate) fn expiring(table: Table) -> &'static Category {
+    let there = |it: &&&Category| it.place == Place::Table(table) && it.keep != Keep::UntilDeleted;
+    CATEGORIES.iter().find(there).expect("something expires there")
+}
+
+/// The `n`-th item of `owner` in `table`, with every attribute that the inventory declares. Its period
+/// starts at `from`.
+pub(crate) fn item(table: Table, owner: &str, n: usize, from: OffsetDateTime) -> Value {
+    let category = expiring(table);
+    let mut item = json!({});
+    for field in category.fields.iter().filter(|it| !it.ends_with('*') && **it != "held_from") {
+        item[field] = json!({ "S": format!("{field} of {owner}") });
+    }
+    for (at, name) in table.key().iter().enumerate() {
+        item[name] = match (*name, at) {
+            ("account" | "sender", 0) => json!({ "S": owner }),
+            ("account_day", 0) => json!({ "S": format!("{owner}#{}", from.date()) }),
+            ("chain", 0) => json!({ "S": format!("chain of {owner}") }),
+            ("sequence", _) => json!({ "N": n.to_string() }),
+            _ => json!({ "S": format!("{owner} {n}") }),
+        };
+    }
+    // What is closed waits for nothing.
+    for name in ["queue", "next_at"] {
+        item.as_object_mut().expect("an object").remove(name);
+    }
+    let expiry = category.expiry(from, &format!("{owner} {n}"));
+    item["expires_at"] = json!({ "N": expiry.at.to_string() });
+    item["expires_on"] = json!({ "S": expiry.on });
+    item
+}
+
+/// Stores an item of `table`.
+pub(crate) async fn plant(cloud: &Cloud, table: Table, item: &Value) {
+    let put = json!({ "TableName": cloud.dynamodb.table(table.name()), "Item": item });
+    cloud.dynamodb.call("PutItem", &put).await.expect("planted");
+}
