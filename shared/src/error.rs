@@ -32,6 +32,12 @@ pub enum Error {
     /// The video could not be had.
     #[error(transparent)]
     Video(#[from] FetchError),
+    /// Data was restored from a backup, and later erasures have not been repeated yet.
+    #[error(
+        "data is being restored from a backup; the service stays closed until everything that was \
+         erased since then has been erased again"
+    )]
+    Restoring,
     /// Something that we depend on does not answer; trying again helps.
     #[error("{dependency} is not available: {detail}")]
     Unavailable {

@@ -140,6 +140,12 @@ id!(
     "key"
 );
 
+id!(
+    /// A request under privacy law. Cannot be guessed: whoever has it may read what became of it.
+    RequestId,
+    "req"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,7 @@ use crate::{
     accounts::{SignUpAccepted, SignUpRequest, Verified, VerifyRequest},
     http::Problem,
     keys::NewKeyView,
+    privacy::{Deletion, DeletionPreview, DeletionRequest, RequestList},
     video::Video,
     views::{CreateKeyRequest, Health, KeyList, UsageView},
 };
@@ -39,12 +40,17 @@ use crate::{
         revoke_key,
         get_video,
         get_usage,
+        request_deletion,
+        get_deletion,
+        cancel_deletion,
+        list_privacy_requests,
         openapi_json
     ),
     modifiers(&Security),
     tags(
         (name = "Videos", description = "Metered: each charged request counts against the plan's quota."),
         (name = "Account", description = "Signing up, API keys, usage. Not metered."),
+        (name = "Privacy", description = "Rights under privacy law. Not metered."),
         (name = "Service", description = "About the service itself.")
     )
 )]
@@ -237,3 +243,63 @@ fn get_video() {}
     )
 )]
 fn get_usage() {}
+
+/// Delete the account. Without `confirm` the answer shows what would go and what would stay. With it,
+/// the deletion begins after the grace period; a mail says so. Asking again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/privacy/deletions", tag = "Privacy",
+    request_body = DeletionRequest,
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "A preview: nothing has happened", body = DeletionPreview),
+        (status = 202, description = "Scheduled", body = Deletion),
+        (status = 400, description = "Not valid", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
+        BodyProblems,
+        Outage
+    )
+)]
+fn request_deletion() {}
+
+/// Where a deletion stands. Once it is done this is its certificate, which needs no key.
+#[utoipa::path(
+    get, path = "/v1/privacy/deletions/{request_id}", tag = "Privacy",
+    params(("request_id" = String, Path, description = "Id of the request", example = "req_4kPq9ZtR2mWx")),
+    security((), ("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The deletion", body = Deletion),
+        (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
+        (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
+        Outage
+    )
+)]
+fn get_deletion() {}
+
+/// Withdraw a deletion that has not begun. Doing it again changes nothing.
+#[utoipa::path(
+    delete, path = "/v1/privacy/deletions/{request_id}", tag = "Privacy",
+    params(("request_id" = String, Path, description = "Id of the request", example = "req_4kPq9ZtR2mWx")),
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "Withdrawn", body = Deletion),
+        (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
+        (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It has begun", body = Problem, content_type = "application/problem+json"),
+        Outage
+    )
+)]
+fn cancel_deletion() {}
+
+/// The account's requests under privacy law.
+#[utoipa::path(
+    get, path = "/v1/privacy/requests", tag = "Privacy",
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The requests", body = RequestList),
+        KeyProblems,
+        Outage
+    )
+)]
+fn list_privacy_requests() {}

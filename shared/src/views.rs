@@ -66,7 +66,7 @@ pub struct Health {
 /// State of a part.
 #[derive(Serialize, ToSchema)]
 pub struct PartHealth {
-    /// `redis`, `dynamodb`, or a source.
+    /// `redis`, `dynamodb`, a source, or `restore` while a backup is being restored.
     #[schema(example = "redis")]
     pub name: &'static str,
     /// `ok` or `down`. Of a source, which is not asked by this: `off`, `ok` or `failing` as it did

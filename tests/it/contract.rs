@@ -56,6 +56,58 @@ async fn use_everything(world: &World) {
     assert_eq!(world.get("/v1/usage", &ada).await.status, 200);
     assert_eq!(world.video(5, &ada).await.status, 200);
     use_retention(world, &ada).await;
+    use_erasure(world, &ada).await;
+}
+
+/// Previews, cancels, erases, restores, repeats.
+async fn use_erasure(world: &World, ada: &Customer) {
+    let client = world.cloud.client();
+    let path = "/v1/privacy/deletions";
+    let post = async |confirm: bool| {
+        let body = json!({ "confirm": confirm });
+        world.send(client.post(path, &body).key(&ada.key)).await.json()
+    };
+    post(false).await;
+    let first = post(true).await["id"].as_str().expect("an id").to_owned();
+    let one = format!("{path}/{first}");
+    assert_eq!(world.get(&one, ada).await.status, 200);
+    assert_eq!(world.send(client.delete(&one).key(&ada.key)).await.status, 200);
+    post(true).await;
+    // The account that is open already is found in place of a second request.
+    post(true).await;
+    assert_eq!(world.get("/v1/privacy/requests", ada).await.status, 200);
+    let now = world.cloud.clock.now();
+    for table in [Table::SupportMessages, Table::BillingRecords, Table::ApiLogs, Table::Quotas] {
+        plant(&world.cloud, table, &item(table, &ada.account_id, 2, now)).await;
+    }
+    let consents = |owner: &str| json!({ "account": { "S": owner }, "consent": { "S": "1" } });
+    plant(&world.cloud, Table::Consents, &consents(&ada.account_id)).await;
+    let mut backup = Vec::new();
+    for table in Table::ALL {
+        let items = world.cloud.dynamodb.items(table.name()).await.expect("the items");
+        backup.extend(items.into_iter().map(|item| (table, item)));
+    }
+    world.wait(Duration::days(7));
+    world.run_job("ProcessDeletionsFunction").await;
+    world.run_job("RollUpUsageFunction").await;
+    world.wait(Duration::minutes(6));
+    assert_eq!(world.run_job("ProcessDeletionsFunction").await["done"], 1);
+    world.run_job("GuardRestoresFunction").await;
+    for (table, item) in &backup {
+        if item.to_string().contains(&ada.account_id) && *table != Table::PrivacyRequests {
+            plant(&world.cloud, *table, item).await;
+        }
+    }
+    // One table without the number of that erasure is enough.
+    let mark = json!({
+        "TableName": world.cloud.dynamodb.table("accounts"),
+        "Key": { "id": { "S": "erasure-ledger" } },
+    });
+    world.cloud.dynamodb.call("DeleteItem", &mark).await.expect("deleted");
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
+    let order = json!({ "time": "2026-12-24T12:00:00Z" });
+    let replayed = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
+    assert_eq!(replayed["complete"], true);
 }
 
 /// Lets something come due in every table, some of it held.

@@ -4,6 +4,7 @@
 mod accounts;
 mod bad_input;
 mod contract;
+mod erasure;
 mod gate;
 mod gate_properties;
 mod health;

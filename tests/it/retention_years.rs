@@ -79,7 +79,7 @@ async fn nothing_outlives_its_period_and_nothing_younger_goes() {
             // or less near.
             let period = expiring(job.table).keep.until(fresh).expect("it expires") - fresh;
             let old = fresh - period + Duration::days(4);
-            let from = if (n + at) % 2 == 0 { fresh } else { old };
+            let from = if (n + at).is_multiple_of(2) { fresh } else { old };
             let item = item(job.table, &owner, n, from);
             let ends = expiring(job.table).keep.until(from).expect("it expires").unix_timestamp();
             plant(&world.cloud, job.table, &item).await;

@@ -1,11 +1,7 @@
 //! What a review has found: races and dead ends that no schedule of whole requests comes upon, because
 //! they lie between two steps of one.
 
-use std::{
-    future::Future,
-    pin::{Pin, pin},
-    task::Poll,
-};
+use std::pin::pin;
 
 use serde_json::json;
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -24,7 +20,7 @@ use vidintel::{
     video::{FetchError, VideoId},
 };
 
-use crate::util::{World, app_of, store_account};
+use crate::util::{World, advance, app_of, store_account};
 
 const NOON: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
@@ -90,21 +86,6 @@ impl<'a> Customer<'a> {
         let version = account.expect("an account").gate_version;
         app.gate.invalidate(&self.account, version).await.expect("told");
     }
-}
-
-/// Polls `future` at most `polls` times, then lets what it has sent arrive.
-async fn advance<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
-    let mut left = polls;
-    let outcome = std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await;
-    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    outcome
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,11 +11,11 @@ use time::OffsetDateTime;
 pub use self::{
     address::EmailAddress,
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
-    store::get,
+    store::{get, marker},
     verify::{Verified, VerifyRequest, verify},
 };
 use crate::{
-    ids::AccountId,
+    ids::{AccountId, RequestId},
     plans::{Period, Plan},
 };
 
@@ -30,6 +30,8 @@ pub enum Status {
     Active,
     /// Not served, by the operator's decision.
     Suspended,
+    /// Not served any more: it is being erased.
+    Erasing,
 }
 
 impl Status {
@@ -38,6 +40,7 @@ impl Status {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Erasing => "erasing",
         }
     }
 
@@ -76,6 +79,9 @@ pub struct Account {
     pub gate_version: u64,
     /// Live keys.
     pub key_count: u64,
+    /// The request to erase it, while one is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<RequestId>,
 }
 
 impl Account {

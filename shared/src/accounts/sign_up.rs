@@ -110,6 +110,7 @@ pub async fn sign_up(
     source_ip: &str,
     now: OffsetDateTime,
 ) -> Result<SignUpAccepted, Error> {
+    app.gate.check_restored().await?;
     let accepted = SignUpAccepted {
         message: "Read the mail that was sent to the address and confirm with its token.",
     };

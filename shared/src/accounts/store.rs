@@ -16,7 +16,7 @@ pub async fn get(store: &Store, id: &AccountId) -> Result<Option<Account>, Error
 }
 
 /// Key of the marker of an address.
-pub(super) fn marker(email_hash: &str) -> String {
+pub fn marker(email_hash: &str) -> String {
     format!("email#{email_hash}")
 }
 

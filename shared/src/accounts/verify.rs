@@ -51,6 +51,7 @@ pub struct Verified {
 
 /// Opens the account that `token` was mailed for.
 pub async fn verify(app: &App, token: &str, now: OffsetDateTime) -> Result<Verified, Error> {
+    app.gate.check_restored().await?;
     let peppers = app.secrets.get().await?.pepper;
     // A token mailed just before a rotation is still found.
     for pepper in peppers.all() {
@@ -98,6 +99,7 @@ async fn open(
             marketing_consent_at: pending.marketing_consent_at,
             gate_version: 1,
             key_count: 1,
+            erasure: None,
         };
         let name = KeyName::parse("default")?;
         let key = KeyItem::new(&api_key, key_id.clone(), name, pepper, now);

@@ -1,4 +1,4 @@
-use super::{ConfigError, required_var};
+use super::{ConfigError, required_var, var};
 
 /// Names and addresses of the service itself.
 #[derive(Clone, Debug)]
@@ -11,12 +11,21 @@ pub struct ServiceConfig {
     pub public_url: String,
     /// Sender of every mail.
     pub mail_from: String,
+    /// Days in which a confirmed deletion of an account can be cancelled.
+    pub deletion_grace_days: i64,
 }
 
 impl ServiceConfig {
-    /// Reads `TABLE_PREFIX`, `SECRET_ID`, `PUBLIC_URL` and `MAIL_FROM`.
+    /// Reads `TABLE_PREFIX`, `SECRET_ID`, `PUBLIC_URL`, `MAIL_FROM` and `DELETION_GRACE_DAYS` (7 if unset,
+    /// 14 at most: the deletion itself is promised within 30).
     pub fn from_env() -> Result<Self, ConfigError> {
+        let name = "DELETION_GRACE_DAYS";
+        let grace = var(name).map_or(Ok(7), |it| it.parse()).ok();
+        let grace = grace.filter(|days| (0..=14).contains(days)).ok_or_else(|| {
+            ConfigError::Invalid { name, reason: "must be a number of days, 0 to 14".to_owned() }
+        })?;
         Ok(Self {
+            deletion_grace_days: grace,
             table_prefix: required_var("TABLE_PREFIX")?,
             secret_id: required_var("SECRET_ID")?,
             public_url: required_var("PUBLIC_URL")?.trim_end_matches('/').to_owned(),

@@ -67,7 +67,8 @@ impl Gate {
     }
 
     async fn find(&self, key: &ApiKey, hashes: &[&str; 2]) -> Result<(Account, KeyId), Error> {
-        let (account, keys) = tokio::try_join!(
+        let ((), account, keys) = tokio::try_join!(
+            self.check_restored(),
             accounts::get(&self.store, key.account()),
             keys::list(&self.store, key.account())
         )?;

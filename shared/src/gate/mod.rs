@@ -30,6 +30,7 @@ use crate::{
     ids::{AccountId, KeyId},
     keys::ApiKey,
     plans::{Period, Plan},
+    privacy::RestoreGate,
     redis::{Redis, RedisError, Script, is_no_script},
     secrets::Peppers,
     store::Store,
@@ -137,12 +138,13 @@ pub struct Gate {
     redis: Redis,
     store: Store,
     fence: Fence,
+    restore: RestoreGate,
 }
 
 impl Gate {
     /// A gate over Redis and DynamoDB.
     pub fn new(redis: Redis, store: Store) -> Self {
-        Self { redis, store, fence: Fence::default() }
+        Self { redis, store, fence: Fence::default(), restore: RestoreGate::default() }
     }
 
     /// Asks for one request, and for the value at `cache_key` in the same write.
@@ -192,6 +194,12 @@ impl Gate {
             }
         }
         Ok((self.admit_directly(key, &hashes, now).await?, None))
+    }
+
+    /// Fails while the service is closed after a restore from a backup: nothing may be read from the
+    /// tables before what was erased since then has been erased again.
+    pub async fn check_restored(&self) -> Result<(), Error> {
+        self.restore.check(&self.store).await
     }
 
     /// Returns a request that could not be served. `request_id` makes it happen once.
@@ -292,6 +300,39 @@ impl Gate {
         if let Err(error) = FENCE.run::<u8>(&self.redis, &gate_key(account), &[lease]).await {
             tracing::warn!(error = %error, "the stale lease could not be ended");
         }
+    }
+}
+
+/// Deletes everything that Redis holds of `account` for the gate: it is being erased.
+pub async fn forget(redis: &Redis, account: &AccountId) -> Result<(), Error> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("DEL").arg(gate_key(account)).ignore();
+    pipeline.cmd("ZREM").arg(refill::LEASES_KEY).arg(account.tag()).ignore();
+    let answer = redis.query_patiently::<()>(pipeline).await;
+    answer.map_err(|error| Error::unavailable("Redis", &error))
+}
+
+/// Deletes every account's copy, so that each is loaded anew. What was left of their leases is lost.
+pub async fn forget_all(redis: &Redis) -> Result<(), Error> {
+    let failed = |error| Error::unavailable("Redis", &error);
+    let mut cursor = 0;
+    loop {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SCAN").arg(cursor).arg("MATCH").arg("{*}:g").arg("COUNT").arg(1000);
+        let ((next, keys),): ((u64, Vec<String>),) =
+            redis.query_patiently(pipeline).await.map_err(failed)?;
+        if !keys.is_empty() {
+            // One command each: they lie in different slots.
+            let mut pipeline = redis::pipe();
+            for key in keys {
+                pipeline.cmd("DEL").arg(key).ignore();
+            }
+            redis.query_patiently::<()>(pipeline).await.map_err(failed)?;
+        }
+        if next == 0 {
+            return Ok(());
+        }
+        cursor = next;
     }
 }
 

@@ -33,6 +33,7 @@ impl Gate {
         seen: &Seen,
         now: OffsetDateTime,
     ) -> Result<bool, Error> {
+        self.check_restored().await?;
         // A version that is too old when it arrives is read again; the lease stays.
         for _ in 0..4 {
             // The account before its keys: whoever changes the keys in between has this version

@@ -126,6 +126,7 @@ fn kind(error: &Error) -> Kind {
         Error::Video(FetchError::Upstream { .. }) => {
             Kind("source-failed", S::BAD_GATEWAY, "Source failed")
         }
+        Error::Restoring => Kind("restoring", S::SERVICE_UNAVAILABLE, "Restoring from a backup"),
         Error::Unavailable { .. } => {
             Kind("unavailable", S::SERVICE_UNAVAILABLE, "Service unavailable")
         }
@@ -150,6 +151,7 @@ fn decorate(reply: Reply, error: &Error) -> Reply {
             headers::retry_after(reply, *retry_after)
         }
         Error::TooManyMails => headers::retry_after(reply, Duration::from_secs(3600)),
+        Error::Restoring => headers::retry_after(reply, Duration::from_secs(300)),
         Error::Unavailable { .. } => headers::retry_after(reply, Duration::from_secs(2)),
         _ => reply,
     }

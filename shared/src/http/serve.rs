@@ -96,7 +96,7 @@ pub(super) async fn unless_panicking<T>(
 pub(super) fn log_failure(error: &Error, request_id: &str) {
     match error {
         Error::Internal(_) => tracing::error!(error = %error, request_id, "failed"),
-        Error::Unavailable { .. } | Error::Video(_) => {
+        Error::Unavailable { .. } | Error::Restoring | Error::Video(_) => {
             tracing::warn!(error = %error, request_id, "failed");
         }
         _ => {}

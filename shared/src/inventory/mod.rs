@@ -18,7 +18,7 @@ pub use self::{
         ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, CONSENTS, QUOTAS, SIGN_UPS,
         SUPPORT_MESSAGES, USAGE_STATISTICS,
     },
-    other_data::{AUDIT, EXPORTS, PRIVACY_REQUESTS, SUPPRESSIONS},
+    other_data::{AUDIT, DELETIONS, EXPORTS, PRIVACY_REQUESTS, SUPPRESSIONS},
     period::{Expiry, Keep, SPREAD, expires_on},
     table::{RetentionJob, Table},
 };

@@ -17,6 +17,14 @@ pub static PRIVACY_REQUESTS: Category = Category {
         "reason",
         "queue",
         "next_at",
+        "opened_at",
+        "run_at",
+        "due_at",
+        "email",
+        "version",
+        "attempts",
+        "done",
+        "found",
         "expires_at",
         "expires_on",
     ],
@@ -26,7 +34,9 @@ pub static PRIVACY_REQUESTS: Category = Category {
     recipients: &[HOSTING],
     keep: Keep::Months(24),
     export: Ok(()),
-    erasure: Erasure::Keep("the law asks for a record of each request; it names no address"),
+    erasure: Erasure::Keep(
+        "the law asks for a record of each request; once it is answered it names no address",
+    ),
     ccpa: Some("Identifiers"),
     cookie: None,
 };
@@ -77,7 +87,15 @@ pub static SUPPRESSIONS: Category = Category {
 pub static EXPORTS: Category = Category {
     id: "exports",
     description: "A copy of your data that you asked for",
-    fields: &["id", "account", "created_at", "bytes", "expires_at", "expires_on"],
+    fields: &[
+        "id",
+        "account",
+        "created_at",
+        "bytes",
+        "expires_at",
+        "expires_on",
+        "ledger_position",
+    ],
     place: Place::Table(Table::Exports),
     purpose: "to hand your data over to you",
     legal_basis: LegalBasis::LegalObligation,
@@ -90,10 +108,10 @@ pub static EXPORTS: Category = Category {
 };
 
 /// The erasure ledger: what must be erased again should a backup be restored.
-static DELETIONS: Category = Category {
+pub static DELETIONS: Category = Category {
     id: "deletions",
     description: "Which account was erased and when, without address or name",
-    fields: &["id", "account", "erased_at", "sequence", "expires_at", "expires_on"],
+    fields: &["id", "account", "opened_at", "erased_at", "sequence", "expires_at", "expires_on"],
     place: Place::Table(Table::Deletions),
     purpose: "to repeat erasures after a restore from a backup",
     legal_basis: LegalBasis::LegalObligation,
@@ -108,7 +126,7 @@ static DELETIONS: Category = Category {
 static JOBS: Category = Category {
     id: "jobs",
     description: "How far each scheduled job has come",
-    fields: &["name", "done_to"],
+    fields: &["name", "done_to", "state"],
     place: Place::Table(Table::Jobs),
     purpose: "to resume a job where it stopped",
     legal_basis: LegalBasis::LegitimateInterest,

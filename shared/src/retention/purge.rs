@@ -12,13 +12,13 @@ use time::{Duration, OffsetDateTime};
 use super::delete::{BATCH, delete_items};
 use crate::{
     error::Error,
-    inventory::{RetentionJob, SPREAD, Table, expires_on},
+    inventory::{BACKUP_DAYS, RetentionJob, SPREAD, Table, expires_on},
     privacy::held_accounts,
     store::{Item, Store, conditional, n, number, s, text, unavailable},
 };
 
-/// How far back the very first run looks.
-const FIRST_LOOK_BACK: Duration = Duration::days(2);
+/// How far back the very first run looks, and the first one after a restore from a backup.
+const FIRST_LOOK_BACK: Duration = Duration::days(BACKUP_DAYS + 5);
 
 /// What is held is looked at again after this long, or at the job's next run.
 const HELD_FOR: Duration = Duration::days(1);

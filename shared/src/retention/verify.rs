@@ -11,12 +11,12 @@ use time::{Duration, OffsetDateTime};
 use super::purge::{done_to, set_done_to};
 use crate::{
     error::Error,
-    inventory::{SPREAD, Table, expires_on},
+    inventory::{BACKUP_DAYS, SPREAD, Table, expires_on},
     store::{Store, n, s, unavailable},
 };
 
 /// How far back the very first verification looks.
-const FIRST_LOOK_BACK: Duration = Duration::days(2);
+const FIRST_LOOK_BACK: Duration = Duration::days(BACKUP_DAYS + 5);
 
 /// What was found in one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -15,5 +15,5 @@ pub use self::{
     histogram::Histogram,
     packs::{append, day_key, read_pack},
     roll_up::{RolledUp, roll_up},
-    stream::Log,
+    stream::{Log, is_waiting},
 };

@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use ::redis::streams::StreamRangeReply;
+
 use super::{Entry, packs, refusals::Refusals};
 use crate::{
     error::Error,
+    ids::AccountId,
     inventory::CACHE_SECONDS,
     redis::{Redis, Script},
     store::Store,
@@ -12,12 +15,41 @@ use crate::{
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("append.lua")));
 
+/// Entries read at a time.
+const PAGE: usize = 500;
+
 /// The streams: an account's entries are always in the same one.
 pub(super) const STREAMS: u32 = 4;
 
 /// Key of the `n`-th stream.
 pub(super) fn stream_key(n: u32) -> String {
     format!("log:{n}")
+}
+
+/// Key of the stream that an account's entries are in.
+fn stream_of(account: &AccountId) -> String {
+    stream_key(crc32fast::hash(account.tag().as_bytes()) % STREAMS)
+}
+
+/// Whether an entry of `account` has not reached the tables yet.
+pub async fn is_waiting(redis: &Redis, account: &AccountId) -> Result<bool, Error> {
+    let (key, mut from) = (stream_of(account), "-".to_owned());
+    loop {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("XRANGE").arg(&key).arg(&from).arg("+").arg("COUNT").arg(PAGE);
+        let answer = redis.query_patiently::<(StreamRangeReply,)>(pipeline).await;
+        let (page,) = answer.map_err(|error| Error::unavailable("Redis", &error))?;
+        let is_own = |json: String| {
+            serde_json::from_str::<Entry>(&json).is_ok_and(|entry| entry.account == *account)
+        };
+        if page.ids.iter().any(|it| it.get::<String>("entry").is_some_and(is_own)) {
+            return Ok(true);
+        }
+        match page.ids.last() {
+            Some(last) if page.ids.len() == PAGE => from = format!("({}", last.id),
+            _ => return Ok(false),
+        }
+    }
 }
 
 /// Takes log entries while a request is answered, and writes them once the answer has left. Clones
@@ -59,7 +91,7 @@ impl Log {
 
     async fn try_write(&self, entry: &Entry) -> Result<(), Error> {
         let json = serde_json::to_string(entry).map_err(Error::internal)?;
-        let key = stream_key(crc32fast::hash(entry.account.tag().as_bytes()) % STREAMS);
+        let key = stream_of(&entry.account);
         let life = CACHE_SECONDS.to_string();
         match APPEND.run::<u8>(&self.redis, &key, &[&json, &life]).await {
             Ok(_) => Ok(()),

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{pin::Pin, task::Poll, time::Duration};
 
 use local::cloud::Cloud;
 use serde_json::json;
@@ -32,6 +32,7 @@ pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
             secret_id: "video-intelligence".to_owned(),
             public_url: cloud.url().to_owned(),
             mail_from: "no-reply@example.com".to_owned(),
+            deletion_grace_days: 7,
         },
         sources: SourcesSettings {
             oembed_url: "http://127.0.0.1:1/".to_owned(),
@@ -58,4 +59,19 @@ pub(crate) async fn store_account(cloud: &Cloud, id: &AccountId) {
     });
     let put = json!({ "TableName": cloud.dynamodb.table("accounts"), "Item": item });
     cloud.dynamodb.call("PutItem", &put).await.expect("an account");
+}
+
+/// Polls `future` at most `polls` times, then lets what it has sent arrive.
+pub(crate) async fn advance<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
+    let mut left = polls;
+    let outcome = std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    outcome
 }

@@ -7,7 +7,7 @@ use vidintel::{
     app::App,
     error::Error,
     http::{Call, Reply, serve},
-    inventory::Table,
+    privacy::is_closed,
     video::{SourceState, source_states},
     views::{Health, PartHealth},
 };
@@ -22,10 +22,11 @@ async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
     ping.cmd("PING");
     let (redis, dynamodb, states) = futures_util::join!(
         app.redis.query::<(String,)>(ping),
-        // A read of an item that need not be there.
-        app.store.get(Table::Jobs, [("name", "health".to_owned())]),
+        is_closed(&app.store),
         source_states(&app.redis),
     );
+    // After a restore from a backup nothing is served for a while.
+    let closed = matches!(dynamodb, Ok(true));
     let (redis, dynamodb) = (redis.is_ok(), dynamodb.is_ok());
     let mut parts =
         vec![PartHealth::asked("redis", redis), PartHealth::asked("dynamodb", dynamodb)];
@@ -33,8 +34,11 @@ async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
     for ((source, enabled), state) in app.sources().await?.enabled().into_iter().zip(states) {
         parts.push(PartHealth::source(source.name(), enabled, state));
     }
+    if closed {
+        parts.push(PartHealth::asked("restore", false));
+    }
     let failing = parts.iter().any(|part| part.status == "failing");
-    let (status, code) = match (redis, dynamodb) {
+    let (status, code) = match (redis, dynamodb && !closed) {
         (_, false) => ("down", StatusCode::SERVICE_UNAVAILABLE),
         (true, true) if !failing => ("ok", StatusCode::OK),
         _ => ("degraded", StatusCode::OK),

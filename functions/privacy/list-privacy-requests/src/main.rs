@@ -1,0 +1,21 @@
+//! `GET /v1/privacy/requests`: the account's requests under privacy law.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+    privacy::{Deletion, RequestList, of_account},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let requests = of_account(&app.store, &account.id).await?;
+    let requests = requests.iter().map(Deletion::new).collect();
+    Reply::json(StatusCode::OK, &RequestList { requests })
+}

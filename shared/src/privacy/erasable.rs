@@ -1,0 +1,145 @@
+//! Everything of one account in the tables: counted, deleted, or stripped, as the inventory says. Each
+//! call goes through the account's own partitions only, so that it costs what the account has and not
+//! what others have.
+
+use std::time::Instant;
+
+use aws_sdk_dynamodb::types::Select;
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    error::Error,
+    ids::AccountId,
+    inventory::Table,
+    retention::delete_items,
+    store::{Item, Store, conditional, s, unavailable},
+};
+
+/// Tables in which an account's items are deleted, in this order.
+pub(super) const DELETED: [Table; 6] = [
+    Table::ApiKeys,
+    Table::ApiLogs,
+    Table::UsageStats,
+    Table::Quotas,
+    Table::Consents,
+    Table::SupportMessages,
+];
+
+/// The table whose items stay, without what names a person.
+pub(super) const STRIPPED: Table = Table::BillingRecords;
+
+/// What is removed from an item that stays.
+const NAMING: &str = "REMOVE email, company";
+
+/// An account, and the days in which it can have left anything.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    pub(super) account: AccountId,
+    /// When it was opened.
+    pub(super) since: OffsetDateTime,
+    /// The present.
+    pub(super) until: OffsetDateTime,
+}
+
+impl Subject {
+    /// Partition keys of the account's items in `table`.
+    fn partitions(&self, table: Table) -> Vec<String> {
+        let account = self.account.to_string();
+        if table != Table::ApiLogs {
+            return vec![account];
+        }
+        // A day more on both sides: environments' events may overtake each other.
+        let last = self.until.date() + Duration::DAY;
+        let first = self.since.date() - Duration::DAY;
+        let days = std::iter::successors(Some(first), |day| day.next_day());
+        days.take_while(|day| *day <= last).map(|day| format!("{account}#{day}")).collect()
+    }
+
+    /// How many items the account has in `table`.
+    pub(super) async fn count(&self, store: &Store, table: Table) -> Result<u64, Error> {
+        let mut count = 0;
+        for partition in self.partitions(table) {
+            let mut pages = store
+                .client()
+                .query()
+                .table_name(store.name(table))
+                .consistent_read(true)
+                .select(Select::Count)
+                .key_condition_expression("#key = :partition")
+                .expression_attribute_names("#key", table.key()[0])
+                .expression_attribute_values(":partition", s(partition))
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                count += u64::from(page.map_err(unavailable)?.count.unsigned_abs());
+            }
+        }
+        Ok(count)
+    }
+
+    /// Deletes the account's items in `table`. `false`: there was no time for all of them.
+    pub(super) async fn delete(
+        &self,
+        store: &Store,
+        table: Table,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        for partition in self.partitions(table) {
+            loop {
+                if Instant::now() >= deadline {
+                    return Ok(false);
+                }
+                let keys = keys(store, table, &partition).await?;
+                if keys.is_empty() {
+                    break;
+                }
+                delete_items(store, table, keys).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes what names a person from the account's items in [`STRIPPED`].
+    pub(super) async fn strip(&self, store: &Store) -> Result<(), Error> {
+        let mut pages =
+            query_keys(store, STRIPPED, &self.account.to_string()).into_paginator().items().send();
+        while let Some(key) = pages.next().await {
+            let answer = store
+                .client()
+                .update_item()
+                .table_name(store.name(STRIPPED))
+                .set_key(Some(key.map_err(unavailable)?))
+                .update_expression(NAMING)
+                // Its period may have ended meanwhile: it must not come back as an empty item.
+                .condition_expression("attribute_exists(account)")
+                .send()
+                .await;
+            conditional(answer)?;
+        }
+        Ok(())
+    }
+}
+
+fn query_keys(
+    store: &Store,
+    table: Table,
+    partition: &str,
+) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    let names = table.key().iter().enumerate();
+    let query = names.fold(store.client().query(), |query, (at, name)| {
+        query.expression_attribute_names(format!("#k{at}"), *name)
+    });
+    let short: Vec<_> = (0..table.key().len()).map(|at| format!("#k{at}")).collect();
+    query
+        .table_name(store.name(table))
+        .consistent_read(true)
+        .projection_expression(short.join(", "))
+        .key_condition_expression("#k0 = :partition")
+        .expression_attribute_values(":partition", s(partition))
+}
+
+/// Keys of the first items of a partition.
+async fn keys(store: &Store, table: Table, partition: &str) -> Result<Vec<Item>, Error> {
+    let answer = query_keys(store, table, partition).limit(500).send().await;
+    Ok(answer.map_err(unavailable)?.items.unwrap_or_default())
+}

@@ -1,0 +1,292 @@
+//! Erasing an account: a saga of small steps, each recorded when it is done, each safe to repeat. It may
+//! be killed between any two calls; the next run goes on. Whatever is found again at the end stops it:
+//! it never says "done" when it is not.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    erasable::{DELETED, STRIPPED, Subject},
+    holds::held_accounts,
+    ledger, mails,
+    request::{Erasure, State, due, load, save},
+};
+use crate::{
+    accounts::{self, Account, Status},
+    app::App,
+    audit,
+    error::Error,
+    gate,
+    ids::AccountId,
+    inventory::Table,
+    store::{Store, conditional, n, s, text},
+    usage,
+};
+
+/// How long after the account is suspended data is deleted: whatever was on its way has arrived by then,
+/// and is deleted with the rest.
+const SETTLE: Duration = Duration::minutes(5);
+
+/// How long a held request waits before it is looked at again.
+const HELD_FOR: Duration = Duration::days(1);
+
+/// The steps, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// No key works any more.
+    Suspend,
+    /// What was on its way has arrived.
+    Settle,
+    /// Nothing is left in the cache.
+    Cache,
+    /// Nothing is left in one table.
+    Delete(Table),
+    /// What stays names nobody.
+    Strip,
+    /// Nothing has come back.
+    Check,
+    /// The account is gone, and the ledger says so.
+    Close,
+    /// The certificate has been sent, and with it the address is gone.
+    Certify,
+}
+
+impl Step {
+    fn all() -> impl Iterator<Item = Self> {
+        let first = [Self::Suspend, Self::Settle, Self::Cache];
+        let last = [Self::Strip, Self::Check, Self::Close, Self::Certify];
+        first.into_iter().chain(DELETED.map(Self::Delete)).chain(last)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspend",
+            Self::Settle => "settle",
+            Self::Cache => "cache",
+            Self::Delete(table) => table.name(),
+            Self::Strip => STRIPPED.name(),
+            Self::Check => "check",
+            Self::Close => "close",
+            Self::Certify => "certify",
+        }
+    }
+}
+
+/// What a step came to.
+enum Outcome {
+    Done,
+    /// Not yet: look again at this time.
+    Wait(OffsetDateTime),
+}
+
+/// What one run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Processed {
+    /// Requests that came to their end.
+    pub done: u64,
+    /// Requests that wait for their next step.
+    pub waiting: u64,
+    /// Requests that a legal hold stops.
+    pub held: u64,
+    /// Requests of which a step failed; it is tried again.
+    pub failed: u64,
+    /// Requests that have failed three times or more.
+    pub stuck: u64,
+    /// Seconds until the first deadline of an open request; negative when it has passed.
+    pub seconds_left: Option<i64>,
+}
+
+/// Takes every erasure whose time has come as far as it goes.
+pub async fn process(
+    app: &App,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<Processed, Error> {
+    let held = held_accounts(&app.store).await?;
+    let mut processed = Processed::default();
+    for id in due(&app.store, now).await? {
+        if Instant::now() >= deadline {
+            break;
+        }
+        let Some(mut erasure) = load(&app.store, &id).await? else { continue };
+        if held.contains(&erasure.account.to_string()) {
+            erasure.state = State::OnHold;
+            erasure.next_at = Some((now + HELD_FOR).unix_timestamp());
+            save(&app.store, &mut erasure).await?;
+            processed.held += 1;
+            continue;
+        }
+        match advance(app, &mut erasure, now, deadline).await {
+            Ok(()) if erasure.state == State::Done => processed.done += 1,
+            Ok(()) => processed.waiting += 1,
+            Err(error) => {
+                processed.failed += 1;
+                // Nobody is named by it.
+                tracing::error!(error = %error, request = %erasure.id, "an erasure's step failed");
+                erasure.attempts += 1;
+                processed.stuck += u64::from(erasure.attempts >= 3);
+                let pause = Duration::minutes(5) * 2_i32.pow(erasure.attempts.min(6));
+                erasure.next_at = Some((now + pause).unix_timestamp());
+                // Another run may be at it: then that one goes on.
+                if let Err(error) = save(&app.store, &mut erasure).await {
+                    tracing::warn!(error = %error, "the failure could not be noted");
+                }
+            }
+        }
+        if erasure.state != State::Done {
+            let left = erasure.due_at - now.unix_timestamp();
+            processed.seconds_left =
+                Some(processed.seconds_left.map_or(left, |first: i64| first.min(left)));
+        }
+    }
+    Ok(processed)
+}
+
+async fn advance(
+    app: &App,
+    erasure: &mut Erasure,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<(), Error> {
+    erasure.state = State::Running;
+    for step in Step::all() {
+        if erasure.done.contains_key(step.name()) {
+            continue;
+        }
+        match run(app, erasure, step, now, deadline).await? {
+            Outcome::Wait(until) => {
+                erasure.next_at = Some(until.unix_timestamp());
+                return save(&app.store, erasure).await;
+            }
+            Outcome::Done => {
+                erasure.done.insert(step.name().to_owned(), now.unix_timestamp());
+                erasure.attempts = 0;
+                if step == Step::Certify {
+                    erasure.close(State::Done, now);
+                }
+                save(&app.store, erasure).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn run(
+    app: &App,
+    erasure: &mut Erasure,
+    step: Step,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<Outcome, Error> {
+    let store = &app.store;
+    let subject = Subject {
+        account: erasure.account.clone(),
+        since: OffsetDateTime::from_unix_timestamp(erasure.opened_at).map_err(Error::internal)?,
+        until: now,
+    };
+    match step {
+        Step::Suspend => suspend(app, &erasure.account).await?,
+        Step::Settle => {
+            let suspended = erasure.done.get(Step::Suspend.name()).copied().unwrap_or_default();
+            let settled = suspended + SETTLE.whole_seconds();
+            if now.unix_timestamp() < settled {
+                let until = OffsetDateTime::from_unix_timestamp(settled);
+                return Ok(Outcome::Wait(until.map_err(Error::internal)?));
+            }
+            if usage::is_waiting(&app.redis, &erasure.account).await? {
+                // The roll-up has not come to it yet.
+                return Ok(Outcome::Wait(now + Duration::minutes(1)));
+            }
+        }
+        Step::Cache => gate::forget(&app.redis, &erasure.account).await?,
+        Step::Delete(table) => {
+            // Counted before anything is deleted, so that a run that was killed does not count anew.
+            if !erasure.found.contains_key(table.name()) {
+                let count = subject.count(store, table).await?;
+                erasure.found.insert(table.name().to_owned(), count);
+                save(store, erasure).await?;
+            }
+            if !subject.delete(store, table, deadline).await? {
+                return Ok(Outcome::Wait(now));
+            }
+        }
+        Step::Strip => {
+            let count = subject.count(store, STRIPPED).await?;
+            erasure.found.insert(STRIPPED.name().to_owned(), count);
+            subject.strip(store).await?;
+        }
+        Step::Check => {
+            for table in DELETED {
+                if subject.count(store, table).await? > 0 {
+                    // It is deleted again, and then looked for again.
+                    erasure.done.remove(Step::Delete(table).name());
+                    let detail = format!("something has come back into {}", table.name());
+                    return Err(Error::internal(detail));
+                }
+            }
+        }
+        Step::Close => close(store, erasure, now).await?,
+        Step::Certify => certify(app, erasure, now).await?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// Lets no key work any more: in the tables first, then in the gate.
+async fn suspend(app: &App, account: &AccountId) -> Result<(), Error> {
+    let answer = app
+        .store
+        .client()
+        .update_item()
+        .table_name(app.store.name(Table::Accounts))
+        .key("id", s(account.to_string()))
+        .update_expression("SET #status = :status ADD gate_version :one")
+        .condition_expression("attribute_exists(id)")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":status", s(Status::Erasing.name()))
+        .expression_attribute_values(":one", n(1))
+        .send()
+        .await;
+    conditional(answer)?;
+    let version = accounts::get(&app.store, account).await?.map_or(u64::MAX, |it| it.gate_version);
+    app.gate.invalidate(account, version).await
+}
+
+async fn close(store: &Store, erasure: &Erasure, now: OffsetDateTime) -> Result<(), Error> {
+    for _ in 0..10 {
+        if ledger::find(store, &erasure.id).await?.is_some() {
+            return Ok(());
+        }
+        let marker = match accounts::get(store, &erasure.account).await? {
+            Some(account) => marker_of(store, &account).await?,
+            None => None,
+        };
+        let sequence = ledger::head(store).await? + 1;
+        let (id, account) = (erasure.id.clone(), erasure.account.clone());
+        let entry = ledger::Entry::new(id, account, erasure.opened_at, now, sequence);
+        if ledger::close(store, &entry, marker).await? {
+            return Ok(());
+        }
+    }
+    Err(Error::Unavailable { dependency: "DynamoDB", detail: "the ledger kept growing".to_owned() })
+}
+
+/// Key of the marker of the account's address, if it is this account's.
+pub(super) async fn marker_of(store: &Store, account: &Account) -> Result<Option<String>, Error> {
+    let id = accounts::marker(&account.email_hash);
+    let item = store.get(Table::Accounts, [("id", id.clone())]).await?;
+    let own = account.id.to_string();
+    Ok(item.filter(|it| text(it, "account") == Some(own.as_str())).map(|_| id))
+}
+
+async fn certify(app: &App, erasure: &mut Erasure, now: OffsetDateTime) -> Result<(), Error> {
+    let details = serde_json::json!({ "request": erasure.id.to_string(), "found": erasure.found });
+    if let Some(email) = &erasure.email {
+        let mail = mails::certificate(&app.config.service.public_url, erasure);
+        app.mailer.send(email, mail).await?;
+    }
+    audit::append(&app.store, "erasures", now, "erased", &details).await?;
+    erasure.email = None;
+    Ok(())
+}

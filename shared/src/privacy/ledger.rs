@@ -1,0 +1,184 @@
+//! The erasure ledger, and how a restored table is noticed.
+//!
+//! Every erasure is an entry of the ledger, numbered without gaps, and the number is written into each
+//! protected table in the same transaction. A table that is restored to an earlier point in time shows
+//! an earlier number: until the later erasures have been repeated, the service stays closed. The ledger
+//! is a table of its own, so that it does not go back together with what it protects; if it does, the
+//! numbers do not agree either.
+
+use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{
+    error::Error,
+    ids::{AccountId, RequestId},
+    inventory::{self, Table},
+    store::{Item, Store, from_item, n, number, s, text, to_item, transacted, unavailable},
+};
+
+/// Tables that must not show an erased account again.
+pub(super) const PROTECTED: [Table; 10] = [
+    Table::Accounts,
+    Table::ApiKeys,
+    Table::Sessions,
+    Table::Quotas,
+    Table::ApiLogs,
+    Table::UsageStats,
+    Table::BillingRecords,
+    Table::SupportMessages,
+    Table::Consents,
+    Table::Exports,
+];
+
+/// Key of the item that holds a table's number, in each part of the key: no account is called so.
+const MARK: &str = "erasure-ledger";
+
+/// One erasure.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) id: RequestId,
+    pub(super) account: AccountId,
+    /// When the account was opened and when it was erased (epoch seconds).
+    pub(super) opened_at: i64,
+    pub(super) erased_at: i64,
+    pub(super) sequence: i64,
+    expires_at: i64,
+    expires_on: String,
+}
+
+impl Entry {
+    pub(super) fn new(
+        id: RequestId,
+        account: AccountId,
+        opened_at: i64,
+        now: OffsetDateTime,
+        sequence: i64,
+    ) -> Self {
+        let expiry = inventory::DELETIONS.expiry(now, account.tag());
+        let (expires_at, expires_on) = (expiry.at, expiry.on);
+        let erased_at = now.unix_timestamp();
+        Self { id, account, opened_at, erased_at, sequence, expires_at, expires_on }
+    }
+}
+
+/// The entry of the erasure `id`.
+pub(super) async fn find(store: &Store, id: &RequestId) -> Result<Option<Entry>, Error> {
+    let item = store.get(Table::Deletions, [("id", id.to_string())]).await?;
+    item.map(from_item).transpose()
+}
+
+/// The number of the last erasure.
+pub(super) async fn head(store: &Store) -> Result<i64, Error> {
+    let item = store.get(Table::Deletions, [("id", MARK.to_owned())]).await?;
+    Ok(item.and_then(|it| number(&it, "sequence")).unwrap_or(0))
+}
+
+/// Takes the account out, enters it into the ledger and moves every number on: all or nothing. Says no
+/// when another erasure has taken the number.
+pub(super) async fn close(
+    store: &Store,
+    entry: &Entry,
+    marker: Option<String>,
+) -> Result<bool, Error> {
+    let account = entry.account.to_string();
+    let mut items = vec![put(store, Table::Deletions, to_item(entry)?)?];
+    let head = Update::builder()
+        .table_name(store.name(Table::Deletions))
+        .key("id", s(MARK))
+        .update_expression("SET #sequence = :next")
+        .condition_expression("attribute_not_exists(#sequence) OR #sequence = :last")
+        .expression_attribute_names("#sequence", "sequence")
+        .expression_attribute_values(":next", n(entry.sequence))
+        .expression_attribute_values(":last", n(entry.sequence - 1))
+        .build()
+        .map_err(Error::internal)?;
+    items.push(TransactWriteItem::builder().update(head).build());
+    for id in [Some(account), marker].into_iter().flatten() {
+        let delete = Delete::builder().table_name(store.name(Table::Accounts)).key("id", s(id));
+        let delete = delete.build().map_err(Error::internal)?;
+        items.push(TransactWriteItem::builder().delete(delete).build());
+    }
+    for table in PROTECTED {
+        items.push(put(store, table, mark(table, entry.sequence))?);
+    }
+    let answer = store.client().transact_write_items().set_transact_items(Some(items)).send().await;
+    match transacted(answer)? {
+        None => Ok(true),
+        Some(reasons) if reasons.get(1).is_some_and(|it| it == "ConditionalCheckFailed") => {
+            Ok(false)
+        }
+        Some(reasons) => {
+            Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") })
+        }
+    }
+}
+
+fn put(store: &Store, table: Table, item: Item) -> Result<TransactWriteItem, Error> {
+    let put = Put::builder().table_name(store.name(table)).set_item(Some(item));
+    Ok(TransactWriteItem::builder().put(put.build().map_err(Error::internal)?).build())
+}
+
+fn mark(table: Table, position: i64) -> Item {
+    let mut item = mark_key(table);
+    item.insert("ledger_position".to_owned(), n(position));
+    item
+}
+
+fn mark_key(table: Table) -> Item {
+    table.key().iter().map(|name| ((*name).to_owned(), s(MARK))).collect()
+}
+
+/// The numbers of the protected tables, lowest and highest.
+pub(super) async fn positions(store: &Store) -> Result<(i64, i64), Error> {
+    let mut ask = std::collections::HashMap::new();
+    for table in PROTECTED {
+        let keys = KeysAndAttributes::builder().keys(mark_key(table)).consistent_read(true);
+        ask.insert(store.name(table), keys.build().map_err(Error::internal)?);
+    }
+    let mut found = Vec::new();
+    let mut ask = Some(ask);
+    while let Some(keys) = ask.take() {
+        let answer = store.client().batch_get_item().set_request_items(Some(keys)).send().await;
+        let answer = answer.map_err(unavailable)?;
+        let items = answer.responses.unwrap_or_default().into_values().flatten();
+        found.extend(items.filter_map(|item| number(&item, "ledger_position")));
+        ask = answer.unprocessed_keys.filter(|it| !it.is_empty());
+    }
+    let highest = found.iter().copied().max().unwrap_or(0);
+    // A table without a number has seen no erasure.
+    let lowest =
+        if found.len() < PROTECTED.len() { 0 } else { found.into_iter().min().unwrap_or(0) };
+    Ok((lowest, highest))
+}
+
+/// Writes `position` into every protected table, after the erasures up to it have been repeated.
+pub(super) async fn set_positions(store: &Store, position: i64) -> Result<(), Error> {
+    for table in PROTECTED {
+        let request = store.client().put_item().table_name(store.name(table));
+        let answer = request.set_item(Some(mark(table, position))).send().await;
+        answer.map_err(unavailable)?;
+    }
+    Ok(())
+}
+
+/// Every entry after number `position`, oldest first.
+pub(super) async fn entries_after(store: &Store, position: i64) -> Result<Vec<Entry>, Error> {
+    let mut items = store
+        .client()
+        .scan()
+        .table_name(store.name(Table::Deletions))
+        .consistent_read(true)
+        .into_paginator()
+        .items()
+        .send();
+    let mut entries = Vec::new();
+    while let Some(item) = items.next().await {
+        let item = item.map_err(unavailable)?;
+        if text(&item, "id") != Some(MARK) && number(&item, "sequence") > Some(position) {
+            entries.push(from_item::<Entry>(item)?);
+        }
+    }
+    entries.sort_by_key(|it| it.sequence);
+    Ok(entries)
+}

@@ -1,0 +1,65 @@
+use maud::html;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::request::Erasure;
+use crate::mail::Mail;
+
+fn day(seconds: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    at.date().to_string()
+}
+
+fn mail(subject: &str, paragraphs: &[String]) -> Mail {
+    Mail {
+        subject: subject.to_owned(),
+        text: paragraphs.join("\n\n") + "\n",
+        html: html! { @for text in paragraphs { p { (text) } } },
+    }
+}
+
+/// Says that a deletion has been scheduled, and how to stop it: whoever did not ask for it learns of it.
+pub(super) fn scheduled(public_url: &str, erasure: &Erasure) -> Mail {
+    let run = day(erasure.run_at);
+    mail(
+        "Your account will be deleted",
+        &[
+            format!("You asked to delete your account. It will be deleted on {run} (UTC)."),
+            format!(
+                "Until then you can change your mind: send DELETE {public_url}/v1/privacy/deletions/{} \
+                 with your API key. If you did not ask for this, do so now and revoke your keys.",
+                erasure.id
+            ),
+        ],
+    )
+}
+
+/// Says that a deletion was cancelled.
+pub(super) fn cancelled() -> Mail {
+    let text = "The deletion of your account was cancelled. Nothing has been deleted.".to_owned();
+    mail("Your account stays", &[text])
+}
+
+/// Says what was deleted, what stays, and until when.
+pub(super) fn certificate(public_url: &str, erasure: &Erasure) -> Mail {
+    let found = erasure.found.iter().map(|(store, count)| format!("{store}: {count}"));
+    mail(
+        "Your account has been deleted",
+        &[
+            "Your account and what belonged to it have been deleted. This is the last mail to this \
+             address."
+                .to_owned(),
+            format!("Items found in each store: {}.", found.collect::<Vec<_>>().join(", ")),
+            format!(
+                "What the law makes us keep, and until when, is in the certificate: \
+                 {public_url}/v1/privacy/deletions/{}. It names nobody and needs no key.",
+                erasure.id
+            ),
+        ],
+    )
+}
+
+/// RFC 3339, for views.
+pub(super) fn instant(seconds: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    at.format(&Rfc3339).unwrap_or_default()
+}

@@ -1,0 +1,153 @@
+//! What callers see of a deletion: what goes, what stays, why, and until when. All of it comes from the
+//! inventory.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::{
+    erasable::{DELETED, STRIPPED, Subject},
+    mails::instant,
+    request::{Erasure, State},
+};
+use crate::{
+    accounts::Account,
+    error::Error,
+    inventory::{CATEGORIES, Category, Erasure as Rule, Keep, Place, Table},
+    store::Store,
+};
+
+/// What asking for a deletion takes.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeletionRequest {
+    /// Without it nothing happens: the answer is a preview.
+    #[serde(default)]
+    pub confirm: bool,
+}
+
+/// What a deletion does to one category of data.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct CategoryOutcome {
+    /// Name of the category.
+    #[schema(example = "api-logs")]
+    pub category: &'static str,
+    /// What it is.
+    pub description: &'static str,
+    /// `deleted`, `expires` (by itself, soon) or `kept`.
+    #[schema(example = "deleted")]
+    pub action: &'static str,
+    /// How many items there are or were; `null` where they are not counted.
+    #[schema(required = true)]
+    pub items: Option<u64>,
+    /// Why it is kept; `null` if it is not.
+    #[schema(required = true)]
+    pub reason: Option<&'static str>,
+    /// When the last of it will be gone; `null` if it is deleted, or kept until it is withdrawn.
+    #[schema(required = true)]
+    pub until: Option<String>,
+}
+
+/// What a deletion would do. Nothing has happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletionPreview {
+    /// Days in which a confirmed deletion can be cancelled.
+    pub grace_days: i64,
+    /// Each category of personal data.
+    pub categories: Vec<CategoryOutcome>,
+}
+
+/// A deletion; once it is done, its certificate.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Deletion {
+    /// Its id.
+    #[schema(example = "req_4kPq9ZtR2mWx")]
+    pub id: String,
+    /// Where it stands.
+    pub state: State,
+    /// When it was confirmed.
+    #[schema(format = DateTime)]
+    pub received_at: String,
+    /// Until when it can be cancelled.
+    #[schema(format = DateTime)]
+    pub cancel_until: String,
+    /// When it must be done.
+    #[schema(format = DateTime)]
+    pub due_at: String,
+    /// When it was done or cancelled; `null` while it is open.
+    #[schema(required = true, format = DateTime)]
+    pub closed_at: Option<String>,
+    /// What was or will be done to each category.
+    pub categories: Vec<CategoryOutcome>,
+}
+
+/// The account's requests under privacy law.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RequestList {
+    /// Newest first.
+    pub requests: Vec<Deletion>,
+}
+
+impl Deletion {
+    /// How `erasure` shows itself.
+    pub fn new(erasure: &Erasure) -> Self {
+        let counted = |table: Table| erasure.found.get(table.name()).copied();
+        let end = erasure.closed_at.unwrap_or(erasure.run_at);
+        Self {
+            id: erasure.id.to_string(),
+            state: erasure.state,
+            received_at: instant(erasure.received_at),
+            cancel_until: instant(erasure.run_at),
+            due_at: instant(erasure.due_at),
+            closed_at: erasure.closed_at.map(instant),
+            categories: outcomes(counted, end),
+        }
+    }
+}
+
+/// What deleting `account` would do.
+pub async fn preview(
+    store: &Store,
+    account: &Account,
+    grace_days: i64,
+    now: OffsetDateTime,
+) -> Result<DeletionPreview, Error> {
+    let since = OffsetDateTime::from_unix_timestamp(account.created_at).map_err(Error::internal)?;
+    let subject = Subject { account: account.id.clone(), since, until: now };
+    let mut counts = std::collections::BTreeMap::new();
+    for table in DELETED.into_iter().chain([STRIPPED]) {
+        counts.insert(table, subject.count(store, table).await?);
+    }
+    let end = now.unix_timestamp() + grace_days * 86_400;
+    let categories = outcomes(|table| counts.get(&table).copied(), end);
+    Ok(DeletionPreview { grace_days, categories })
+}
+
+fn outcomes(counted: impl Fn(Table) -> Option<u64>, end: i64) -> Vec<CategoryOutcome> {
+    let personal = CATEGORIES.iter().filter(|it| it.ccpa.is_some() || it.id == "backups");
+    personal.map(|category| outcome(category, &counted, end)).collect()
+}
+
+fn outcome(
+    category: &'static Category,
+    counted: &impl Fn(Table) -> Option<u64>,
+    end: i64,
+) -> CategoryOutcome {
+    let last = || {
+        let end = OffsetDateTime::from_unix_timestamp(end).ok()?;
+        Some(instant(category.keep.until(end)?.unix_timestamp()))
+    };
+    let (action, reason, until) = match category.erasure {
+        Rule::Delete | Rule::NotPersonal => ("deleted", None, None),
+        Rule::Expires => ("expires", None, last()),
+        Rule::Keep(reason) => ("kept", Some(reason), last()),
+    };
+    let items = match category.place {
+        Place::Table(Table::Accounts) => Some(1),
+        // Where two categories share a table, neither is counted by it.
+        Place::Table(table) if category.keep != Keep::Hours(12) => counted(table),
+        _ => None,
+    };
+    let (id, description) = (category.id, category.description);
+    CategoryOutcome { category: id, description, action, items, reason, until }
+}
