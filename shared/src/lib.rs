@@ -10,7 +10,8 @@
 //! - [`video`]: what TikTok's official interfaces say of a video; [`flight`] asks them once for
 //!   many; [`upstream`] is the HTTP client underneath.
 //! - [`usage`]: from a request to its log entry, statistics and settlement.
-//! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it.
+//! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it,
+//!   [`policy`] publishes it, [`privacy`] answers requests by it, [`audit`] records it.
 //! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`redis`], [`mail`]: the clients.
 //! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`], [`ops`]: the edge.
 
@@ -31,6 +32,7 @@ pub mod mail;
 pub mod openapi;
 pub mod ops;
 pub mod plans;
+pub mod policy;
 pub mod privacy;
 pub mod redis;
 pub mod retention;

@@ -16,6 +16,7 @@ use crate::{
     accounts::{SignUpAccepted, SignUpRequest, Verified, VerifyRequest},
     http::Problem,
     keys::NewKeyView,
+    policy::Policy,
     privacy::{Deletion, DeletionPreview, DeletionRequest, RequestList},
     video::Video,
     views::{CreateKeyRequest, Health, KeyList, UsageView},
@@ -44,6 +45,7 @@ use crate::{
         get_deletion,
         cancel_deletion,
         list_privacy_requests,
+        get_policy,
         openapi_json
     ),
     modifiers(&Security),
@@ -303,3 +305,10 @@ fn cancel_deletion() {}
     )
 )]
 fn list_privacy_requests() {}
+
+/// The tables of the privacy policy: what is kept, how long, why, and who receives it.
+#[utoipa::path(
+    get, path = "/v1/policy", tag = "Privacy",
+    responses((status = 200, description = "The tables", body = Policy))
+)]
+fn get_policy() {}

@@ -11,6 +11,7 @@ mod health;
 mod journey;
 mod keys;
 mod openapi;
+mod policy;
 mod retention;
 mod retention_years;
 mod review;

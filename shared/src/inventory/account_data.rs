@@ -32,7 +32,7 @@ pub static ACCOUNTS: Category = Category {
     keep: Keep::UntilDeleted,
     export: Ok(()),
     erasure: Erasure::Delete,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers", "Professional information"],
     cookie: None,
 };
 
@@ -58,7 +58,7 @@ pub static API_KEYS: Category = Category {
     keep: Keep::UntilDeleted,
     export: Ok(()),
     erasure: Erasure::Delete,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -86,7 +86,7 @@ pub static SIGN_UPS: Category = Category {
     keep: Keep::Hours(24),
     export: Err("it becomes the account, or is gone within a day"),
     erasure: Erasure::Expires,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers", "Professional information"],
     cookie: None,
 };
 
@@ -102,7 +102,7 @@ static SESSIONS: Category = Category {
     keep: Keep::Hours(12),
     export: Err("gone within hours"),
     erasure: Erasure::Delete,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: Some(CookieClass::Essential),
 };
 
@@ -132,15 +132,15 @@ pub static QUOTAS: Category = Category {
     keep: Keep::Months(12),
     export: Ok(()),
     erasure: Erasure::Delete,
-    ccpa: Some("Internet activity"),
+    ccpa: &["Internet activity"],
     cookie: None,
 };
 
 /// API request logs: 30 days (privacy policy §3.2).
 pub static API_LOGS: Category = Category {
     id: "api-logs",
-    description: "Each API request: endpoint, parameters, time, outcome, key, IP address, browser, \
-                  device, operating system, referrer",
+    description: "Each API request: endpoint, parameters, time, outcome, key, IP address and its \
+                  country, browser, device, operating system, referrer",
     fields: &[
         "account_day",
         "pack",
@@ -158,7 +158,7 @@ pub static API_LOGS: Category = Category {
     keep: Keep::Days(30),
     export: Ok(()),
     erasure: Erasure::Delete,
-    ccpa: Some("Internet activity"),
+    ccpa: &["Geolocation", "Identifiers", "Internet activity"],
     cookie: None,
 };
 
@@ -188,7 +188,7 @@ pub static USAGE_STATISTICS: Category = Category {
     keep: Keep::Months(12),
     export: Ok(()),
     erasure: Erasure::Delete,
-    ccpa: Some("Internet activity"),
+    ccpa: &["Internet activity"],
     cookie: None,
 };
 
@@ -220,7 +220,7 @@ pub static BILLING_RECORDS: Category = Category {
     erasure: Erasure::Keep(
         "tax law asks for billing records; your address and company are removed",
     ),
-    ccpa: Some("Commercial information"),
+    ccpa: &["Commercial information"],
     cookie: None,
 };
 
@@ -247,7 +247,7 @@ pub static SUPPORT_MESSAGES: Category = Category {
     keep: Keep::Years(2),
     export: Ok(()),
     erasure: Erasure::Delete,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -263,7 +263,7 @@ pub static CONSENTS: Category = Category {
     keep: Keep::UntilDeleted,
     export: Ok(()),
     erasure: Erasure::Delete,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 

@@ -108,8 +108,8 @@ pub struct Category {
     pub export: Result<(), &'static str>,
     /// What an erasure does to it.
     pub erasure: Erasure,
-    /// Its CCPA category; privacy policy §10.2.
-    pub ccpa: Option<&'static str>,
+    /// Its CCPA categories; privacy policy §10.2. None: it is not about a person.
+    pub ccpa: &'static [&'static str],
     /// The class of the cookie that carries it, if one does; privacy policy §11.1.
     pub cookie: Option<CookieClass>,
 }

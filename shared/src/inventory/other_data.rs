@@ -37,7 +37,7 @@ pub static PRIVACY_REQUESTS: Category = Category {
     erasure: Erasure::Keep(
         "the law asks for a record of each request; once it is answered it names no address",
     ),
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -63,7 +63,7 @@ pub static AUDIT: Category = Category {
     keep: Keep::Years(7),
     export: Err("holds nothing personal"),
     erasure: Erasure::NotPersonal,
-    ccpa: None,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -79,7 +79,7 @@ pub static SUPPRESSIONS: Category = Category {
     keep: Keep::UntilDeleted,
     export: Err("only a hash, which cannot be read"),
     erasure: Erasure::Keep("without it the objection would be forgotten; it is only a hash"),
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -103,7 +103,7 @@ pub static EXPORTS: Category = Category {
     keep: Keep::Days(7),
     export: Err("copies of the other categories"),
     erasure: Erasure::Delete,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -119,7 +119,7 @@ pub static DELETIONS: Category = Category {
     keep: Keep::Months(24),
     export: Err("there is no account any more that it could be handed to"),
     erasure: Erasure::Keep("without it, restoring a backup would undo the erasure"),
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -134,7 +134,7 @@ static JOBS: Category = Category {
     keep: Keep::UntilDeleted,
     export: Err("holds nothing personal"),
     erasure: Erasure::NotPersonal,
-    ccpa: None,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -149,7 +149,7 @@ static FUNCTION_LOGS: Category = Category {
     keep: Keep::Days(super::FUNCTION_LOG_DAYS),
     export: Err("holds nothing personal"),
     erasure: Erasure::NotPersonal,
-    ccpa: None,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -164,7 +164,7 @@ static BACKUPS: Category = Category {
     keep: Keep::Days(super::BACKUP_DAYS),
     export: Err("copies of the tables"),
     erasure: Erasure::Keep("cannot be changed; a restore is followed by repeating later erasures"),
-    ccpa: None,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -179,7 +179,7 @@ static MAILS: Category = Category {
     keep: Keep::Hours(24),
     export: Err("in your mailbox already"),
     erasure: Erasure::Expires,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 

@@ -1,5 +1,7 @@
 //! How long something is kept, and what its items carry so that it ends in time.
 
+use std::fmt;
+
 use time::{Duration, Month, OffsetDateTime, UtcOffset};
 
 /// How long a category is kept.
@@ -29,6 +31,20 @@ impl Keep {
             Self::Years(years) => Some(add_months(from, 12 * years)),
             Self::UntilDeleted => None,
         }
+    }
+}
+
+impl fmt::Display for Keep {
+    /// For people: `30 days`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, unit) = match *self {
+            Self::Hours(hours) => (hours, "hour"),
+            Self::Days(days) => (days, "day"),
+            Self::Months(months) => (months.into(), "month"),
+            Self::Years(years) => (years.into(), "year"),
+            Self::UntilDeleted => return f.write_str("until deleted"),
+        };
+        write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })
     }
 }
 

@@ -16,7 +16,7 @@ static GATE: Category = Category {
     keep: Keep::Hours(1),
     export: Err("a copy of what the account, key and quota categories hold"),
     erasure: Erasure::Delete,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -31,7 +31,7 @@ static LEASES: Category = Category {
     keep: Keep::Hours(1),
     export: Err("a copy of what the quota category holds"),
     erasure: Erasure::Expires,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -46,7 +46,7 @@ static VIDEO_CACHE: Category = Category {
     keep: Keep::Hours(1),
     export: Err("not about the account holder"),
     erasure: Erasure::Expires,
-    ccpa: None,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -61,7 +61,7 @@ static FLIGHTS: Category = Category {
     keep: Keep::Hours(1),
     export: Err("not about the account holder"),
     erasure: Erasure::Expires,
-    ccpa: None,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -76,7 +76,7 @@ static SOURCE_STATES: Category = Category {
     keep: Keep::Hours(1),
     export: Err("holds nothing personal"),
     erasure: Erasure::NotPersonal,
-    ccpa: None,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -91,7 +91,7 @@ static LOG_STREAM: Category = Category {
     keep: Keep::Hours(1),
     export: Err("reaches the API log category within a minute"),
     erasure: Erasure::Delete,
-    ccpa: Some("Internet activity"),
+    ccpa: &["Geolocation", "Identifiers", "Internet activity"],
     cookie: None,
 };
 
@@ -106,7 +106,7 @@ static MAIL_LIMITS: Category = Category {
     keep: Keep::Hours(1),
     export: Err("gone within the hour"),
     erasure: Erasure::Expires,
-    ccpa: Some("Identifiers"),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 

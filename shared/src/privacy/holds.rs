@@ -1,5 +1,7 @@
-//! Legal holds: while one stands, nothing of the account is deleted, by no job and no request. An item
-//! `hold#<account>` in `privacy-requests`, in the queue `hold` while it stands.
+//! Legal holds: while one stands, the account is not erased, and no job deletes its logs, statistics,
+//! quotas, billing records and support messages. What is a copy (exports) or lives for hours (sessions)
+//! ends as ever. A hold is an item `hold#<account>` in `privacy-requests`, in the queue `hold` while it
+//! stands.
 
 use std::collections::BTreeSet;
 

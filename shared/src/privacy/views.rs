@@ -124,7 +124,7 @@ pub async fn preview(
 }
 
 fn outcomes(counted: impl Fn(Table) -> Option<u64>, end: i64) -> Vec<CategoryOutcome> {
-    let personal = CATEGORIES.iter().filter(|it| it.ccpa.is_some() || it.id == "backups");
+    let personal = CATEGORIES.iter().filter(|it| !it.ccpa.is_empty() || it.id == "backups");
     personal.map(|category| outcome(category, &counted, end)).collect()
 }
 

@@ -150,13 +150,20 @@ fn transaction(
     for entry in entries {
         *settled.entry(&entry.period).or_default() += u64::from(entry.charged);
     }
+    // An item that is not there any more comes back only with an end.
+    let expiry = inventory::QUOTAS.expiry(minute, account.tag());
     for (period, count) in settled.into_iter().filter(|(_, count)| *count > 0) {
         let update = Update::builder()
             .table_name(store.name(Table::Quotas))
             .key("account", s(account.to_string()))
             .key("period", s(period))
-            .update_expression("ADD settled :count")
+            .update_expression(
+                "SET expires_at = if_not_exists(expires_at, :at), \
+                 expires_on = if_not_exists(expires_on, :on) ADD settled :count",
+            )
             .expression_attribute_values(":count", n(count))
+            .expression_attribute_values(":at", n(expiry.at))
+            .expression_attribute_values(":on", s(&expiry.on))
             .build()
             .map_err(Error::internal)?;
         items.push(TransactWriteItem::builder().update(update).build());

@@ -9,6 +9,7 @@
 mod calls;
 mod cold;
 mod cost;
+mod erasure;
 mod processor;
 mod report;
 mod retention;
@@ -42,5 +43,6 @@ pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
     let kept: &[usize] = if quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
     let per_deleted = retention::run(&mut world, &mut report, kept).await?;
     cost::run(&mut world, &mut report, latency.busy, per_deleted).await?;
+    erasure::run(&mut world, &mut report).await?;
     report.end(started.elapsed())
 }

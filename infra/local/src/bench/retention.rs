@@ -134,8 +134,13 @@ async fn purge(world: &World, now: OffsetDateTime) -> Result<(Duration, Spent)> 
 
 /// A pack of one request, as small as they come.
 fn item(kind: &str, n: usize, expires: OffsetDateTime) -> Value {
+    item_of(&format!("acc_{kind}"), n, expires)
+}
+
+/// As [`item`], of accounts whose ids begin with `owner`.
+pub(super) fn item_of(owner: &str, n: usize, expires: OffsetDateTime) -> Value {
     json!({
-        "account_day": { "S": format!("acc_{kind}{:07}#2026-11-24", n / 1000) },
+        "account_day": { "S": format!("{owner}{:07}#2026-11-24", n / 1000) },
         "pack": { "S": format!("{:03}#{:03}", n % 1000, 0) },
         "entries": { "B": "A".repeat(240) },
         "count": { "N": "1" },
@@ -149,7 +154,7 @@ fn expires_on(at: OffsetDateTime, part: usize) -> String {
     format!("{}#{part}", at.date())
 }
 
-async fn fill(dynamodb: &DynamoDb, items: impl Iterator<Item = Value>) -> Result<()> {
+pub(super) async fn fill(dynamodb: &DynamoDb, items: impl Iterator<Item = Value>) -> Result<()> {
     let mut items = items.peekable();
     while items.peek().is_some() {
         dynamodb.import("api-logs", items.by_ref().take(CHUNK).collect()).await?;

@@ -84,7 +84,7 @@ impl World {
     }
 
     /// A customer on the Business plan; its API key.
-    async fn sign_up(&self, email: &str) -> Result<String> {
+    pub(super) async fn sign_up(&self, email: &str) -> Result<String> {
         let form = json!({ "email": email, "policy_version": "1.0", "is_13_or_older": true });
         expect(&self.client.post("/v1/accounts", &form).send().await?, StatusCode::ACCEPTED)?;
         let mails = self.cloud.ses.mails();
@@ -114,7 +114,7 @@ impl World {
     pub(super) async fn hits(&mut self, count: usize) -> Result<Vec<Request>> {
         ensure!(count <= PER_MINUTE * CUSTOMERS, "too many requests for one minute");
         if self.sent == 0 || self.sent + count > PER_MINUTE * CUSTOMERS {
-            self.move_on().await?;
+            self.move_on().await;
             for n in 0..CUSTOMERS {
                 self.get(&self.hit(n)).await?;
             }
@@ -132,16 +132,14 @@ impl World {
         each: usize,
     ) -> Result<Vec<Request>> {
         ensure!(customers <= CUSTOMERS && each <= PER_MINUTE, "beyond the limits");
-        self.move_on().await?;
+        self.move_on().await;
         self.sent = PER_MINUTE * CUSTOMERS;
         Ok((0..customers * each).map(|n| self.hit(n % customers)).collect())
     }
 
     /// Two minutes, so that no request of before is in view.
-    async fn move_on(&self) -> Result<()> {
-        self.cloud.runtime.settled().await;
-        self.cloud.clock.set(self.cloud.clock.now() + time::Duration::minutes(2));
-        Ok(())
+    async fn move_on(&self) {
+        self.wait(time::Duration::minutes(2)).await;
     }
 
     fn hit(&self, n: usize) -> Request {
@@ -156,6 +154,19 @@ impl World {
         let answer = self.client.get(&request.path).key(&request.key).send().await?;
         expect(&answer, StatusCode::OK)?;
         Ok(answer)
+    }
+
+    /// Sends `body` and returns the answer's.
+    pub(super) async fn post(&self, request: &Request, body: &Value) -> Result<Value> {
+        let answer = self.client.post(&request.path, body).key(&request.key).send().await?;
+        ensure!(answer.status.is_success(), "{}: {}", answer.status, answer.text());
+        Ok(answer.json())
+    }
+
+    /// Lets time pass once nothing works any more.
+    pub(super) async fn wait(&self, time: time::Duration) {
+        self.cloud.runtime.settled().await;
+        self.cloud.clock.set(self.cloud.clock.now() + time);
     }
 
     /// Asks the yardstick; how long its answer took.

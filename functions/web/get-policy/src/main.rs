@@ -1,0 +1,19 @@
+//! `GET /v1/policy`: the tables of the privacy policy, as the service keeps them.
+
+use lambda_http::http::{HeaderValue, StatusCode, header};
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, serve},
+    policy::policy,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(_: &App, _: &Call) -> Result<Reply, Error> {
+    let reply = Reply::json(StatusCode::OK, &policy())?;
+    Ok(reply.with(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")))
+}

@@ -1,0 +1,77 @@
+//! The policy's promises, what keeps each, and what proves it.
+
+use std::{collections::BTreeSet, fs};
+
+use vidintel::policy::{CLAUSES, Proof, SECTIONS, markdown};
+
+use crate::util::World;
+
+#[test]
+fn every_section_of_the_policy_has_its_clauses() {
+    let known: BTreeSet<&str> = CLAUSES.iter().map(|it| it.section).collect();
+    assert_eq!(known, SECTIONS.iter().copied().collect());
+}
+
+#[test]
+fn every_test_that_a_clause_names_is_there() {
+    let folder = local::workspace().join("tests/it");
+    for clause in CLAUSES {
+        assert!(!clause.promise.is_empty() && !clause.control.is_empty(), "{}", clause.section);
+        let Proof::Tests(tests) = clause.proof else { continue };
+        assert!(!tests.is_empty(), "{}: {}", clause.section, clause.promise);
+        for test in tests {
+            let (module, function) = test.split_once("::").expect("module::function");
+            let file = fs::read_to_string(folder.join(format!("{module}.rs"))).expect("the module");
+            let there = file
+                .match_indices(&format!("fn {function}("))
+                .any(|(at, _)| file[..at].lines().rev().take(4).any(|line| line.contains("test")));
+            assert!(there, "{test} does not exist");
+        }
+    }
+}
+
+#[test]
+fn the_kept_controls_are_fresh() {
+    let file = local::workspace().join("docs/PRIVACY-CONTROLS.md");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&file, markdown()).expect("written");
+    }
+    let kept = fs::read_to_string(&file).expect("the document");
+    assert!(kept == markdown(), "BLESS=1 cargo test --workspace policy writes it anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_published_tables_are_the_inventory() {
+    let world = World::start().await;
+    let client = world.cloud.client();
+    let policy = world.send(client.get("/v1/policy")).await.json();
+    let kept = |id: &str| {
+        let rows = policy["retention"].as_array().expect("rows").iter();
+        rows.clone().find(|it| it["category"] == id).expect("the category")["kept"].clone()
+    };
+    // The figures of the policy, section 3.2.
+    for (category, period) in [
+        ("accounts", "until deleted"),
+        ("api-logs", "30 days"),
+        ("usage-statistics", "12 months"),
+        ("billing-records", "7 years"),
+        ("support-messages", "2 years"),
+        ("backups", "30 days"),
+        ("video-cache", "1 hour"),
+    ] {
+        assert_eq!(kept(category), period, "{category}");
+    }
+    // Section 10.2.
+    let ccpa = policy["ccpa"].as_array().expect("rows").iter();
+    let names: Vec<_> = ccpa.map(|it| it["category"].as_str().expect("a name")).collect();
+    assert_eq!(
+        names,
+        [
+            "Commercial information",
+            "Geolocation",
+            "Identifiers",
+            "Internet activity",
+            "Professional information",
+        ]
+    );
+}
