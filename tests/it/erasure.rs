@@ -93,6 +93,17 @@ async fn post(world: &World, customer: &Customer, confirm: bool) -> local::http:
     world.send(client.post(DELETIONS, &body).key(&customer.key)).await
 }
 
+/// Runs the job until the deletion that it is at is done: it waits for what is on its way, then for
+/// whoever may still be moving it.
+async fn finish(world: &World) {
+    world.run_job("RollUpUsageFunction").await;
+    world.wait(Duration::minutes(6));
+    assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
+    world.wait(Duration::minutes(3));
+    let run = world.run_job("ProcessDeletionsFunction").await;
+    assert_eq!(run["done"], 1, "{run} {}", world.logs("ProcessDeletionsFunction"));
+}
+
 /// Confirms, lets the grace period pass, and runs the job until the deletion is done.
 async fn erase(world: &World, customer: &Customer) -> String {
     let answer = post(world, customer, true).await;
@@ -100,10 +111,7 @@ async fn erase(world: &World, customer: &Customer) -> String {
     let id = answer.json()["id"].as_str().expect("an id").to_owned();
     world.wait(Duration::days(7));
     assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
-    world.run_job("RollUpUsageFunction").await;
-    world.wait(Duration::minutes(6));
-    let run = world.run_job("ProcessDeletionsFunction").await;
-    assert_eq!(run["done"], 1, "{run} {}", world.logs("ProcessDeletionsFunction"));
+    finish(world).await;
     id
 }
 
@@ -202,14 +210,11 @@ async fn an_account_is_erased_after_the_grace_period_and_only_it() {
 
     world.wait(Duration::minutes(1));
     assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
-    assert_problem(&world.video(0, &ada).await, 403, "account-inactive");
+    assert_problem(&world.video(0, &ada).await, 401, "invalid-api-key");
     world.wait(Duration::minutes(6));
     // What was asked for last is still on its way.
     assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
-    world.run_job("RollUpUsageFunction").await;
-    world.wait(Duration::minutes(2));
-    let run = world.run_job("ProcessDeletionsFunction").await;
-    assert_eq!(run["done"], 1, "{run} {}", world.logs("ProcessDeletionsFunction"));
+    finish(&world).await;
 
     assert_erased(&world, &ada.account_id).await;
     let client = world.cloud.client();
@@ -238,6 +243,9 @@ async fn a_deletion_can_be_cancelled_until_it_begins() {
     let world = World::start().await;
     let ada = marked(&world).await;
     let client = world.cloud.client();
+    let mails = |subject: &str| {
+        world.cloud.ses.mails().into_iter().filter(|it| it.subject == subject).count()
+    };
     let first = post(&world, &ada, true).await.json()["id"].as_str().expect("an id").to_owned();
     let cancel =
         async |id: &str| world.send(client.delete(format!("{DELETIONS}/{id}")).key(&ada.key)).await;
@@ -245,14 +253,15 @@ async fn a_deletion_can_be_cancelled_until_it_begins() {
         let answer = cancel(&first).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["state"]), (200, &json!("cancelled")));
     }
-    let subjects: Vec<_> = world.cloud.ses.mails().into_iter().map(|it| it.subject).collect();
-    assert_eq!(subjects.iter().filter(|it| *it == "Your account stays").count(), 1);
+    assert_eq!(mails("Your account stays"), 1);
     world.wait(Duration::days(8));
     assert_eq!(world.run_job("ProcessDeletionsFunction").await["done"], 0);
     assert_eq!(world.video(0, &ada).await.status, 200);
-    // Asking again is a new request.
+    // Asking again is a new request, and one mail, however often.
+    post(&world, &ada, true).await;
     let second = post(&world, &ada, true).await.json()["id"].as_str().expect("an id").to_owned();
     assert_ne!(first, second);
+    assert_eq!(mails("Your account will be deleted"), 2);
     let list = world.get("/v1/privacy/requests", &ada).await.json();
     assert_eq!(list["requests"].as_array().expect("requests").len(), 2);
     assert_problem(&cancel("req_Example00001").await, 404, "not-found");
@@ -278,9 +287,7 @@ async fn a_legal_hold_stops_a_deletion_and_its_release_lets_it_go_on() {
     set(false).await;
     world.wait(Duration::days(1));
     assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
-    world.run_job("RollUpUsageFunction").await;
-    world.wait(Duration::minutes(6));
-    assert_eq!(world.run_job("ProcessDeletionsFunction").await["done"], 1);
+    finish(&world).await;
     assert_erased(&world, &ada.account_id).await;
 }
 
@@ -303,12 +310,10 @@ async fn what_fails_is_tried_again_and_never_called_done() {
     assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
     // Its connection is a broken one; the next run has a new one.
     let _ = world.cloud.run_job("RollUpUsageFunction").await;
-    world.run_job("RollUpUsageFunction").await;
-    world.wait(Duration::minutes(6));
     world.cloud.dynamodb.fault(Fault::Down);
     world.cloud.run_job("ProcessDeletionsFunction").await.expect_err("nothing to work with");
     world.cloud.dynamodb.fault(Fault::None);
-    assert_eq!(world.run_job("ProcessDeletionsFunction").await["done"], 1);
+    finish(&world).await;
     assert_erased(&world, &ada.account_id).await;
     let client = world.cloud.client();
     let certificate = world.send(client.get(format!("{DELETIONS}/{id}"))).await;
@@ -327,15 +332,14 @@ async fn killed_between_any_two_calls_it_comes_to_the_same() {
         let id = id.parse().expect("an id");
         world.wait(Duration::days(7));
         world.run_job("RollUpUsageFunction").await;
-        // It dies on the way to its pause, and once more on the way to its end…
-        let _ =
-            advance(pin!(privacy::process(&app, world.cloud.clock.now(), deadline)), points).await;
-        privacy::process(&app, world.cloud.clock.now(), deadline).await.expect("it runs");
-        world.wait(Duration::minutes(6));
-        let second = pin!(privacy::process(&app, world.cloud.clock.now(), deadline));
-        let finished = advance(second, points).await.is_some();
-        // …and goes on from there.
-        privacy::process(&app, world.cloud.clock.now(), deadline).await.expect("it runs");
+        // It dies on the way to each of its pauses and to its end, and goes on from there.
+        let mut finished = false;
+        for pause in [Duration::minutes(6), Duration::minutes(3), Duration::ZERO] {
+            let run = pin!(privacy::process(&app, world.cloud.clock.now(), deadline));
+            finished = advance(run, points).await.is_some();
+            privacy::process(&app, world.cloud.clock.now(), deadline).await.expect("it runs");
+            world.wait(pause);
+        }
         let request = privacy::load(&app.store, &id).await.expect("read").expect("a request");
         assert_eq!(request.state, privacy::State::Done, "killed at {points}: {request:?}");
         assert_eq!(request.found["api-keys"], 2, "killed at {points}");
@@ -425,6 +429,10 @@ async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
     assert_problem(&answer, 503, "restoring");
     assert_eq!(world.send(client.get("/health")).await.status, 503);
 
+    // An erasure that is due meanwhile must not hide the difference.
+    let run = world.run_job("ProcessDeletionsFunction").await;
+    assert_eq!((&run["done"], &run["waiting"]), (&json!(0), &json!(0)));
+
     let order = json!({ "time": "2026-12-02T12:00:00Z" });
     let replayed = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
     assert_eq!((&replayed["complete"], &replayed["erasures"]), (&json!(true), &json!(1)));
@@ -441,4 +449,72 @@ async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
     restore(&world, &newer).await;
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
     assert_eq!(world.get("/v1/usage", &again).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_and_beginning_exclude_each_other() {
+    let world = World::start().await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let deadline = Instant::now() + std::time::Duration::from_secs(600);
+    let client = world.cloud.client();
+    let (mut cancelled, mut refused) = (0, 0);
+    for points in (0..42).step_by(3) {
+        let ada = marked_as(&world, &format!("eraseme{points}@example.com")).await;
+        let id = post(&world, &ada, true).await.json()["id"].as_str().expect("an id").to_owned();
+        world.wait(Duration::days(7));
+        // The job has got so far when the customer cancels, and then goes on.
+        let mut run = pin!(privacy::process(&app, world.cloud.clock.now(), deadline));
+        let ended = advance(run.as_mut(), points).await.is_some();
+        let path = format!("{DELETIONS}/{id}");
+        let answer = world.send(client.delete(&path).key(&ada.key)).await;
+        if !ended {
+            run.await.expect("it runs");
+        }
+        let request = privacy::load(&app.store, &id.parse().expect("an id")).await;
+        let state = request.expect("read").expect("a request").state;
+        if answer.status == 200 {
+            cancelled += 1;
+            assert_eq!(state, privacy::State::Cancelled, "cancelled at {points}");
+            assert_eq!(world.get("/v1/usage", &ada).await.status, 200, "cancelled at {points}");
+        } else {
+            refused += 1;
+            // Too late, or, once it is suspended, without a key that works.
+            assert!([401, 403, 409].contains(&answer.status.as_u16()), "{}", answer.text());
+            assert_eq!(state, privacy::State::Running, "refused at {points}");
+        }
+    }
+    assert!(cancelled > 0 && refused > 0, "{cancelled} cancelled, {refused} refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_does_not_hide_that_a_table_was_restored() {
+    let world = World::start().await;
+    let (ada, bob) = (marked(&world).await, world.customer("bob@example.com").await);
+    erase(&world, &ada).await;
+    // One table as it was before; nobody has noticed yet.
+    let dynamodb = &world.cloud.dynamodb;
+    let mark = json!({
+        "TableName": dynamodb.table("consents"),
+        "Key": {
+            "account": { "S": "erasure-ledger" },
+            "consent": { "S": "erasure-ledger" },
+        },
+    });
+    dynamodb.call("DeleteItem", &mark).await.expect("deleted");
+    post(&world, &bob, true).await;
+    world.wait(Duration::days(7));
+    for _ in 0..2 {
+        world.run_job("ProcessDeletionsFunction").await;
+        world.run_job("RollUpUsageFunction").await;
+        world.wait(Duration::minutes(6));
+    }
+    let run = world.run_job("ProcessDeletionsFunction").await;
+    assert_eq!((&run["done"], &run["failed"]), (&json!(0), &json!(1)));
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
+    let order = json!({ "time": "2026-12-02T12:00:00Z" });
+    let replayed = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
+    assert_eq!(replayed["complete"], true);
+    // Then it goes on.
+    world.wait(Duration::hours(1));
+    assert_eq!(world.run_job("ProcessDeletionsFunction").await["done"], 1);
 }

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{Gate, HOLD, INSTALL, epoch_ms, gate_key, lease, reply::Seen};
 use crate::{
-    accounts::{self, Account},
+    accounts::{self, Account, Status},
     error::Error,
     ids::AccountId,
     keys::{self, KeyItem},
@@ -40,6 +40,10 @@ impl Gate {
             // refused or replaced. The other way round, old keys could come in under a new version,
             // and a revoked one would live on.
             let Some(item) = accounts::get(&self.store, account).await? else { return Ok(false) };
+            if item.status == Status::Erasing {
+                // Nothing of it may come back into Redis or the quotas.
+                return Ok(false);
+            }
             let period = item.period(now);
             self.end_other_period(&item, seen, &period).await?;
             let (keys, mut before) = tokio::try_join!(

@@ -21,6 +21,7 @@ pub static PRIVACY_REQUESTS: Category = Category {
         "run_at",
         "due_at",
         "email",
+        "mailed_at",
         "version",
         "attempts",
         "done",

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use aws_sdk_dynamodb::types::Select;
+use futures_util::future::try_join_all;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -30,6 +31,9 @@ pub(super) const STRIPPED: Table = Table::BillingRecords;
 
 /// What is removed from an item that stays.
 const NAMING: &str = "REMOVE email, company";
+
+/// Partitions that are counted at the same time.
+const AT_ONCE: usize = 16;
 
 /// An account, and the days in which it can have left anything.
 #[derive(Clone, Debug)]
@@ -58,21 +62,10 @@ impl Subject {
     /// How many items the account has in `table`.
     pub(super) async fn count(&self, store: &Store, table: Table) -> Result<u64, Error> {
         let mut count = 0;
-        for partition in self.partitions(table) {
-            let mut pages = store
-                .client()
-                .query()
-                .table_name(store.name(table))
-                .consistent_read(true)
-                .select(Select::Count)
-                .key_condition_expression("#key = :partition")
-                .expression_attribute_names("#key", table.key()[0])
-                .expression_attribute_values(":partition", s(partition))
-                .into_paginator()
-                .send();
-            while let Some(page) = pages.next().await {
-                count += u64::from(page.map_err(unavailable)?.count.unsigned_abs());
-            }
+        // An old account has a partition for each of its days.
+        for some in self.partitions(table).chunks(AT_ONCE) {
+            let counts = some.iter().map(|it| count_partition(store, table, it));
+            count += try_join_all(counts).await?.into_iter().sum::<u64>();
         }
         Ok(count)
     }
@@ -118,6 +111,25 @@ impl Subject {
         }
         Ok(())
     }
+}
+
+async fn count_partition(store: &Store, table: Table, partition: &str) -> Result<u64, Error> {
+    let mut pages = store
+        .client()
+        .query()
+        .table_name(store.name(table))
+        .consistent_read(true)
+        .select(Select::Count)
+        .key_condition_expression("#key = :partition")
+        .expression_attribute_names("#key", table.key()[0])
+        .expression_attribute_values(":partition", s(partition))
+        .into_paginator()
+        .send();
+    let mut count = 0;
+    while let Some(page) = pages.next().await {
+        count += u64::from(page.map_err(unavailable)?.count.unsigned_abs());
+    }
+    Ok(count)
 }
 
 fn query_keys(

@@ -9,9 +9,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     erasable::{DELETED, STRIPPED, Subject},
-    holds::held_accounts,
+    holds::is_held,
     ledger, mails,
     request::{Erasure, State, due, load, save},
+    restore::is_closed,
 };
 use crate::{
     accounts::{self, Account, Status},
@@ -19,15 +20,17 @@ use crate::{
     audit,
     error::Error,
     gate,
-    ids::AccountId,
     inventory::Table,
-    store::{Store, conditional, n, s, text},
+    store::{Conditional, Store, conditional, n, s, text},
     usage,
 };
 
 /// How long after the account is suspended data is deleted: whatever was on its way has arrived by then,
 /// and is deleted with the rest.
 const SETTLE: Duration = Duration::minutes(5);
+
+/// How long after the stream is empty: longer than a roll-up may run.
+const QUIET: Duration = Duration::minutes(2);
 
 /// How long a held request waits before it is looked at again.
 const HELD_FOR: Duration = Duration::days(1);
@@ -42,6 +45,8 @@ enum Step {
     Suspend,
     /// What was on its way has arrived.
     Settle,
+    /// No roll-up is at work any more that could have read it before.
+    Quiet,
     /// Nothing is left in the cache.
     Cache,
     /// Nothing is left in one table.
@@ -58,7 +63,7 @@ enum Step {
 
 impl Step {
     fn all() -> impl Iterator<Item = Self> {
-        let first = [Self::Suspend, Self::Settle, Self::Cache];
+        let first = [Self::Suspend, Self::Settle, Self::Quiet, Self::Cache];
         let last = [Self::Strip, Self::Check, Self::Close, Self::Certify];
         first.into_iter().chain(DELETED.map(Self::Delete)).chain(last)
     }
@@ -67,6 +72,7 @@ impl Step {
         match self {
             Self::Suspend => "suspend",
             Self::Settle => "settle",
+            Self::Quiet => "quiet",
             Self::Cache => "cache",
             Self::Delete(table) => table.name(),
             Self::Strip => STRIPPED.name(),
@@ -101,50 +107,71 @@ pub struct Processed {
     pub seconds_left: Option<i64>,
 }
 
-/// Takes every erasure whose time has come as far as it goes.
+/// Takes every erasure whose time has come as far as it goes. One that fails stops no other.
 pub async fn process(
     app: &App,
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Processed, Error> {
-    let held = held_accounts(&app.store).await?;
     let mut processed = Processed::default();
+    // While a backup is being restored, the tables are not what the requests go by.
+    if is_closed(&app.store).await? {
+        return Ok(processed);
+    }
     for id in due(&app.store, now).await? {
         if Instant::now() >= deadline {
             break;
         }
-        let Some(mut erasure) = load(&app.store, &id).await? else { continue };
-        if held.contains(&erasure.account.to_string()) {
-            erasure.state = State::OnHold;
-            erasure.next_at = Some((now + HELD_FOR).unix_timestamp());
-            save(&app.store, &mut erasure).await?;
-            processed.held += 1;
-            continue;
-        }
-        match advance(app, &mut erasure, now, deadline).await {
-            Ok(()) if erasure.state == State::Done => processed.done += 1,
-            Ok(()) => processed.waiting += 1,
+        let erasure = match load(&app.store, &id).await {
+            Ok(Some(erasure)) if erasure.is_due(now) => erasure,
+            // Closed or gone on since the index was read.
+            Ok(_) => continue,
             Err(error) => {
+                tracing::error!(error = %error, request = %id, "a request cannot be read");
                 processed.failed += 1;
-                // Nobody is named by it.
-                tracing::error!(error = %error, request = %erasure.id, "an erasure's step failed");
+                processed.stuck += 1;
+                continue;
+            }
+        };
+        process_one(app, erasure, now, deadline, &mut processed).await;
+    }
+    Ok(processed)
+}
+
+async fn process_one(
+    app: &App,
+    mut erasure: Erasure,
+    now: OffsetDateTime,
+    deadline: Instant,
+    processed: &mut Processed,
+) {
+    match advance(app, &mut erasure, now, deadline).await {
+        Ok(()) => match erasure.state {
+            State::Done => processed.done += 1,
+            State::OnHold => processed.held += 1,
+            _ => processed.waiting += 1,
+        },
+        Err(error) => {
+            processed.failed += 1;
+            // Nobody is named by it.
+            tracing::error!(error = %error, request = %erasure.id, "an erasure's step failed");
+            // What another run or the customer has stored meanwhile stands.
+            if !matches!(error, Error::Conflict(_)) {
                 erasure.attempts += 1;
                 processed.stuck += u64::from(erasure.attempts >= 3);
                 let pause = Duration::minutes(5) * 2_i32.pow(erasure.attempts.min(6));
                 erasure.next_at = Some((now + pause).unix_timestamp());
-                // Another run may be at it: then that one goes on.
                 if let Err(error) = save(&app.store, &mut erasure).await {
                     tracing::warn!(error = %error, "the failure could not be noted");
                 }
             }
         }
-        if erasure.state != State::Done {
-            let left = erasure.due_at - now.unix_timestamp();
-            processed.seconds_left =
-                Some(processed.seconds_left.map_or(left, |first: i64| first.min(left)));
-        }
     }
-    Ok(processed)
+    if erasure.state != State::Done {
+        let left = erasure.due_at - now.unix_timestamp();
+        processed.seconds_left =
+            Some(processed.seconds_left.map_or(left, |first: i64| first.min(left)));
+    }
 }
 
 async fn advance(
@@ -153,10 +180,20 @@ async fn advance(
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<(), Error> {
-    erasure.state = State::Running;
     for step in Step::all() {
         if erasure.done.contains_key(step.name()) {
             continue;
+        }
+        // Looked at before each step, so that a hold acts at once.
+        if is_held(&app.store, &erasure.account).await? {
+            erasure.state = State::OnHold;
+            erasure.next_at = Some((now + HELD_FOR).unix_timestamp());
+            return save(&app.store, erasure).await;
+        }
+        if erasure.state != State::Running {
+            // Before anything happens: from here on it cannot be cancelled.
+            erasure.state = State::Running;
+            save(&app.store, erasure).await?;
         }
         match run(app, erasure, step, now, deadline).await? {
             Outcome::Wait(until) => {
@@ -165,7 +202,10 @@ async fn advance(
             }
             Outcome::Done => {
                 erasure.done.insert(step.name().to_owned(), now.unix_timestamp());
-                erasure.attempts = 0;
+                // Deleting may be a second try after something had come back.
+                if !matches!(step, Step::Delete(_) | Step::Strip) {
+                    erasure.attempts = 0;
+                }
                 if step == Step::Certify {
                     erasure.close(State::Done, now);
                 }
@@ -190,17 +230,19 @@ async fn run(
         until: now,
     };
     match step {
-        Step::Suspend => suspend(app, &erasure.account).await?,
+        Step::Suspend => suspend(app, erasure).await?,
         Step::Settle => {
-            let suspended = erasure.done.get(Step::Suspend.name()).copied().unwrap_or_default();
-            let settled = suspended + SETTLE.whole_seconds();
-            if now.unix_timestamp() < settled {
-                let until = OffsetDateTime::from_unix_timestamp(settled);
-                return Ok(Outcome::Wait(until.map_err(Error::internal)?));
+            if let Some(until) = wait_after(erasure, Step::Suspend, SETTLE, now)? {
+                return Ok(Outcome::Wait(until));
             }
             if usage::is_waiting(&app.redis, &erasure.account).await? {
                 // The roll-up has not come to it yet.
                 return Ok(Outcome::Wait(now + Duration::minutes(1)));
+            }
+        }
+        Step::Quiet => {
+            if let Some(until) = wait_after(erasure, Step::Settle, QUIET, now)? {
+                return Ok(Outcome::Wait(until));
             }
         }
         Step::Cache => gate::forget(&app.redis, &erasure.account).await?,
@@ -221,13 +263,17 @@ async fn run(
             subject.strip(store).await?;
         }
         Step::Check => {
+            let mut again = Vec::new();
             for table in DELETED {
                 if subject.count(store, table).await? > 0 {
                     // It is deleted again, and then looked for again.
                     erasure.done.remove(Step::Delete(table).name());
-                    let detail = format!("something has come back into {}", table.name());
-                    return Err(Error::internal(detail));
+                    again.push(table.name());
                 }
+            }
+            if !again.is_empty() {
+                let detail = format!("something has come back into {}", again.join(", "));
+                return Err(Error::internal(detail));
             }
         }
         Step::Close => close(store, erasure, now).await?,
@@ -236,24 +282,40 @@ async fn run(
     Ok(Outcome::Done)
 }
 
+/// When `pause` after the step `after` is over, if it is not yet.
+fn wait_after(
+    erasure: &Erasure,
+    after: Step,
+    pause: Duration,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, Error> {
+    let done = erasure.done.get(after.name()).copied().unwrap_or_default();
+    let until = OffsetDateTime::from_unix_timestamp(done).map_err(Error::internal)? + pause;
+    Ok((now < until).then_some(until))
+}
+
 /// Lets no key work any more: in the tables first, then in the gate.
-async fn suspend(app: &App, account: &AccountId) -> Result<(), Error> {
+async fn suspend(app: &App, erasure: &Erasure) -> Result<(), Error> {
     let answer = app
         .store
         .client()
         .update_item()
         .table_name(app.store.name(Table::Accounts))
-        .key("id", s(account.to_string()))
+        .key("id", s(erasure.account.to_string()))
         .update_expression("SET #status = :status ADD gate_version :one")
-        .condition_expression("attribute_exists(id)")
+        .condition_expression("erasure = :request")
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":status", s(Status::Erasing.name()))
         .expression_attribute_values(":one", n(1))
+        .expression_attribute_values(":request", s(erasure.id.to_string()))
         .send()
         .await;
-    conditional(answer)?;
-    let version = accounts::get(&app.store, account).await?.map_or(u64::MAX, |it| it.gate_version);
-    app.gate.invalidate(account, version).await
+    if let Conditional::Refused(_) = conditional(answer)? {
+        return Err(Error::internal("the account does not know of this request"));
+    }
+    let account = accounts::get(&app.store, &erasure.account).await?;
+    let version = account.map_or(u64::MAX, |it| it.gate_version);
+    app.gate.invalidate(&erasure.account, version).await
 }
 
 async fn close(store: &Store, erasure: &Erasure, now: OffsetDateTime) -> Result<(), Error> {
@@ -284,6 +346,8 @@ pub(super) async fn marker_of(store: &Store, account: &Account) -> Result<Option
 }
 
 async fn certify(app: &App, erasure: &mut Erasure, now: OffsetDateTime) -> Result<(), Error> {
+    // Who went on asking meanwhile may have left a trace there.
+    gate::forget(&app.redis, &erasure.account).await?;
     let mut mailed = erasure.email.is_some();
     if let Some(email) = &erasure.email {
         let mail = mails::certificate(&app.config.service.public_url, erasure);

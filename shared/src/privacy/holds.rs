@@ -87,7 +87,13 @@ pub async fn release_hold(
     Ok(Hold::Released)
 }
 
-/// Every account that a hold stands on.
+/// Whether a hold stands on `account` now.
+pub(super) async fn is_held(store: &Store, account: &AccountId) -> Result<bool, Error> {
+    let item = store.get(Table::PrivacyRequests, [("id", id(account))]).await?;
+    Ok(item.is_some_and(|it| text(&it, "queue") == Some(QUEUE)))
+}
+
+/// Every account that a hold stands on, as the index knows it: up to a second behind.
 pub async fn held_accounts(store: &Store) -> Result<BTreeSet<String>, Error> {
     let mut items = store
         .client()

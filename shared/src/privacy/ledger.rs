@@ -100,13 +100,27 @@ pub(super) async fn close(
         items.push(TransactWriteItem::builder().delete(delete).build());
     }
     for table in PROTECTED {
-        items.push(put(store, table, mark(table, entry.sequence))?);
+        // A table that was restored shows another number: moving it on would hide that.
+        let put = Put::builder()
+            .table_name(store.name(table))
+            .set_item(Some(mark(table, entry.sequence)))
+            .condition_expression(match entry.sequence {
+                1 => "attribute_not_exists(ledger_position) OR ledger_position = :last",
+                _ => "ledger_position = :last",
+            })
+            .expression_attribute_values(":last", n(entry.sequence - 1))
+            .build()
+            .map_err(Error::internal)?;
+        items.push(TransactWriteItem::builder().put(put).build());
     }
     let answer = store.client().transact_write_items().set_transact_items(Some(items)).send().await;
     match transacted(answer)? {
         None => Ok(true),
         Some(reasons) if reasons.get(1).is_some_and(|it| it == "ConditionalCheckFailed") => {
             Ok(false)
+        }
+        Some(reasons) if reasons.iter().any(|it| it == "ConditionalCheckFailed") => {
+            Err(Error::Restoring)
         }
         Some(reasons) => {
             Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") })

@@ -19,38 +19,56 @@ pub use self::{
     erasure::{Processed, process},
     holds::{Hold, held_accounts, place_hold, release_hold},
     request::{Erasure, State, load, of_account},
-    restore::{Guarded, Replayed, RestoreGate, guard, is_closed, replay},
+    restore::{Guarded, Replayed, RestoreGate, close_service, guard, is_closed, replay},
     views::{CategoryOutcome, Deletion, DeletionPreview, DeletionRequest, RequestList, preview},
 };
-use crate::{accounts::Account, app::App, error::Error};
+use crate::{accounts::Account, app::App, error::Error, mail::Mail};
 
-/// Schedules the deletion of `account`, to begin after the grace period, and says so by mail. Asking
-/// again returns the request that is open.
+/// Schedules the deletion of `account`, to begin after the grace period, and says so by mail, once.
+/// Asking again returns the request that is open.
 pub async fn request_deletion(
     app: &App,
     account: &Account,
     now: OffsetDateTime,
 ) -> Result<Erasure, Error> {
     let grace = Duration::days(app.config.service.deletion_grace_days);
-    let erasure = request::open(&app.store, Erasure::new(account, grace, now)).await?;
-    // Also when it was open already: the mail of the first time may not have been sent.
-    if let Some(email) = erasure.email.as_ref().filter(|_| erasure.state == State::Scheduled) {
+    let erasure = Erasure::new(account, grace, now);
+    let mut erasure = request::open(&app.store, account, erasure).await?;
+    if erasure.state == State::Scheduled {
         let mail = mails::scheduled(&app.config.service.public_url, &erasure);
-        app.mailer.send(email, mail).await?;
+        tell(app, account, &mut erasure, mail, now).await?;
     }
     Ok(erasure)
 }
 
-/// Cancels a deletion that has not begun, and says so by mail.
+/// Cancels a deletion of `account` that has not begun, and says so by mail, once.
 pub async fn cancel_deletion(
     app: &App,
+    account: &Account,
     erasure: Erasure,
     now: OffsetDateTime,
 ) -> Result<Erasure, Error> {
-    let email = erasure.email.clone();
-    let erasure = request::cancel(&app.store, erasure, now).await?;
-    if let Some(email) = email {
-        app.mailer.send(&email, mails::cancelled()).await?;
-    }
+    let mut erasure = request::cancel(&app.store, erasure, now).await?;
+    tell(app, account, &mut erasure, mails::cancelled(), now).await?;
     Ok(erasure)
+}
+
+/// Sends `mail` about the present state, unless that was done.
+async fn tell(
+    app: &App,
+    account: &Account,
+    erasure: &mut Erasure,
+    mail: Mail,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    if erasure.mailed_at.is_some() {
+        return Ok(());
+    }
+    app.mailer.send(&account.email, mail).await?;
+    erasure.mailed_at = Some(now.unix_timestamp());
+    match request::save(&app.store, erasure).await {
+        // It goes on meanwhile; at worst the mail is sent once more.
+        Ok(()) | Err(Error::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

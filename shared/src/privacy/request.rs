@@ -60,6 +60,9 @@ pub struct Erasure {
     /// Where the certificate goes; gone once it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailAddress>,
+    /// When the mail about its present state was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailed_at: Option<i64>,
     /// Counts up with every change.
     pub version: u64,
     /// Failures of the present step.
@@ -94,6 +97,7 @@ impl Erasure {
             run_at: (now + grace).unix_timestamp(),
             due_at: (now + DEADLINE).unix_timestamp(),
             email: Some(account.email.clone()),
+            mailed_at: None,
             version: 0,
             attempts: 0,
             done: BTreeMap::new(),
@@ -106,12 +110,19 @@ impl Erasure {
         }
     }
 
+    /// Whether its next step is due at `now`: what the index said may be of a while ago.
+    pub(super) fn is_due(&self, now: OffsetDateTime) -> bool {
+        let is_open = matches!(self.state, State::Scheduled | State::Running | State::OnHold);
+        is_open && self.next_at.is_some_and(|at| at <= now.unix_timestamp())
+    }
+
     /// Takes it out of the queue; its record ends in time.
     pub(super) fn close(&mut self, state: State, now: OffsetDateTime) {
         let expiry = inventory::PRIVACY_REQUESTS.expiry(now, self.id.tag());
         self.state = state;
         self.closed_at = Some(now.unix_timestamp());
         self.email = None;
+        self.mailed_at = None;
         self.queue = None;
         self.next_at = None;
         self.expires_at = Some(expiry.at);
@@ -127,7 +138,18 @@ pub async fn load(store: &Store, id: &RequestId) -> Result<Option<Erasure>, Erro
 
 /// Stores a new request and notes it at the account. The one that is open there already is returned in
 /// its place: asking twice is asking once.
-pub(super) async fn open(store: &Store, erasure: Erasure) -> Result<Erasure, Error> {
+pub(super) async fn open(
+    store: &Store,
+    account: &Account,
+    erasure: Erasure,
+) -> Result<Erasure, Error> {
+    let noted = match &account.erasure {
+        Some(id) => load(store, id).await?,
+        None => None,
+    };
+    if let Some(open) = noted.filter(|it| it.closed_at.is_none()) {
+        return Ok(open);
+    }
     let put = Put::builder()
         .table_name(store.name(Table::PrivacyRequests))
         .set_item(Some(to_item(&erasure)?))
@@ -138,8 +160,15 @@ pub(super) async fn open(store: &Store, erasure: Erasure) -> Result<Erasure, Err
         .table_name(store.name(Table::Accounts))
         .key("id", s(erasure.account.to_string()))
         .update_expression("SET erasure = :id")
-        .condition_expression("attribute_exists(id) AND attribute_not_exists(erasure)")
+        // A note of a closed request (the account was restored from a backup) gives way.
+        .condition_expression(
+            "attribute_exists(id) AND (attribute_not_exists(erasure) OR erasure = :closed)",
+        )
         .expression_attribute_values(":id", s(erasure.id.to_string()))
+        .expression_attribute_values(
+            ":closed",
+            s(account.erasure.as_ref().map(ToString::to_string).unwrap_or_default()),
+        )
         .build()
         .map_err(Error::internal)?;
     let answer = store
@@ -203,19 +232,21 @@ pub(super) async fn cancel(
 
 /// Stores what has changed, unless somebody else has changed it.
 pub(super) async fn save(store: &Store, erasure: &mut Erasure) -> Result<(), Error> {
-    let before = erasure.version;
-    erasure.version += 1;
+    let next = Erasure { version: erasure.version + 1, ..erasure.clone() };
     let answer = store
         .client()
         .put_item()
         .table_name(store.name(Table::PrivacyRequests))
-        .set_item(Some(to_item(&*erasure)?))
+        .set_item(Some(to_item(&next)?))
         .condition_expression("version = :version")
-        .expression_attribute_values(":version", n(before))
+        .expression_attribute_values(":version", n(erasure.version))
         .send()
         .await;
     match answer {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            *erasure = next;
+            Ok(())
+        }
         Err(error)
             if error
                 .as_service_error()

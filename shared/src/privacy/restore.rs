@@ -20,6 +20,7 @@ use crate::{
     error::Error,
     gate,
     inventory::Table,
+    retention::forget_done_to,
     store::{Store, n, s, text, unavailable},
 };
 
@@ -27,7 +28,7 @@ use crate::{
 const STATE: &str = "restore-gate";
 
 /// How long an environment goes by what it has read.
-const KEEP: Duration = Duration::from_secs(10);
+const KEEP: Duration = Duration::from_secs(5);
 
 /// What an environment knows of the gate. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -96,14 +97,19 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
     }
     let mut closed = is_closed(store).await?;
     if differ && !closed {
-        set(store, "closed", now).await?;
+        close_service(app, now).await?;
         closed = true;
     }
-    if closed {
-        // Whoever is in the gate would be let through without a look at the tables.
-        gate::forget_all(&app.redis).await?;
-    }
     Ok(Guarded { ledger, tables, closed })
+}
+
+/// Closes the service: by [`guard`], or by the operator before tables are restored.
+pub async fn close_service(app: &App, now: OffsetDateTime) -> Result<(), Error> {
+    set(&app.store, "closed", now).await?;
+    // Until every environment has seen it, one may still load an account into the gate…
+    tokio::time::sleep(KEEP + Duration::from_secs(1)).await;
+    // …and who is in the gate would be let through without a look at the tables.
+    gate::forget_all(&app.redis).await
 }
 
 /// What a replay did.
@@ -160,8 +166,7 @@ pub async fn replay(
     // Items whose period has ended may have come back too: the jobs look at the days again.
     for table in Table::ALL {
         if let Some(job) = table.retention_job() {
-            let request = store.client().delete_item().table_name(store.name(Table::Jobs));
-            request.key("name", s(job.name)).send().await.map_err(unavailable)?;
+            forget_done_to(store, job.name).await?;
         }
     }
     ledger::set_positions(store, head).await?;

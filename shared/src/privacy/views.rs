@@ -2,7 +2,7 @@
 //! inventory.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 use super::{
@@ -112,7 +112,10 @@ pub async fn preview(
     grace_days: i64,
     now: OffsetDateTime,
 ) -> Result<DeletionPreview, Error> {
-    let since = OffsetDateTime::from_unix_timestamp(account.created_at).map_err(Error::internal)?;
+    let opened =
+        OffsetDateTime::from_unix_timestamp(account.created_at).map_err(Error::internal)?;
+    // Older logs are there only under a legal hold, which is no matter for a preview.
+    let since = opened.max(now - Duration::days(32));
     let subject = Subject { account: account.id.clone(), since, until: now };
     let mut counts = std::collections::BTreeMap::new();
     for table in DELETED.into_iter().chain([STRIPPED]) {

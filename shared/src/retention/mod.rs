@@ -9,6 +9,7 @@ mod purge;
 mod serve;
 mod verify;
 
+pub(crate) use self::purge::forget_done_to;
 pub use self::{
     delete::delete_items,
     purge::{Purge, Purged},

@@ -20,8 +20,9 @@ use crate::{
 /// How far back the very first run looks, and the first one after a restore from a backup.
 const FIRST_LOOK_BACK: Duration = Duration::days(BACKUP_DAYS + 5);
 
-/// What is held is looked at again after this long, or at the job's next run.
-const HELD_FOR: Duration = Duration::days(1);
+/// What is held is looked at again after this long. A job that does not run for less must not leave it
+/// to DynamoDB's own TTL.
+const HELD_FOR: Duration = Duration::days(3);
 
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -64,8 +65,7 @@ impl Purge {
         let until = now + self.job.every;
         // A clock that was set back must not make the job wait for it.
         let mut day = done.min(now).date();
-        let held = held_accounts(store).await?;
-        let purged = Purged::default();
+        let (held, purged) = (BTreeSet::new(), Purged::default());
         let mut pass = Pass { store, table: self.table, now, until, deadline, held, purged };
         while day <= until.date() {
             for part in 0..SPREAD {
@@ -98,6 +98,8 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Deals with what is due in one partition of one day. `false`: there was no time for all of it.
     async fn partition(&mut self, day: OffsetDateTime, part: u32) -> Result<bool, Error> {
+        // Read each time, so that a hold acts on a long run too.
+        self.held = held_accounts(self.store).await?;
         let mut pages = self
             .store
             .client()
@@ -202,4 +204,10 @@ pub(super) async fn set_done_to(
         .await
         .map(drop)
         .map_err(unavailable)
+}
+
+/// Lets the job `name` start anew, as far back as its first run.
+pub(crate) async fn forget_done_to(store: &Store, name: &str) -> Result<(), Error> {
+    let request = store.client().delete_item().table_name(store.name(Table::Jobs));
+    request.key("name", s(name)).send().await.map(drop).map_err(unavailable)
 }

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     inventory::Table,
     jobs::{self, Report, Run},
-    telemetry::Metric,
+    telemetry::{self, Metric},
 };
 
 /// Chain and name of the daily proof.
@@ -35,7 +35,13 @@ async fn run_purge(app: &App, run: Run, purge: Purge) -> Result<Report, Error> {
     ];
     if purged.due > 0 || !purged.complete {
         let details = serde_json::to_value(purged).map_err(Error::internal)?;
-        audit::append(&app.store, purge.job.name, run.time, "purged", &details).await?;
+        let link = audit::append(&app.store, purge.job.name, run.time, "purged", &details).await;
+        if let Err(error) = link {
+            // The figures would be lost with the error: the next run finds nothing due.
+            telemetry::metrics(run.time.unix_timestamp() * 1000, purge.job.name, &metrics);
+            tracing::error!(error = %error, figures = %details, "not in the audit trail");
+            return Err(error);
+        }
     }
     Report::new(&purged, metrics)
 }
@@ -53,5 +59,8 @@ async fn run_verification(app: &App, run: Run) -> Result<Report, Error> {
     }
     let details = json!({ "tables": found, "overdue": overdue });
     audit::append(&app.store, VERIFICATION, run.time, "verified", &details).await?;
+    if found.iter().any(|it| !it.complete) {
+        return Err(Error::internal("there was no time to look at every table"));
+    }
     Report::new(&details, vec![Metric::count("RetentionOverdue", overdue)])
 }

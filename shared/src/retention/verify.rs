@@ -8,15 +8,15 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::purge::{done_to, set_done_to};
+use super::purge::{done_to, forget_done_to, set_done_to};
 use crate::{
     error::Error,
     inventory::{BACKUP_DAYS, SPREAD, Table, expires_on},
     store::{Store, n, s, unavailable},
 };
 
-/// How far back the very first verification looks.
-const FIRST_LOOK_BACK: Duration = Duration::days(BACKUP_DAYS + 5);
+/// How far back it looks at least: what a backup may bring back, and a few days.
+const LOOK_BACK: Duration = Duration::days(BACKUP_DAYS + 5);
 
 /// What was found in one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +27,8 @@ pub struct Verified {
     pub days: u64,
     /// Items past their period.
     pub overdue: u64,
+    /// Whether there was time for all of it.
+    pub complete: bool,
 }
 
 /// Looks at every table in which something expires, for `now`. Stops in good order at `deadline`.
@@ -49,10 +51,16 @@ async fn verify_table(
     deadline: Instant,
 ) -> Result<Verified, Error> {
     let name = format!("verify-retention {}", table.name());
-    let clean = done_to(store, &name).await?.unwrap_or(now - FIRST_LOOK_BACK).min(now);
+    // As far back as a backup can bring something back, and further where something was left.
+    let since = now - LOOK_BACK;
+    let clean = done_to(store, &name).await?.unwrap_or(since).min(since);
     let (mut day, mut dirty) = (clean.date(), None);
-    let mut verified = Verified { table: table.name(), days: 0, overdue: 0 };
-    while day <= now.date() && Instant::now() < deadline {
+    let mut verified = Verified { table: table.name(), days: 0, overdue: 0, complete: true };
+    while day <= now.date() {
+        if Instant::now() >= deadline {
+            verified.complete = false;
+            break;
+        }
         let start = day.midnight().assume_utc();
         let parts = (0..SPREAD).map(|part| count(store, table, start, part, now));
         let overdue = try_join_all(parts).await?.into_iter().sum::<u64>();
@@ -67,6 +75,10 @@ async fn verify_table(
     // The last day is looked at again: more of it will be due.
     let reached = day.midnight().assume_utc() - Duration::DAY;
     set_done_to(store, &name, dirty.unwrap_or(reached)).await?;
+    if let Some(job) = table.retention_job().filter(|_| verified.overdue > 0) {
+        // Its cursor is past what was found (a backup was restored, say): it starts anew.
+        forget_done_to(store, job.name).await?;
+    }
     Ok(verified)
 }
 

@@ -1,13 +1,21 @@
-//! After a restore from a backup: erases again what was erased since then, and opens the service.
+//! After a restore from a backup: erases again what was erased since then, and opens the service. With
+//! `close`, before it: closes the service.
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use vidintel::{
     app::App,
     audit,
     error::Error,
     ops::{Order, serve},
-    privacy::replay,
+    privacy::{close_service, replay},
 };
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(default)]
+    close: bool,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -15,6 +23,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn run(app: &App, order: Order) -> Result<Value, Error> {
+    if order.read::<Event>()?.close {
+        close_service(app, order.time).await?;
+        return Ok(json!({ "closed": true }));
+    }
     let replayed = replay(&app.store, order.time, order.deadline).await?;
     let details = serde_json::to_value(replayed).map_err(Error::internal)?;
     audit::append(&app.store, "restores", order.time, "replayed", &details).await?;

@@ -21,6 +21,6 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     })?;
     let erasure = load(&app.store, &id).await?.filter(|it| it.account == account.id);
     let erasure = erasure.ok_or(Error::NotFound("request"))?;
-    let erasure = cancel_deletion(app, erasure, call.now()).await?;
+    let erasure = cancel_deletion(app, &account, erasure, call.now()).await?;
     Reply::json(StatusCode::OK, &Deletion::new(&erasure))
 }

@@ -65,7 +65,7 @@ async fn erase(world: &mut World, email: &str, own: usize) -> Result<Spent> {
     let answer = world.post(&request, &json!({ "confirm": true })).await?;
     ensure!(answer["state"] == "scheduled", "the answer is {answer}");
     let (mut spent, mut last) = (Spent::default(), Value::Null);
-    for wait in [Duration::days(7), Duration::minutes(6)] {
+    for wait in [Duration::days(7), Duration::minutes(6), Duration::minutes(3)] {
         world.wait(wait).await;
         world.cloud.dynamodb.reset_counts();
         last = world.cloud.run_job(JOB).await?;
