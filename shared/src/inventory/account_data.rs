@@ -215,7 +215,7 @@ pub static BILLING_RECORDS: Category = Category {
     purpose: "to bill you and to account for it",
     legal_basis: LegalBasis::LegalObligation,
     recipients: &[HOSTING, PAYMENT],
-    keep: Keep::Years(7),
+    keep: Keep::AtLeastYears(7),
     export: Ok(()),
     erasure: Erasure::Keep(
         "tax law asks for billing records; your address and company are removed",

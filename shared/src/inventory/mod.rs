@@ -168,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_law_wants_kept_is_not_deleted_before() {
+        let from = time::macros::datetime!(2028-02-29 12:00 UTC);
+        let ends = BILLING_RECORDS.keep.until(from).expect("an end");
+        let job = Table::BillingRecords.retention_job().expect("a job");
+        // The last run that leaves it there deletes what comes due before the next one.
+        assert!(ends - job.every >= time::macros::datetime!(2035-02-28 12:00 UTC));
+    }
+
+    #[test]
     fn redis_keys_are_known_by_their_pattern() {
         let id = |key| declares_redis_key(key).map(|it| it.id);
         assert_eq!(id("{4kPq9ZtR2mWx}:g"), Some("gate"));

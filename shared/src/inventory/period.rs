@@ -15,6 +15,9 @@ pub enum Keep {
     Months(i32),
     /// So many calendar years.
     Years(i32),
+    /// So many calendar years at least, because a law asks for them, and a day more: the jobs delete up
+    /// to a day ahead.
+    AtLeastYears(i32),
     /// Until the account is deleted, the key revoked and so on.
     UntilDeleted,
 }
@@ -29,6 +32,7 @@ impl Keep {
             Self::Days(days) => Some(from + Duration::days(days)),
             Self::Months(months) => Some(add_months(from, months)),
             Self::Years(years) => Some(add_months(from, 12 * years)),
+            Self::AtLeastYears(years) => Some(add_months(from, 12 * years) + Duration::DAY),
             Self::UntilDeleted => None,
         }
     }
@@ -41,7 +45,7 @@ impl fmt::Display for Keep {
             Self::Hours(hours) => (hours, "hour"),
             Self::Days(days) => (days, "day"),
             Self::Months(months) => (months.into(), "month"),
-            Self::Years(years) => (years.into(), "year"),
+            Self::Years(years) | Self::AtLeastYears(years) => (years.into(), "year"),
             Self::UntilDeleted => return f.write_str("until deleted"),
         };
         write!(f, "{count} {unit}{}", if count == 1 { "" } else { "s" })

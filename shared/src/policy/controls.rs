@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CLAUSES, Proof, policy};
+use super::{Proof, clauses, policy};
 
 /// Every section of the policy that says something: none may be without a clause.
 pub static SECTIONS: &[&str] = &[
@@ -43,7 +43,7 @@ pub fn markdown() -> String {
         &mut text,
         "Clause by clause",
         ["Section", "Promise", "What keeps it", "What proves it"],
-        CLAUSES.iter().map(|it| {
+        clauses().map(|it| {
             let proof = match it.proof {
                 Proof::Tests(tests) => list(tests),
                 Proof::NotYet(missing) => format!("**not yet**: {missing}"),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::{
-    clauses::{CLAUSES, Clause, Proof},
+    clauses::{Clause, Proof, clauses},
     controls::{SECTIONS, markdown},
 };
 use crate::{

@@ -2,6 +2,7 @@
 
 mod app;
 pub(crate) mod plant;
+pub(crate) mod subject;
 
 use local::{
     cloud::{Cloud, Options},

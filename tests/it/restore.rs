@@ -1,0 +1,136 @@
+//! A restored backup must not undo an erasure.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use time::Duration;
+use vidintel::inventory::Table;
+
+use crate::util::{
+    World, assert_problem,
+    plant::plant,
+    sign_up,
+    subject::{assert_erased, erase, marked, post, residue},
+};
+
+type Snapshot = BTreeMap<&'static str, Vec<Value>>;
+
+/// Tables that a restore brings back; the ledger and the requests are not among them.
+const RESTORED: [Table; 8] = [
+    Table::Accounts,
+    Table::ApiKeys,
+    Table::Quotas,
+    Table::ApiLogs,
+    Table::UsageStats,
+    Table::BillingRecords,
+    Table::SupportMessages,
+    Table::Consents,
+];
+
+async fn snapshot(world: &World) -> Snapshot {
+    let mut snapshot = Snapshot::new();
+    for table in RESTORED {
+        let items = world.cloud.dynamodb.items(table.name()).await.expect("the items");
+        snapshot.insert(table.name(), items);
+    }
+    snapshot
+}
+
+/// Makes the tables what they were.
+async fn restore(world: &World, snapshot: &Snapshot) {
+    let dynamodb = &world.cloud.dynamodb;
+    for table in RESTORED {
+        for item in dynamodb.items(table.name()).await.expect("the items") {
+            let key: serde_json::Map<_, _> =
+                table.key().iter().map(|name| ((*name).to_owned(), item[*name].clone())).collect();
+            let delete = json!({ "TableName": dynamodb.table(table.name()), "Key": key });
+            dynamodb.call("DeleteItem", &delete).await.expect("deleted");
+        }
+        for item in &snapshot[table.name()] {
+            plant(&world.cloud, table, item).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
+    let world = World::start().await;
+    let (ada, bob) = (marked(&world).await, world.customer("bob@example.com").await);
+    assert_eq!(world.video(0, &bob).await.status, 200);
+    let backup = snapshot(&world).await;
+    erase(&world, &ada).await;
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
+    // The same address once more: this account must survive the replay.
+    let again = marked(&world).await;
+    let newer = snapshot(&world).await;
+    assert_eq!(world.video(0, &bob).await.status, 200);
+
+    restore(&world, &backup).await;
+    assert!(!residue(&world, &ada.account_id).await.is_empty());
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
+    for function in &world.cloud.template.functions {
+        // Environments go by what they have read for ten seconds.
+        world.cloud.kill(&function.id).await.expect("killed");
+    }
+    let client = world.cloud.client();
+    assert_problem(&world.video(0, &bob).await, 503, "restoring");
+    assert_problem(&world.get("/v1/usage", &bob).await, 503, "restoring");
+    assert_problem(&world.get("/v1/usage", &ada).await, 503, "restoring");
+    let answer = world.send(client.post("/v1/accounts", &sign_up("eve@example.com"))).await;
+    assert_problem(&answer, 503, "restoring");
+    assert_eq!(world.send(client.get("/health")).await.status, 503);
+
+    // An erasure that is due meanwhile must not hide the difference.
+    let run = world.run_job("ProcessDeletionsFunction").await;
+    assert_eq!((&run["done"], &run["waiting"]), (&json!(0), &json!(0)));
+
+    let order = json!({ "time": "2026-12-02T12:00:00Z" });
+    let replayed = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
+    assert_eq!((&replayed["complete"], &replayed["erasures"]), (&json!(true), &json!(1)));
+    assert!(replayed["items"].as_u64().expect("a number") >= 5, "{replayed}");
+    assert_erased(&world, &ada.account_id).await;
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
+    for function in &world.cloud.template.functions {
+        world.cloud.kill(&function.id).await.expect("killed");
+    }
+    assert_eq!(world.video(0, &bob).await.status, 200);
+    assert_problem(&world.get("/v1/usage", &ada).await, 401, "invalid-api-key");
+
+    // A restore to after the erasure closes nothing, and the newer account lives.
+    restore(&world, &newer).await;
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
+    assert_eq!(world.get("/v1/usage", &again).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_does_not_hide_that_a_table_was_restored() {
+    let world = World::start().await;
+    let (ada, bob) = (marked(&world).await, world.customer("bob@example.com").await);
+    erase(&world, &ada).await;
+    // One table as it was before; nobody has noticed yet.
+    let dynamodb = &world.cloud.dynamodb;
+    let mark = json!({
+        "TableName": dynamodb.table("consents"),
+        "Key": {
+            "account": { "S": "erasure-ledger" },
+            "consent": { "S": "erasure-ledger" },
+        },
+    });
+    dynamodb.call("DeleteItem", &mark).await.expect("deleted");
+    post(&world, &bob, true).await;
+    world.wait(Duration::days(7));
+    for _ in 0..2 {
+        world.run_job("ProcessDeletionsFunction").await;
+        world.run_job("RollUpUsageFunction").await;
+        world.wait(Duration::minutes(6));
+    }
+    let run = world.run_job("ProcessDeletionsFunction").await;
+    assert_eq!((&run["done"], &run["failed"]), (&json!(0), &json!(1)));
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
+    let order = json!({ "time": "2026-12-02T12:00:00Z" });
+    let replayed = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
+    assert_eq!(replayed["complete"], true);
+    // Then it goes on.
+    world.wait(Duration::hours(1));
+    assert_eq!(world.run_job("ProcessDeletionsFunction").await["done"], 1);
+}
