@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::{
     error::Error,
     inventory::{self, Table},
-    store::{Item, Store, n, number, s, text, unavailable},
+    store::{Item, Store, n, number, s, stored, text, unavailable},
 };
 
 /// Hash that the first link of a chain follows.
@@ -48,13 +48,8 @@ pub async fn append(
             .condition_expression("attribute_not_exists(chain)")
             .send()
             .await;
-        match answer {
-            Ok(_) => return Ok(sequence),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|it| it.is_conditional_check_failed_exception()) => {}
-            Err(error) => return Err(unavailable(error)),
+        if stored(answer)? {
+            return Ok(sequence);
         }
     }
     Err(Error::Unavailable { dependency: "DynamoDB", detail: "the chain kept growing".to_owned() })

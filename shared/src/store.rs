@@ -5,8 +5,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
-    types::AttributeValue,
+    operation::{
+        put_item::PutItemError, transact_write_items::TransactWriteItemsError,
+        update_item::UpdateItemError,
+    },
+    types::{
+        AttributeValue, TransactWriteItem,
+        builders::{DeleteBuilder, PutBuilder, UpdateBuilder},
+    },
 };
 
 use crate::{aws::Lazy, error::Error, inventory::Table};
@@ -47,6 +53,49 @@ impl Store {
         let request =
             key.into_iter().fold(request, |request, (name, value)| request.key(name, s(value)));
         Ok(request.send().await.map_err(unavailable)?.item)
+    }
+}
+
+/// All of `items` or none: `None` when done, else the code of each part, as [`transacted`].
+pub async fn transact(
+    store: &Store,
+    items: Vec<TransactWriteItem>,
+) -> Result<Option<Vec<String>>, Error> {
+    let request = store.client().transact_write_items().set_transact_items(Some(items));
+    transacted(request.send().await)
+}
+
+/// An update as a part of a transaction.
+pub fn updating(update: UpdateBuilder) -> Result<TransactWriteItem, Error> {
+    let update = update.build().map_err(Error::internal)?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// A put as a part of a transaction.
+pub fn putting(put: PutBuilder) -> Result<TransactWriteItem, Error> {
+    let put = put.build().map_err(Error::internal)?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// A deletion as a part of a transaction.
+pub fn deleting(delete: DeleteBuilder) -> Result<TransactWriteItem, Error> {
+    let delete = delete.build().map_err(Error::internal)?;
+    Ok(TransactWriteItem::builder().delete(delete).build())
+}
+
+/// Whether a put whose condition may not hold was done.
+pub fn stored<T, R>(answer: Result<T, SdkError<PutItemError, R>>) -> Result<bool, Error>
+where
+    R: std::fmt::Debug + 'static,
+{
+    match answer {
+        Ok(_) => Ok(true),
+        Err(SdkError::ServiceError(error))
+            if error.err().is_conditional_check_failed_exception() =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(unavailable(error)),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     keys::{self, ApiKey, KeyItem, KeyName, NewKeyView},
     plans::Plan,
     secrets::{Pepper, Peppers},
-    store::{Item, from_item, n, s, to_item, transacted},
+    store::{Item, from_item, n, putting, s, to_item, transact, updating},
 };
 
 /// A used token answers again for this long, so that an answer that was lost on its way can be
@@ -136,20 +136,14 @@ async fn create(
         .update_expression("SET used_at = :at REMOVE email, company")
         .condition_expression("attribute_exists(#hash) AND attribute_not_exists(used_at)")
         .expression_attribute_names("#hash", "hash")
-        .expression_attribute_values(":at", n(at))
-        .build()
-        .map_err(Error::internal)?;
-    let answer = app
-        .store
-        .client()
-        .transact_write_items()
-        .transact_items(put_new(app, Table::Accounts, "id", marker)?)
-        .transact_items(put_new(app, Table::Accounts, "id", to_item(account)?)?)
-        .transact_items(put_new(app, Table::ApiKeys, "account", to_item(key)?)?)
-        .transact_items(TransactWriteItem::builder().update(used).build())
-        .send()
-        .await;
-    let Some(reasons) = transacted(answer)? else { return Ok(()) };
+        .expression_attribute_values(":at", n(at));
+    let items = vec![
+        put_new(app, Table::Accounts, "id", marker)?,
+        put_new(app, Table::Accounts, "id", to_item(account)?)?,
+        put_new(app, Table::ApiKeys, "account", to_item(key)?)?,
+        updating(used)?,
+    ];
+    let Some(reasons) = transact(&app.store, items).await? else { return Ok(()) };
     let refused = |part: usize| reasons.get(part).is_some_and(|it| it == "ConditionalCheckFailed");
     if refused(1) || refused(3) {
         // The same token at the same moment: the other call has done it.
@@ -166,8 +160,6 @@ fn put_new(app: &App, table: Table, key: &str, item: Item) -> Result<TransactWri
         .table_name(app.store.name(table))
         .set_item(Some(item))
         .condition_expression("attribute_not_exists(#key)")
-        .expression_attribute_names("#key", key)
-        .build()
-        .map_err(Error::internal)?;
-    Ok(TransactWriteItem::builder().put(put).build())
+        .expression_attribute_names("#key", key);
+    putting(put)
 }

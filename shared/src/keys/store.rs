@@ -1,14 +1,14 @@
 //! Keys in DynamoDB: table `api-keys`, `account` / `key_id`. Every change also counts the account's
 //! gate version up, so that no older copy of the keys can be put into Redis again.
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, Put, Update};
 
 use super::KeyItem;
 use crate::{
     error::Error,
     ids::{AccountId, KeyId},
     inventory::Table,
-    store::{Store, from_item, n, s, to_item, transacted, unavailable},
+    store::{Store, deleting, from_item, n, putting, s, to_item, transact, unavailable, updating},
 };
 
 /// How many live keys an account may have.
@@ -52,23 +52,13 @@ pub async fn insert(store: &Store, key: KeyItem) -> Result<KeyItem, Error> {
     let put = Put::builder()
         .table_name(store.name(Table::ApiKeys))
         .set_item(Some(to_item(&key)?))
-        .condition_expression("attribute_not_exists(account)")
-        .build()
-        .map_err(Error::internal)?;
+        .condition_expression("attribute_not_exists(account)");
     let account = account_update(store, &key.account)
         .update_expression("ADD gate_version :one, key_count :one")
         .condition_expression("attribute_exists(id) AND key_count < :most")
-        .expression_attribute_values(":most", n(MAX_KEYS))
-        .build()
-        .map_err(Error::internal)?;
-    let answer = store
-        .client()
-        .transact_write_items()
-        .transact_items(TransactWriteItem::builder().put(put).build())
-        .transact_items(TransactWriteItem::builder().update(account).build())
-        .send()
-        .await;
-    let Some(reasons) = transacted(answer)? else { return Ok(key) };
+        .expression_attribute_values(":most", n(MAX_KEYS));
+    let items = vec![putting(put)?, updating(account)?];
+    let Some(reasons) = transact(store, items).await? else { return Ok(key) };
     if let Some(there) = find(store, &key.account, &key.key_id).await? {
         return Ok(there);
     }
@@ -86,23 +76,12 @@ pub async fn revoke(store: &Store, account: &AccountId, key_id: &KeyId) -> Resul
         .table_name(store.name(Table::ApiKeys))
         .key("account", s(account.to_string()))
         .key("key_id", s(key_id.to_string()))
-        .condition_expression("attribute_exists(account)")
-        .build()
-        .map_err(Error::internal)?;
+        .condition_expression("attribute_exists(account)");
     let account = account_update(store, account)
         .update_expression("ADD gate_version :one, key_count :minus")
         .condition_expression("attribute_exists(id)")
-        .expression_attribute_values(":minus", n(-1))
-        .build()
-        .map_err(Error::internal)?;
-    let answer = store
-        .client()
-        .transact_write_items()
-        .transact_items(TransactWriteItem::builder().delete(delete).build())
-        .transact_items(TransactWriteItem::builder().update(account).build())
-        .send()
-        .await;
-    match transacted(answer)? {
+        .expression_attribute_values(":minus", n(-1));
+    match transact(store, vec![deleting(delete)?, updating(account)?]).await? {
         None => Ok(()),
         Some(reasons) if reasons.first().is_some_and(|it| it == "ConditionalCheckFailed") => Ok(()),
         Some(reasons) => {

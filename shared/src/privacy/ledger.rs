@@ -6,7 +6,7 @@
 //! is a table of its own, so that it does not go back together with what it protects; if it does, the
 //! numbers do not agree either.
 
-use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, Update};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -14,7 +14,10 @@ use crate::{
     error::Error,
     ids::{AccountId, RequestId},
     inventory::{self, Table},
-    store::{Item, Store, from_item, n, number, s, text, to_item, transacted, unavailable},
+    store::{
+        Item, Store, deleting, from_item, n, number, putting, s, text, to_item, transact,
+        unavailable, updating,
+    },
 };
 
 /// Tables that must not show an erased account again.
@@ -82,7 +85,8 @@ pub(super) async fn close(
     marker: Option<String>,
 ) -> Result<bool, Error> {
     let account = entry.account.to_string();
-    let mut items = vec![put(store, Table::Deletions, to_item(entry)?)?];
+    let put = |table, item| Put::builder().table_name(store.name(table)).set_item(Some(item));
+    let mut items = vec![putting(put(Table::Deletions, to_item(entry)?))?];
     let head = Update::builder()
         .table_name(store.name(Table::Deletions))
         .key("id", s(MARK))
@@ -90,31 +94,23 @@ pub(super) async fn close(
         .condition_expression("attribute_not_exists(#sequence) OR #sequence = :last")
         .expression_attribute_names("#sequence", "sequence")
         .expression_attribute_values(":next", n(entry.sequence))
-        .expression_attribute_values(":last", n(entry.sequence - 1))
-        .build()
-        .map_err(Error::internal)?;
-    items.push(TransactWriteItem::builder().update(head).build());
+        .expression_attribute_values(":last", n(entry.sequence - 1));
+    items.push(updating(head)?);
     for id in [Some(account), marker].into_iter().flatten() {
         let delete = Delete::builder().table_name(store.name(Table::Accounts)).key("id", s(id));
-        let delete = delete.build().map_err(Error::internal)?;
-        items.push(TransactWriteItem::builder().delete(delete).build());
+        items.push(deleting(delete)?);
     }
     for table in PROTECTED {
         // A table that was restored shows another number: moving it on would hide that.
-        let put = Put::builder()
-            .table_name(store.name(table))
-            .set_item(Some(mark(table, entry.sequence)))
+        let mark = put(table, mark(table, entry.sequence))
             .condition_expression(match entry.sequence {
                 1 => "attribute_not_exists(ledger_position) OR ledger_position = :last",
                 _ => "ledger_position = :last",
             })
-            .expression_attribute_values(":last", n(entry.sequence - 1))
-            .build()
-            .map_err(Error::internal)?;
-        items.push(TransactWriteItem::builder().put(put).build());
+            .expression_attribute_values(":last", n(entry.sequence - 1));
+        items.push(putting(mark)?);
     }
-    let answer = store.client().transact_write_items().set_transact_items(Some(items)).send().await;
-    match transacted(answer)? {
+    match transact(store, items).await? {
         None => Ok(true),
         Some(reasons) if reasons.get(1).is_some_and(|it| it == "ConditionalCheckFailed") => {
             Ok(false)
@@ -126,11 +122,6 @@ pub(super) async fn close(
             Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") })
         }
     }
-}
-
-fn put(store: &Store, table: Table, item: Item) -> Result<TransactWriteItem, Error> {
-    let put = Put::builder().table_name(store.name(table)).set_item(Some(item));
-    Ok(TransactWriteItem::builder().put(put.build().map_err(Error::internal)?).build())
 }
 
 fn mark(table: Table, position: i64) -> Item {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Put, Update};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
@@ -13,7 +13,9 @@ use crate::{
     error::Error,
     ids::{AccountId, RequestId},
     inventory::{self, Table},
-    store::{Store, from_item, n, s, text, to_item, transacted, unavailable},
+    store::{
+        Store, from_item, n, putting, s, stored, text, to_item, transact, unavailable, updating,
+    },
 };
 
 /// Days from receipt within which data is deleted (privacy policy §5.3). Shorter than any month that
@@ -153,9 +155,7 @@ pub(super) async fn open(
     let put = Put::builder()
         .table_name(store.name(Table::PrivacyRequests))
         .set_item(Some(to_item(&erasure)?))
-        .condition_expression("attribute_not_exists(id)")
-        .build()
-        .map_err(Error::internal)?;
+        .condition_expression("attribute_not_exists(id)");
     let note = Update::builder()
         .table_name(store.name(Table::Accounts))
         .key("id", s(erasure.account.to_string()))
@@ -168,17 +168,9 @@ pub(super) async fn open(
         .expression_attribute_values(
             ":closed",
             s(account.erasure.as_ref().map(ToString::to_string).unwrap_or_default()),
-        )
-        .build()
-        .map_err(Error::internal)?;
-    let answer = store
-        .client()
-        .transact_write_items()
-        .transact_items(TransactWriteItem::builder().put(put).build())
-        .transact_items(TransactWriteItem::builder().update(note).build())
-        .send()
-        .await;
-    let Some(reasons) = transacted(answer)? else { return Ok(erasure) };
+        );
+    let items = vec![putting(put)?, updating(note)?];
+    let Some(reasons) = transact(store, items).await? else { return Ok(erasure) };
     let account = crate::accounts::get(store, &erasure.account).await?;
     match account.and_then(|it| it.erasure) {
         Some(id) => load(store, &id).await?.ok_or(Error::NotFound("request")),
@@ -207,24 +199,13 @@ pub(super) async fn cancel(
         .table_name(store.name(Table::PrivacyRequests))
         .set_item(Some(to_item(&erasure)?))
         .condition_expression("version = :version")
-        .expression_attribute_values(":version", n(version))
-        .build()
-        .map_err(Error::internal)?;
+        .expression_attribute_values(":version", n(version));
     let note = Update::builder()
         .table_name(store.name(Table::Accounts))
         .key("id", s(erasure.account.to_string()))
         .update_expression("REMOVE erasure")
-        .condition_expression("attribute_exists(id)")
-        .build()
-        .map_err(Error::internal)?;
-    let answer = store
-        .client()
-        .transact_write_items()
-        .transact_items(TransactWriteItem::builder().put(put).build())
-        .transact_items(TransactWriteItem::builder().update(note).build())
-        .send()
-        .await;
-    match transacted(answer)? {
+        .condition_expression("attribute_exists(id)");
+    match transact(store, vec![putting(put)?, updating(note)?]).await? {
         None => Ok(erasure),
         Some(_) => Err(Error::Conflict("the request has changed meanwhile; look at it again")),
     }
@@ -242,20 +223,11 @@ pub(super) async fn save(store: &Store, erasure: &mut Erasure) -> Result<(), Err
         .expression_attribute_values(":version", n(erasure.version))
         .send()
         .await;
-    match answer {
-        Ok(_) => {
-            *erasure = next;
-            Ok(())
-        }
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|it| it.is_conditional_check_failed_exception()) =>
-        {
-            Err(Error::Conflict("another run is at this request"))
-        }
-        Err(error) => Err(unavailable(error)),
+    if !stored(answer)? {
+        return Err(Error::Conflict("another run is at this request"));
     }
+    *erasure = next;
+    Ok(())
 }
 
 /// Ids of the open requests whose next step is due, the longest due first.

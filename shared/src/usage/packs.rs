@@ -9,7 +9,7 @@ use std::{
 
 use aws_sdk_dynamodb::{
     primitives::Blob,
-    types::{AttributeValue, Put, TransactWriteItem, Update},
+    types::{AttributeValue, Put, TransactWriteItem, Update, builders::UpdateBuilder},
 };
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use time::{OffsetDateTime, macros::format_description};
@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     ids::AccountId,
     inventory::{self, Table},
-    store::{Item, Store, n, s, transacted, unavailable},
+    store::{Item, Store, n, putting, s, transact, unavailable, updating},
 };
 
 /// Entries in one pack at most…
@@ -80,9 +80,7 @@ async fn append_minute(
         }
         let pack = format!("{label}#{packs:03}");
         let items = transaction(store, account, minute, &day_key, &pack, &new)?;
-        let answer =
-            store.client().transact_write_items().set_transact_items(Some(items)).send().await;
-        match transacted(answer)? {
+        match transact(store, items).await? {
             None => written += new.len(),
             Some(reasons) => {
                 let retry = ["None", "ConditionalCheckFailed", "TransactionConflict"];
@@ -139,13 +137,9 @@ fn transaction(
     let put = Put::builder()
         .table_name(store.name(Table::ApiLogs))
         .set_item(Some(item))
-        .condition_expression("attribute_not_exists(account_day)")
-        .build()
-        .map_err(Error::internal)?;
-    let mut items = vec![
-        TransactWriteItem::builder().put(put).build(),
-        TransactWriteItem::builder().update(statistics(store, account, minute, entries)?).build(),
-    ];
+        .condition_expression("attribute_not_exists(account_day)");
+    let statistics = statistics(store, account, minute, entries);
+    let mut items = vec![putting(put)?, updating(statistics)?];
     let mut settled: BTreeMap<&str, u64> = BTreeMap::new();
     for entry in entries {
         *settled.entry(&entry.period).or_default() += u64::from(entry.charged);
@@ -163,10 +157,8 @@ fn transaction(
             )
             .expression_attribute_values(":count", n(count))
             .expression_attribute_values(":at", n(expiry.at))
-            .expression_attribute_values(":on", s(&expiry.on))
-            .build()
-            .map_err(Error::internal)?;
-        items.push(TransactWriteItem::builder().update(update).build());
+            .expression_attribute_values(":on", s(&expiry.on));
+        items.push(updating(update)?);
     }
     Ok(items)
 }
@@ -176,7 +168,7 @@ fn statistics(
     account: &AccountId,
     minute: OffsetDateTime,
     entries: &[&Entry],
-) -> Result<Update, Error> {
+) -> UpdateBuilder {
     let count =
         |test: fn(&Entry) -> bool| entries.iter().filter(|entry| test(entry)).count() as u64;
     let mut counts = vec![
@@ -211,13 +203,10 @@ fn statistics(
             .expression_attribute_values(format!(":c{at}"), n(count));
         adds.push(format!("#c{at} :c{at}"));
     }
-    update
-        .update_expression(format!(
-            "SET expires_at = :expires_at, expires_on = :expires_on ADD {}",
-            adds.join(", ")
-        ))
-        .build()
-        .map_err(Error::internal)
+    update.update_expression(format!(
+        "SET expires_at = :expires_at, expires_on = :expires_on ADD {}",
+        adds.join(", ")
+    ))
 }
 
 fn compress(entries: &[&Entry]) -> Result<Vec<u8>, Error> {
