@@ -1,7 +1,7 @@
 //! Retention: deletes what is due, proves that nothing is left, and says what it did.
 //!
 //! [`Purge`] is the engine behind the scheduled jobs, one for each table in which something expires;
-//! [`verify`] looks for what they have missed. Both query by expiry, so that their cost grows with what
+//! [`verify()`] looks for what they have missed. Both query by expiry, so that their cost grows with what
 //! is due, never with what is kept.
 
 mod delete;
