@@ -2,7 +2,7 @@
 //! `sequence`). Each link holds the hash of the one before it, so that none can be changed or taken out
 //! of the middle unnoticed. Links hold counts and outcomes, nobody's data.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -65,17 +65,7 @@ pub struct Broken {
 /// Checks `chain` from its oldest link on: how many links it has, or where it is broken. Old links may
 /// have been deleted when their period ended, so it may begin with any number, but has no gaps.
 pub async fn verify(store: &Store, chain: &str) -> Result<Result<u64, Broken>, Error> {
-    let mut links = store
-        .client()
-        .query()
-        .table_name(store.name(Table::Audit))
-        .consistent_read(true)
-        .key_condition_expression("#chain = :chain")
-        .expression_attribute_names("#chain", "chain")
-        .expression_attribute_values(":chain", s(chain))
-        .into_paginator()
-        .items()
-        .send();
+    let mut links = links(store, chain).into_paginator().items().send();
     let mut before: Option<(i64, String)> = None;
     let mut count = 0;
     while let Some(link) = links.next().await {
@@ -103,20 +93,18 @@ pub async fn verify(store: &Store, chain: &str) -> Result<Result<u64, Broken>, E
     Ok(Ok(count))
 }
 
-async fn last(store: &Store, chain: &str) -> Result<Option<Item>, Error> {
-    let answer = store
-        .client()
-        .query()
-        .table_name(store.name(Table::Audit))
-        .consistent_read(true)
+/// Asks for the links of `chain`, oldest first.
+fn links(store: &Store, chain: &str) -> QueryFluentBuilder {
+    let query = store.client().query().table_name(store.name(Table::Audit)).consistent_read(true);
+    query
         .key_condition_expression("#chain = :chain")
         .expression_attribute_names("#chain", "chain")
-        .expression_attribute_values(":chain", AttributeValue::S(chain.to_owned()))
-        .scan_index_forward(false)
-        .limit(1)
-        .send()
-        .await
-        .map_err(unavailable)?;
+        .expression_attribute_values(":chain", s(chain))
+}
+
+async fn last(store: &Store, chain: &str) -> Result<Option<Item>, Error> {
+    let newest = links(store, chain).scan_index_forward(false).limit(1);
+    let answer = newest.send().await.map_err(unavailable)?;
     Ok(answer.items.unwrap_or_default().into_iter().next())
 }
 
