@@ -6,6 +6,7 @@ use crate::{
     aws::Aws,
     config::Config,
     error::Error,
+    files::Files,
     gate::Gate,
     mail::Mailer,
     redis::Redis,
@@ -23,6 +24,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// DynamoDB.
     pub store: Store,
+    /// Files in S3.
+    pub files: Files,
     /// Redis.
     pub redis: Redis,
     /// The gate of metered endpoints.
@@ -55,6 +58,7 @@ impl App {
             mailer: Mailer::new(aws.ses, config.service.mail_from.clone()),
             usage: Log::new(redis.clone(), store.clone()),
             sources: Arc::default(),
+            files: Files::new(config.aws.clone(), config.service.exports_bucket.clone()),
             config: Arc::new(config),
             store,
             redis,

@@ -5,10 +5,14 @@ use std::{
     fmt,
     ops::Deref,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::config::{Region, SharedCredentialsProvider, retry::RetryConfig};
+use aws_sdk_dynamodb::{
+    config::{Region, SharedCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
+};
 use aws_smithy_http_client::{
     Builder as HttpClientBuilder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -22,7 +26,7 @@ use aws_smithy_runtime_api::{
 };
 use secrecy::ExposeSecret;
 
-use crate::{config::AwsConfig, store::time_limits};
+use crate::{config::AwsConfig, error::Error};
 
 /// A client that is built when it is first used. Clones share it.
 pub struct Lazy<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
@@ -76,6 +80,34 @@ impl Aws {
     }
 }
 
+/// `service` failed with `error`, after the SDK's own retries.
+pub fn unavailable<E, R>(service: &'static str, error: &SdkError<E, R>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    // The code is enough; messages can quote keys and addresses.
+    let detail = match error.code() {
+        Some(code) => code,
+        None => match &error {
+            SdkError::TimeoutError(_) => "time-out",
+            SdkError::DispatchFailure(_) => "connection failed",
+            SdkError::ConstructionFailure(_) => "request not built",
+            _ => "answer not understood",
+        },
+    };
+    Error::Unavailable { dependency: service, detail: detail.to_owned() }
+}
+
+/// Time limits for every call: `attempt` in seconds, and three times as much with its retries.
+fn time_limits(attempt: u64) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(attempt))
+        .operation_timeout(Duration::from_secs(3 * attempt))
+        .build()
+}
+
 /// What every client is given.
 #[derive(Clone)]
 struct Common {
@@ -127,23 +159,38 @@ impl HttpClient for OnDemand {
 }
 
 /// The services' configuration builders are different types with the same methods.
+macro_rules! configured {
+    ($sdk:ident, $common:expr, $endpoint:expr, $seconds:literal) => {{
+        let (common, endpoint) = ($common, $endpoint);
+        let builder = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .http_client(common.http(endpoint.as_ref()))
+            .region(common.region)
+            .credentials_provider(common.credentials)
+            .timeout_config(time_limits($seconds))
+            .retry_config(RetryConfig::standard());
+        match endpoint {
+            Some(endpoint) => builder.endpoint_url(endpoint),
+            None => builder,
+        }
+    }};
+}
+use configured;
+
 macro_rules! client {
     ($sdk:ident, $common:ident, $endpoint:expr) => {{
         let (common, endpoint) = ($common.clone(), $endpoint.clone());
-        Lazy::new(move || {
-            let builder = $sdk::Config::builder()
-                .behavior_version($sdk::config::BehaviorVersion::latest())
-                .http_client(common.http(endpoint.as_ref()))
-                .region(common.region)
-                .credentials_provider(common.credentials)
-                .timeout_config(time_limits())
-                .retry_config(RetryConfig::standard());
-            let builder = match endpoint {
-                Some(endpoint) => builder.endpoint_url(endpoint),
-                None => builder,
-            };
-            $sdk::Client::from_conf(builder.build())
-        })
+        Lazy::new(move || $sdk::Client::from_conf(configured!($sdk, common, endpoint, 2).build()))
     }};
 }
 use client;
+
+/// S3's client. Not one of [`Aws`]: each function would carry its code, and few use it.
+pub(crate) fn s3(config: &AwsConfig) -> aws_sdk_s3::Client {
+    let endpoint = config.s3_endpoint.clone();
+    // A stand-in has no host name for each bucket.
+    let by_path = endpoint.is_some();
+    // A part of a file takes longer than an item.
+    let builder = configured!(aws_sdk_s3, Common::new(config), endpoint, 30);
+    aws_sdk_s3::Client::from_conf(builder.force_path_style(by_path).build())
+}

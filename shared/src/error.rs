@@ -23,6 +23,9 @@ pub enum Error {
     /// What was asked for does not exist, or not for this caller.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// What was asked for was there and is not any more; the text says what to do.
+    #[error("{0}")]
+    Gone(&'static str),
     /// The request conflicts with what is there; the text says what to do.
     #[error("{0}")]
     Conflict(&'static str),

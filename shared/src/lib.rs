@@ -12,7 +12,8 @@
 //! - [`usage`]: from a request to its log entry, statistics and settlement.
 //! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it,
 //!   [`policy`] publishes it, [`privacy`] answers requests by it, [`audit`] records it.
-//! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`redis`], [`mail`]: the clients.
+//! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`files`], [`redis`], [`mail`]: the
+//!   clients.
 //! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`], [`ops`]: the edge.
 
 pub mod accounts;
@@ -21,6 +22,7 @@ pub mod audit;
 pub mod aws;
 pub mod config;
 pub mod error;
+pub mod files;
 pub mod flight;
 pub mod gate;
 pub mod http;

@@ -17,7 +17,7 @@ use crate::{
     http::Problem,
     keys::NewKeyView,
     policy::Policy,
-    privacy::{Deletion, DeletionPreview, DeletionRequest, RequestList},
+    privacy::{Deletion, DeletionPreview, DeletionRequest, ExportLink, ExportRequest, RequestList},
     video::Video,
     views::{CreateKeyRequest, Health, KeyList, UsageView},
 };
@@ -44,7 +44,11 @@ use crate::{
         request_deletion,
         get_deletion,
         cancel_deletion,
+        request_export,
+        get_export,
+        download_export,
         list_privacy_requests,
+        export_schema,
         get_policy,
         openapi_json
     ),
@@ -293,6 +297,62 @@ fn get_deletion() {}
     )
 )]
 fn cancel_deletion() {}
+
+/// Ask for a copy of everything that is kept about the account: a ZIP file with JSON for programs, a
+/// table of use, and a page to read. A mail says when it is made, within minutes as a rule. While one is
+/// on its way, and for a day, asking again is asking for the same one.
+#[utoipa::path(
+    post, path = "/v1/privacy/exports", tag = "Privacy",
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 202, description = "It will be made, or is made already", body = ExportRequest),
+        KeyProblems,
+        Outage
+    )
+)]
+fn request_export() {}
+
+/// Where an export stands, and where its file is.
+#[utoipa::path(
+    get, path = "/v1/privacy/exports/{request_id}", tag = "Privacy",
+    params(("request_id" = String, Path, description = "Id of the request", example = "req_4kPq9ZtR2mWx")),
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The export", body = ExportRequest),
+        (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
+        (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
+        Outage
+    )
+)]
+fn get_export() {}
+
+/// Fetch an export: sends on to a link that works for five minutes without a key. Follow it without
+/// yours: it lies with another host.
+#[utoipa::path(
+    get, path = "/v1/privacy/exports/{request_id}/download", tag = "Privacy",
+    params(("request_id" = String, Path, description = "Id of the request", example = "req_4kPq9ZtR2mWx")),
+    security(("api_key" = []), ("bearer" = [])),
+    responses(
+        (status = 303, description = "The link", body = ExportLink, headers(
+            ("Location" = String, description = "The same link")
+        )),
+        (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
+        KeyProblems,
+        (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not made yet", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "Not there any more", body = Problem, content_type = "application/problem+json"),
+        Outage
+    )
+)]
+fn download_export() {}
+
+/// The form of the files in an export, as JSON Schema (2020-12).
+#[utoipa::path(
+    get, path = "/export.schema.json", tag = "Privacy",
+    responses((status = 200, description = "The schema", body = serde_json::Value, content_type = "application/schema+json"))
+)]
+fn export_schema() {}
 
 /// The account's requests under privacy law.
 #[utoipa::path(

@@ -1,7 +1,5 @@
 //! DynamoDB: one client, physical table names, and what every domain's storage needs.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -135,17 +133,7 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug + 'static,
 {
-    // The code is enough; messages can quote keys.
-    let detail = match error.code() {
-        Some(code) => code.to_owned(),
-        None => match &error {
-            SdkError::TimeoutError(_) => "time-out".to_owned(),
-            SdkError::DispatchFailure(_) => "connection failed".to_owned(),
-            SdkError::ConstructionFailure(_) => "request not built".to_owned(),
-            _ => "answer not understood".to_owned(),
-        },
-    };
-    Error::Unavailable { dependency: "DynamoDB", detail }
+    crate::aws::unavailable("DynamoDB", &error)
 }
 
 /// The outcome of a write that had a condition.
@@ -205,13 +193,4 @@ where
         },
         Err(error) => Err(unavailable(error)),
     }
-}
-
-/// Time limits for every call of an AWS client.
-pub fn time_limits() -> aws_sdk_dynamodb::config::timeout::TimeoutConfig {
-    aws_sdk_dynamodb::config::timeout::TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(6))
-        .build()
 }

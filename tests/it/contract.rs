@@ -6,12 +6,14 @@ use local::access::Call;
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::inventory::{
-    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, FUNCTION_LOG_DAYS, Keep, Place, Table,
+    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, EXPORTS, FUNCTION_LOG_DAYS, Keep, Place, Table,
     declares_redis_key,
 };
 
 use crate::util::{
-    Customer, World, patient,
+    Customer, World, app_of,
+    copy::{ask, fetch},
+    patient,
     plant::{expiring, item, plant},
 };
 
@@ -57,7 +59,39 @@ async fn use_everything(world: &World) {
     assert_eq!(world.get("/v1/usage", &ada).await.status, 200);
     assert_eq!(world.video(5, &ada).await.status, 200);
     use_retention(world, &ada).await;
+    use_exports(world, &ada).await;
     use_erasure(world, &ada).await;
+}
+
+/// Asks for exports, fetches one, lets one end, and leaves one for the erasure; one is begun twice, and
+/// one of which a run was killed is purged.
+async fn use_exports(world: &World, ada: &Customer) {
+    for path in ["/export.schema.json", "/v1/privacy/requests"] {
+        assert_eq!(world.get(path, ada).await.status, 200);
+    }
+    let build = "BuildExportsFunction";
+    let id = ask(world, ada).await["id"].as_str().expect("an id").to_owned();
+    leave_an_upload(world, &id).await;
+    assert_eq!(world.run_job(build).await["done"], 1, "{}", world.logs(build));
+    fetch(world, ada, &id).await;
+    assert_eq!(ask(world, ada).await["state"], "done");
+    world.wait(Duration::hours(25));
+    let id = ask(world, ada).await["id"].as_str().expect("an id").to_owned();
+    leave_an_upload(world, &id).await;
+    world.wait(Duration::days(7));
+    // With the one that nothing has looked for any more.
+    assert_eq!(world.run_job("PurgeExportsFunction").await["deleted"], 3);
+    leave_an_upload(world, &id).await;
+}
+
+/// What a run of the job that was killed leaves behind.
+async fn leave_an_upload(world: &World, id: &str) {
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let upload = app.files.begin(&format!("{id}.zip")).await.expect("begun");
+    let mut file = item(Table::Exports, "acc_Example00001", 7, world.cloud.clock.now());
+    file["id"] = json!({ "S": id });
+    file["upload"] = json!({ "S": upload });
+    plant(&world.cloud, Table::Exports, &file).await;
 }
 
 /// Previews, cancels, erases, restores, repeats.
@@ -97,7 +131,8 @@ async fn use_erasure(world: &World, ada: &Customer) {
     }
     assert_eq!(world.run_job("GuardRestoresFunction").await["ledger"], 1);
     for (table, item) in &backup {
-        if item.to_string().contains(&ada.account_id) && *table != Table::PrivacyRequests {
+        let own = item.to_string().contains(&ada.account_id) || *table == Table::Exports;
+        if own && *table != Table::PrivacyRequests {
             plant(&world.cloud, *table, item).await;
         }
     }
@@ -236,6 +271,22 @@ async fn the_template_keeps_what_the_inventory_promises() {
         assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{}", table.id);
         assert_eq!(resource.attributes["DeletionPolicy"], "Retain", "{}", table.id);
     }
+    let [(_, bucket)] = template.of_kind("AWS::S3::Bucket").collect::<Vec<_>>()[..] else {
+        panic!("one bucket")
+    };
+    let properties = &bucket.properties;
+    let [rule] = &properties["LifecycleConfiguration"]["Rules"].as_array().expect("rules")[..]
+    else {
+        panic!("one rule")
+    };
+    assert_eq!(Keep::Days(rule["ExpirationInDays"].as_i64().expect("days")), EXPORTS.keep);
+    assert_eq!(rule["Status"], "Enabled");
+    assert_eq!(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 1);
+    let encryption = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+    assert_eq!(encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
+    let public = properties["PublicAccessBlockConfiguration"].as_object().expect("closed");
+    assert!(public.len() == 4 && public.values().all(|it| *it == true), "{public:?}");
+    assert!(properties.get("VersioningConfiguration").is_none(), "what is deleted is gone");
     let groups: BTreeMap<&str, &Value> = template
         .of_kind("AWS::Logs::LogGroup")
         .map(|(id, it)| (id, &it.properties["RetentionInDays"]))

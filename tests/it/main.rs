@@ -6,6 +6,8 @@ mod bad_input;
 mod contract;
 mod erasure;
 mod erasure_races;
+mod exports;
+mod exports_races;
 mod gate;
 mod gate_properties;
 mod health;

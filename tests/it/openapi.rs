@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::util::World;
+use crate::util::{World, assert_kept};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_description_names_the_templates_routes_and_no_others() {
@@ -39,13 +39,7 @@ async fn the_description_names_the_templates_routes_and_no_others() {
 
 #[test]
 fn the_kept_description_is_fresh() {
-    let path = local::workspace().join("docs/openapi.json");
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, vidintel::openapi::json()).expect("written");
-    }
-    let kept = std::fs::read_to_string(path).expect("docs/openapi.json");
-    let fresh = kept == vidintel::openapi::json();
-    assert!(fresh, "run `BLESS=1 cargo test --workspace openapi` and commit docs/openapi.json");
+    assert_kept("docs/openapi.json", &vidintel::openapi::json());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use vidintel::policy::{Proof, SECTIONS, clauses, markdown};
 
-use crate::util::World;
+use crate::util::{World, assert_kept};
 
 #[test]
 fn every_section_of_the_policy_has_its_clauses() {
@@ -32,12 +32,7 @@ fn every_test_that_a_clause_names_is_there() {
 
 #[test]
 fn the_kept_controls_are_fresh() {
-    let file = local::workspace().join("docs/PRIVACY-CONTROLS.md");
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&file, markdown()).expect("written");
-    }
-    let kept = fs::read_to_string(&file).expect("the document");
-    assert!(kept == markdown(), "BLESS=1 cargo test --workspace policy writes it anew");
+    assert_kept("docs/PRIVACY-CONTROLS.md", &markdown());
 }
 
 #[tokio::test(flavor = "multi_thread")]

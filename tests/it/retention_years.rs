@@ -94,8 +94,8 @@ async fn nothing_outlives_its_period_and_nothing_younger_goes() {
         let runs: Vec<_> = jobs
             .iter()
             .map(|job| {
-                let (job, store) = (*job, app.store.clone());
-                tokio::spawn(async move { job.run(&store, now, deadline).await })
+                let (job, app) = (*job, app.clone());
+                tokio::spawn(async move { job.run(&app, now, deadline).await })
             })
             .collect();
         for (job, run) in jobs.iter().zip(runs) {

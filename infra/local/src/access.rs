@@ -62,6 +62,11 @@ impl Access {
         let Some(key) = access_key(headers) else {
             return Err(Denied("Missing Authentication Token".to_owned()));
         };
+        self.check_key(key, action, resource)
+    }
+
+    /// As [`Access::check`], where the caller's access key id has been read already.
+    pub fn check_key(&self, key: &str, action: &str, resource: &str) -> Result<(), Denied> {
         let mut state = self.state();
         let (caller, allowed) = match key.strip_prefix(FUNCTION_KEY_PREFIX) {
             Some(function) => {

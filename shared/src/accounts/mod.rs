@@ -82,6 +82,9 @@ pub struct Account {
     /// The request to erase it, while one is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erasure: Option<RequestId>,
+    /// The latest request for a copy of what is kept about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<RequestId>,
 }
 
 impl Account {

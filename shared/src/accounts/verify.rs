@@ -100,6 +100,7 @@ async fn open(
             gate_version: 1,
             key_count: 1,
             erasure: None,
+            export: None,
         };
         let name = KeyName::parse("default")?;
         let key = KeyItem::new(&api_key, key_id.clone(), name, pepper, now);

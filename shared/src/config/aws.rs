@@ -13,8 +13,10 @@ pub struct AwsConfig {
     pub secret_access_key: SecretString,
     /// Third part; absent for long-lived credentials.
     pub session_token: Option<SecretString>,
-    /// Another endpoint for DynamoDB (AWS's own variable name, as the other two).
+    /// Another endpoint for DynamoDB (AWS's own variable name, as the others).
     pub dynamodb_endpoint: Option<String>,
+    /// Another endpoint for S3.
+    pub s3_endpoint: Option<String>,
     /// Another endpoint for Secrets Manager.
     pub secrets_endpoint: Option<String>,
     /// Another endpoint for SES.
@@ -30,6 +32,7 @@ impl AwsConfig {
             secret_access_key: required_var("AWS_SECRET_ACCESS_KEY")?.into(),
             session_token: var("AWS_SESSION_TOKEN").map(Into::into),
             dynamodb_endpoint: var("AWS_ENDPOINT_URL_DYNAMODB"),
+            s3_endpoint: var("AWS_ENDPOINT_URL_S3"),
             secrets_endpoint: var("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             ses_endpoint: var("AWS_ENDPOINT_URL_SES"),
         })

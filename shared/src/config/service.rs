@@ -5,6 +5,8 @@ use super::{ConfigError, required_var, var};
 pub struct ServiceConfig {
     /// Physical name of a table = this prefix and its name in the inventory.
     pub table_prefix: String,
+    /// Bucket of the exports.
+    pub exports_bucket: String,
     /// Secrets Manager id of the one secret.
     pub secret_id: String,
     /// Base URL of the API without a final slash, for mails.
@@ -16,8 +18,8 @@ pub struct ServiceConfig {
 }
 
 impl ServiceConfig {
-    /// Reads `TABLE_PREFIX`, `SECRET_ID`, `PUBLIC_URL`, `MAIL_FROM` and `DELETION_GRACE_DAYS` (7 if unset,
-    /// 14 at most: the deletion itself is promised within 30).
+    /// Reads `TABLE_PREFIX`, `EXPORTS_BUCKET`, `SECRET_ID`, `PUBLIC_URL`, `MAIL_FROM` and
+    /// `DELETION_GRACE_DAYS` (7 if unset, 14 at most: the deletion itself is promised within 30).
     pub fn from_env() -> Result<Self, ConfigError> {
         let name = "DELETION_GRACE_DAYS";
         let grace = var(name).map_or(Ok(7), |it| it.parse()).ok();
@@ -27,6 +29,7 @@ impl ServiceConfig {
         Ok(Self {
             deletion_grace_days: grace,
             table_prefix: required_var("TABLE_PREFIX")?,
+            exports_bucket: required_var("EXPORTS_BUCKET")?,
             secret_id: required_var("SECRET_ID")?,
             public_url: required_var("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             mail_from: required_var("MAIL_FROM")?,

@@ -112,6 +112,7 @@ fn kind(error: &Error) -> Kind {
             Kind("account-inactive", S::FORBIDDEN, "Account inactive")
         }
         Error::NotFound(_) => Kind("not-found", S::NOT_FOUND, "Not found"),
+        Error::Gone(_) => Kind("gone", S::GONE, "Gone"),
         Error::Conflict(_) => Kind("conflict", S::CONFLICT, "Conflict"),
         Error::TooManyMails => Kind("too-many-sign-ups", S::TOO_MANY_REQUESTS, "Too many sign-ups"),
         Error::Video(FetchError::NotFound) => {

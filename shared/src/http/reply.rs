@@ -26,6 +26,14 @@ impl Reply {
         reply.with(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
+    /// A ready document that is the same for everybody: browsers of other sites may read it, and it may
+    /// be kept for five minutes.
+    pub fn document(media_type: &'static str, body: String) -> Self {
+        Self::text(StatusCode::OK, media_type, body)
+            .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
+            .with(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))
+    }
+
     /// 204, nothing to say.
     pub fn no_content() -> Self {
         let mut response = Response::new(Body::Empty);

@@ -6,6 +6,7 @@
 //! Categories whose feature is still to come are declared with their place already.
 
 mod account_data;
+mod field;
 mod other_data;
 mod period;
 mod table;
@@ -18,6 +19,7 @@ pub use self::{
         ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, CONSENTS, QUOTAS, SIGN_UPS,
         SUPPORT_MESSAGES, USAGE_STATISTICS,
     },
+    field::{Export, Field, INTERNAL, Kind},
     other_data::{AUDIT, DELETIONS, EXPORTS, PRIVACY_REQUESTS, SUPPRESSIONS},
     period::{Expiry, Keep, SPREAD, expires_on},
     table::{RetentionJob, Table},
@@ -26,6 +28,14 @@ pub use self::{
 const HOSTING: &str = "cloud hosting";
 const EMAIL: &str = "e-mail service";
 const PAYMENT: &str = "payment processor";
+
+const FROM_YOU: &str = "from you";
+const MADE: &str = "made by us when you ask for it";
+const OBSERVED: &str = "from your requests, as they arrive";
+const DERIVED: &str = "derived from the other categories";
+const FROM_PAYMENT: &str = "from the payment processor";
+const TIKTOK: &str = "from TikTok's interfaces";
+const SERVICE: &str = "from the service's own work";
 
 /// Where a category lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +110,14 @@ pub struct Category {
     pub purpose: &'static str,
     /// Why it may be kept.
     pub legal_basis: LegalBasis,
+    /// Where it comes from; GDPR Art. 15(1)(g).
+    pub source: &'static str,
     /// Who else receives it; privacy policy §4.1.
     pub recipients: &'static [&'static str],
     /// How long, from the instant that each item carries.
     pub keep: Keep,
-    /// Whether an export hands it over, and if not, why.
-    pub export: Result<(), &'static str>,
+    /// What an export hands over.
+    pub export: Export,
     /// What an erasure does to it.
     pub erasure: Erasure,
     /// Its CCPA categories; privacy policy §10.2. None: it is not about a person.
@@ -165,6 +177,26 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), CATEGORIES.len());
+    }
+
+    #[test]
+    fn an_export_takes_every_stored_field_but_what_only_the_service_needs() {
+        let mut internal: Vec<_> = INTERNAL.to_vec();
+        for category in CATEGORIES.iter() {
+            let Export::Fields(exported) = category.export else { continue };
+            for stored in category.fields {
+                let is_exported = exported.iter().any(|it| it.name == *stored);
+                let is_internal = INTERNAL.contains(stored);
+                assert!(is_exported || is_internal, "{} of {}", stored, category.id);
+                internal.retain(|it| it != stored);
+            }
+            for field in exported {
+                let stored = field.name.split('.').next().unwrap_or_default();
+                assert!(category.fields.contains(&stored), "{} of {}", stored, category.id);
+                assert!(!field.about.is_empty(), "{} of {}", stored, category.id);
+            }
+        }
+        assert!(internal.is_empty(), "stored nowhere: {internal:?}");
     }
 
     #[test]

@@ -6,7 +6,11 @@ use aws_sdk_ses::{
 };
 use maud::Markup;
 
-use crate::{accounts::EmailAddress, aws::Lazy, error::Error};
+use crate::{
+    accounts::EmailAddress,
+    aws::{Lazy, unavailable},
+    error::Error,
+};
 
 /// A mail, as text and as HTML.
 #[derive(Debug)]
@@ -50,11 +54,6 @@ impl Mailer {
             .send()
             .await
             .map(drop)
-            .map_err(|error| {
-                // SES repeats the address in its messages: only the code may be logged.
-                use aws_sdk_ses::error::ProvideErrorMetadata;
-                let detail = error.code().unwrap_or("connection failed").to_owned();
-                Error::Unavailable { dependency: "SES", detail }
-            })
+            .map_err(|error| unavailable("SES", &error))
     }
 }

@@ -95,12 +95,17 @@ fn retention_row(category: &'static Category) -> RetentionRow {
         description: category.description,
         kept: category.keep.to_string(),
         purpose: category.purpose,
-        legal_basis: match category.legal_basis {
-            LegalBasis::Contract => "contract",
-            LegalBasis::LegitimateInterest => "legitimate interest",
-            LegalBasis::Consent => "consent",
-            LegalBasis::LegalObligation => "legal obligation",
-        },
+        legal_basis: legal_basis(category),
+    }
+}
+
+/// The category's legal basis in words.
+pub fn legal_basis(category: &Category) -> &'static str {
+    match category.legal_basis {
+        LegalBasis::Contract => "contract",
+        LegalBasis::LegitimateInterest => "legitimate interest",
+        LegalBasis::Consent => "consent",
+        LegalBasis::LegalObligation => "legal obligation",
     }
 }
 

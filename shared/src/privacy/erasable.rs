@@ -47,7 +47,7 @@ pub(super) struct Subject {
 
 impl Subject {
     /// Partition keys of the account's items in `table`.
-    fn partitions(&self, table: Table) -> Vec<String> {
+    pub(super) fn partitions(&self, table: Table) -> Vec<String> {
         let account = self.account.to_string();
         if table != Table::ApiLogs {
             return vec![account];

@@ -4,15 +4,15 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::{
     erasable::{DELETED, STRIPPED, Subject},
+    export,
     holds::is_held,
     ledger, mails,
-    request::{Erasure, State, due, load, save},
-    restore::is_closed,
+    request::{Kind, Request, State, save},
+    work::{Advance, Processed, work_off},
 };
 use crate::{
     accounts::{self, Account, Status},
@@ -49,6 +49,8 @@ enum Step {
     Quiet,
     /// Nothing is left in the cache.
     Cache,
+    /// No copy is left or on its way.
+    Exports,
     /// Nothing is left in one table.
     Delete(Table),
     /// What stays names nobody.
@@ -63,7 +65,7 @@ enum Step {
 
 impl Step {
     fn all() -> impl Iterator<Item = Self> {
-        let first = [Self::Suspend, Self::Settle, Self::Quiet, Self::Cache];
+        let first = [Self::Suspend, Self::Settle, Self::Quiet, Self::Cache, Self::Exports];
         let last = [Self::Strip, Self::Check, Self::Close, Self::Certify];
         first.into_iter().chain(DELETED.map(Self::Delete)).chain(last)
     }
@@ -74,6 +76,7 @@ impl Step {
             Self::Settle => "settle",
             Self::Quiet => "quiet",
             Self::Cache => "cache",
+            Self::Exports => Table::Exports.name(),
             Self::Delete(table) => table.name(),
             Self::Strip => STRIPPED.name(),
             Self::Check => "check",
@@ -90,93 +93,20 @@ enum Outcome {
     Wait(OffsetDateTime),
 }
 
-/// What one run did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Processed {
-    /// Requests that came to their end.
-    pub done: u64,
-    /// Requests that wait for their next step.
-    pub waiting: u64,
-    /// Requests that a legal hold stops.
-    pub held: u64,
-    /// Requests of which a step failed; it is tried again.
-    pub failed: u64,
-    /// Requests that have failed three times or more.
-    pub stuck: u64,
-    /// Seconds until the first deadline of an open request; negative when it has passed.
-    pub seconds_left: Option<i64>,
-}
-
 /// Takes every erasure whose time has come as far as it goes. One that fails stops no other.
 pub async fn process(
     app: &App,
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Processed, Error> {
-    let mut processed = Processed::default();
-    // While a backup is being restored, the tables are not what the requests go by.
-    if is_closed(&app.store).await? {
-        return Ok(processed);
-    }
-    for id in due(&app.store, now).await? {
-        if Instant::now() >= deadline {
-            break;
-        }
-        let erasure = match load(&app.store, &id).await {
-            Ok(Some(erasure)) if erasure.is_due(now) => erasure,
-            // Closed or gone on since the index was read.
-            Ok(_) => continue,
-            Err(error) => {
-                tracing::error!(error = %error, request = %id, "a request cannot be read");
-                processed.failed += 1;
-                processed.stuck += 1;
-                continue;
-            }
-        };
-        process_one(app, erasure, now, deadline, &mut processed).await;
-    }
-    Ok(processed)
-}
-
-async fn process_one(
-    app: &App,
-    mut erasure: Erasure,
-    now: OffsetDateTime,
-    deadline: Instant,
-    processed: &mut Processed,
-) {
-    match advance(app, &mut erasure, now, deadline).await {
-        Ok(()) => match erasure.state {
-            State::Done => processed.done += 1,
-            State::OnHold => processed.held += 1,
-            _ => processed.waiting += 1,
-        },
-        Err(error) => {
-            processed.failed += 1;
-            // Nobody is named by it.
-            tracing::error!(error = %error, request = %erasure.id, "an erasure's step failed");
-            // What another run or the customer has stored meanwhile stands.
-            if !matches!(error, Error::Conflict(_)) {
-                erasure.attempts += 1;
-                processed.stuck += u64::from(erasure.attempts >= 3);
-                let pause = Duration::minutes(5) * 2_i32.pow(erasure.attempts.min(6));
-                erasure.next_at = Some((now + pause).unix_timestamp());
-                if let Err(error) = save(&app.store, &mut erasure).await {
-                    tracing::warn!(error = %error, "the failure could not be noted");
-                }
-            }
-        }
-    }
-    if erasure.state != State::Done {
-        let left = erasure.due_at - now.unix_timestamp();
-        processed.seconds_left =
-            Some(processed.seconds_left.map_or(left, |first: i64| first.min(left)));
-    }
+    let advance: Advance =
+        |app, request, now, deadline| Box::pin(advance(app, request, now, deadline));
+    work_off(app, Kind::Erasure, now, deadline, advance).await
 }
 
 async fn advance(
     app: &App,
-    erasure: &mut Erasure,
+    erasure: &mut Request,
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<(), Error> {
@@ -203,7 +133,7 @@ async fn advance(
             Outcome::Done => {
                 erasure.done.insert(step.name().to_owned(), now.unix_timestamp());
                 // Deleting may be a second try after something had come back.
-                if !matches!(step, Step::Delete(_) | Step::Strip) {
+                if !matches!(step, Step::Exports | Step::Delete(_) | Step::Strip) {
                     erasure.attempts = 0;
                 }
                 if step == Step::Certify {
@@ -218,7 +148,7 @@ async fn advance(
 
 async fn run(
     app: &App,
-    erasure: &mut Erasure,
+    erasure: &mut Request,
     step: Step,
     now: OffsetDateTime,
     deadline: Instant,
@@ -246,6 +176,15 @@ async fn run(
             }
         }
         Step::Cache => gate::forget(&app.redis, &erasure.account).await?,
+        Step::Exports => {
+            if !erasure.found.contains_key(step.name()) {
+                let count = export::count(app, &erasure.account).await?;
+                erasure.found.insert(step.name().to_owned(), count);
+                save(store, erasure).await?;
+            }
+            export::cancel(app, &erasure.account, now).await?;
+            export::remove(app, &erasure.account).await?;
+        }
         Step::Delete(table) => {
             // Counted before anything is deleted, so that a run that was killed does not count anew.
             if !erasure.found.contains_key(table.name()) {
@@ -271,6 +210,10 @@ async fn run(
                     again.push(table.name());
                 }
             }
+            if export::count(app, &erasure.account).await? > 0 {
+                erasure.done.remove(Step::Exports.name());
+                again.push(Step::Exports.name());
+            }
             if !again.is_empty() {
                 let detail = format!("something has come back into {}", again.join(", "));
                 return Err(Error::internal(detail));
@@ -284,7 +227,7 @@ async fn run(
 
 /// When `pause` after the step `after` is over, if it is not yet.
 fn wait_after(
-    erasure: &Erasure,
+    erasure: &Request,
     after: Step,
     pause: Duration,
     now: OffsetDateTime,
@@ -295,7 +238,7 @@ fn wait_after(
 }
 
 /// Lets no key work any more: in the tables first, then in the gate.
-async fn suspend(app: &App, erasure: &Erasure) -> Result<(), Error> {
+async fn suspend(app: &App, erasure: &Request) -> Result<(), Error> {
     let answer = app
         .store
         .client()
@@ -318,7 +261,7 @@ async fn suspend(app: &App, erasure: &Erasure) -> Result<(), Error> {
     app.gate.invalidate(&erasure.account, version).await
 }
 
-async fn close(store: &Store, erasure: &Erasure, now: OffsetDateTime) -> Result<(), Error> {
+async fn close(store: &Store, erasure: &Request, now: OffsetDateTime) -> Result<(), Error> {
     for _ in 0..10 {
         if ledger::find(store, &erasure.id).await?.is_some() {
             return Ok(());
@@ -345,7 +288,7 @@ pub(super) async fn marker_of(store: &Store, account: &Account) -> Result<Option
     Ok(item.filter(|it| text(it, "account") == Some(own.as_str())).map(|_| id))
 }
 
-async fn certify(app: &App, erasure: &mut Erasure, now: OffsetDateTime) -> Result<(), Error> {
+async fn certify(app: &App, erasure: &mut Request, now: OffsetDateTime) -> Result<(), Error> {
     // Who went on asking meanwhile may have left a trace there.
     gate::forget(&app.redis, &erasure.account).await?;
     let mut mailed = erasure.email.is_some();
@@ -375,8 +318,9 @@ mod tests {
 
     #[test]
     fn the_saga_covers_what_the_inventory_says() {
-        // Closing deletes the account; the features that write the others bring their step along.
-        let elsewhere = [Table::Accounts, Table::Sessions, Table::Exports];
+        // Closing deletes the account, and exports have a step of their own. Whoever writes sessions
+        // brings their step along.
+        let elsewhere = [Table::Accounts, Table::Exports, Table::Sessions];
         for category in CATEGORIES.iter() {
             let Place::Table(table) = category.place else { continue };
             match category.erasure {

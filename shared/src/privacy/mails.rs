@@ -1,7 +1,7 @@
 use maud::html;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::request::Erasure;
+use super::request::Request;
 use crate::mail::Mail;
 
 fn day(seconds: i64) -> String {
@@ -18,7 +18,7 @@ fn mail(subject: &str, paragraphs: &[String]) -> Mail {
 }
 
 /// Says that a deletion has been scheduled, and how to stop it: whoever did not ask for it learns of it.
-pub(super) fn scheduled(public_url: &str, erasure: &Erasure) -> Mail {
+pub(super) fn scheduled(public_url: &str, erasure: &Request) -> Mail {
     let run = day(erasure.run_at);
     mail(
         "Your account will be deleted",
@@ -39,8 +39,25 @@ pub(super) fn cancelled() -> Mail {
     mail("Your account stays", &[text])
 }
 
+/// Says that a copy of the data can be fetched. The way there needs a key: a link that works by itself
+/// would be at home in a mailbox for good.
+pub(super) fn exported(public_url: &str, request: &Request) -> Mail {
+    mail(
+        "Your data is ready",
+        &[
+            "You asked for a copy of what we keep about you. It is made.".to_owned(),
+            format!(
+                "Fetch it within a week, with your API key: GET \
+                 {public_url}/v1/privacy/exports/{}/download. After that it is deleted. If you did \
+                 not ask for this, revoke your keys.",
+                request.id
+            ),
+        ],
+    )
+}
+
 /// Says what was deleted, what stays, and until when.
-pub(super) fn certificate(public_url: &str, erasure: &Erasure) -> Mail {
+pub(super) fn certificate(public_url: &str, erasure: &Request) -> Mail {
     let found = erasure.found.iter().map(|(store, count)| format!("{store}: {count}"));
     mail(
         "Your account has been deleted",

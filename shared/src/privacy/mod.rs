@@ -1,26 +1,36 @@
 //! Requests under privacy law, and what stands in their way.
 //!
-//! [`request_deletion`] opens a request, [`process`] carries it out after the grace period, [`Deletion`]
+//! [`request_export`] asks for a copy, which [`build_exports`] makes. [`request_deletion`] opens a request, [`process`] carries it out after the grace period, [`Deletion`]
 //! is what callers see of it. [`RestoreGate`] keeps a restored backup from undoing it. Legal holds stop
 //! both it and the retention jobs.
 
 mod erasable;
 mod erasure;
+mod export;
 mod holds;
 mod ledger;
 mod mails;
 mod request;
 mod restore;
 mod views;
+mod work;
 
 use time::{Duration, OffsetDateTime};
 
 pub use self::{
-    erasure::{Processed, process},
+    erasure::process,
+    export::{
+        ExportFile, ExportLink, ExportRequest, build_exports, export_schema, export_view, link,
+        request_export, serve_purge,
+    },
     holds::{Hold, held_accounts, place_hold, release_hold},
-    request::{Erasure, State, load, of_account},
+    request::{Kind, Request, State, find, load, of_account},
     restore::{Guarded, Replayed, RestoreGate, close_service, guard, is_closed, replay},
-    views::{CategoryOutcome, Deletion, DeletionPreview, DeletionRequest, RequestList, preview},
+    views::{
+        CategoryOutcome, Deletion, DeletionPreview, DeletionRequest, RequestList, RequestView,
+        preview,
+    },
+    work::Processed,
 };
 use crate::{accounts::Account, app::App, error::Error, mail::Mail};
 
@@ -30,10 +40,10 @@ pub async fn request_deletion(
     app: &App,
     account: &Account,
     now: OffsetDateTime,
-) -> Result<Erasure, Error> {
+) -> Result<Request, Error> {
     let grace = Duration::days(app.config.service.deletion_grace_days);
-    let erasure = Erasure::new(account, grace, now);
-    let mut erasure = request::open(&app.store, account, erasure).await?;
+    let erasure = Request::erasure(account, grace, now);
+    let mut erasure = request::open(&app.store, account, erasure, now).await?;
     if erasure.state == State::Scheduled {
         let mail = mails::scheduled(&app.config.service.public_url, &erasure);
         tell(app, account, &mut erasure, mail, now).await?;
@@ -45,9 +55,9 @@ pub async fn request_deletion(
 pub async fn cancel_deletion(
     app: &App,
     account: &Account,
-    erasure: Erasure,
+    erasure: Request,
     now: OffsetDateTime,
-) -> Result<Erasure, Error> {
+) -> Result<Request, Error> {
     let mut erasure = request::cancel(&app.store, erasure, now).await?;
     tell(app, account, &mut erasure, mails::cancelled(), now).await?;
     Ok(erasure)
@@ -57,7 +67,7 @@ pub async fn cancel_deletion(
 async fn tell(
     app: &App,
     account: &Account,
-    erasure: &mut Erasure,
+    erasure: &mut Request,
     mail: Mail,
     now: OffsetDateTime,
 ) -> Result<(), Error> {

@@ -1,5 +1,5 @@
-//! Requests to erase an account, as they are stored (`privacy-requests`, `id`). An open one stands in
-//! the queue `erasure`, under the time of its next step; a closed one ends 24 months later.
+//! Requests under privacy law, as they are stored (`privacy-requests`, `id`). An open one stands in the
+//! queue of its kind, under the time of its next step; a closed one ends 24 months later.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     accounts::{Account, EmailAddress},
-    error::Error,
+    error::{Error, InputError},
     ids::{AccountId, RequestId},
     inventory::{self, Table},
     store::{
@@ -18,35 +18,66 @@ use crate::{
     },
 };
 
-/// Days from receipt within which data is deleted (privacy policy §5.3). Shorter than any month that
-/// GDPR Art. 12(3) could mean but February; the grace period leaves two weeks to spare.
-pub(super) const DEADLINE: Duration = Duration::days(30);
+/// Days from receipt within which a request is answered (privacy policy §5.3, §14). Shorter than any
+/// month that GDPR Art. 12(3) could mean but February; a deletion's grace period leaves two weeks to
+/// spare.
+const DEADLINE: Duration = Duration::days(30);
 
-const QUEUE: &str = "erasure";
+/// How long after an export was asked for another one is the same one.
+const SAME_EXPORT: Duration = Duration::DAY;
+
+const NO_SUCH_REQUEST: Error = Error::NotFound("request");
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// To erase the account (GDPR Art. 17).
+    Erasure,
+    /// For a copy of all data (GDPR Art. 15 and 20).
+    Export,
+}
+
+impl Kind {
+    /// Its queue in the index `by-queue`, and the attribute of the account that names the latest one.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Erasure => "erasure",
+            Self::Export => "export",
+        }
+    }
+
+    fn noted(self, account: &Account) -> Option<&RequestId> {
+        match self {
+            Self::Erasure => account.erasure.as_ref(),
+            Self::Export => account.export.as_ref(),
+        }
+    }
+}
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Confirmed; can still be cancelled.
+    /// Not begun. A deletion can still be cancelled.
     Scheduled,
-    /// Being carried out; can no longer be cancelled.
+    /// Being carried out. A deletion can no longer be cancelled.
     Running,
     /// A legal hold stops it; it goes on when that is released.
     OnHold,
     /// Carried out.
     Done,
-    /// Withdrawn in time.
+    /// Withdrawn in time; or an export of an account that is being deleted.
     Cancelled,
 }
 
-/// A request to erase an account.
+/// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Erasure {
+pub struct Request {
     /// Its id.
     pub id: RequestId,
-    /// `erasure`.
-    pub kind: String,
+    /// What is asked for.
+    pub kind: Kind,
     /// The account.
     pub account: AccountId,
     /// Where it stands.
@@ -55,11 +86,11 @@ pub struct Erasure {
     pub received_at: i64,
     /// When the account was opened.
     pub opened_at: i64,
-    /// When the grace period ends.
+    /// When it begins: after the grace period of a deletion.
     pub run_at: i64,
     /// When it must be done.
     pub due_at: i64,
-    /// Where the certificate goes; gone once it is sent.
+    /// Where a deletion's certificate goes; gone once it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailAddress>,
     /// When the mail about its present state was sent.
@@ -71,7 +102,7 @@ pub struct Erasure {
     pub attempts: u32,
     /// When each step was done.
     pub done: BTreeMap<String, i64>,
-    /// How many items each table had.
+    /// How many items each table or category had.
     pub found: BTreeMap<String, u64>,
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,30 +117,53 @@ pub struct Erasure {
     expires_on: Option<String>,
 }
 
-impl Erasure {
-    /// A request of `account`, to be carried out after `grace`.
-    pub fn new(account: &Account, grace: Duration, now: OffsetDateTime) -> Self {
+impl Request {
+    /// A request to erase `account` after `grace`.
+    pub fn erasure(account: &Account, grace: Duration, now: OffsetDateTime) -> Self {
+        let mut request = Self::new(Kind::Erasure, account, now + grace, now);
+        request.email = Some(account.email.clone());
+        request
+    }
+
+    /// A request for a copy of what is kept about `account`.
+    pub fn export(account: &Account, now: OffsetDateTime) -> Self {
+        Self::new(Kind::Export, account, now, now)
+    }
+
+    fn new(kind: Kind, account: &Account, run: OffsetDateTime, now: OffsetDateTime) -> Self {
         Self {
             id: RequestId::random(),
-            kind: "erasure".to_owned(),
+            kind,
             account: account.id.clone(),
             state: State::Scheduled,
             received_at: now.unix_timestamp(),
             opened_at: account.created_at,
-            run_at: (now + grace).unix_timestamp(),
+            run_at: run.unix_timestamp(),
             due_at: (now + DEADLINE).unix_timestamp(),
-            email: Some(account.email.clone()),
+            email: None,
             mailed_at: None,
             version: 0,
             attempts: 0,
             done: BTreeMap::new(),
             found: BTreeMap::new(),
             closed_at: None,
-            queue: Some(QUEUE.to_owned()),
-            next_at: Some((now + grace).unix_timestamp()),
+            queue: Some(kind.name().to_owned()),
+            next_at: Some(run.unix_timestamp()),
             expires_at: None,
             expires_on: None,
         }
+    }
+
+    /// Itself, if it is `account`'s: nobody learns of another's.
+    pub fn of(self, account: &Account) -> Result<Self, Error> {
+        if self.account == account.id { Ok(self) } else { Err(NO_SUCH_REQUEST) }
+    }
+
+    /// Whether asking again at `now` is asking for this one.
+    fn stands_for_another(&self, now: OffsetDateTime) -> bool {
+        let is_young = self.received_at > (now - SAME_EXPORT).unix_timestamp();
+        let is_fresh = self.kind == Kind::Export && self.state == State::Done && is_young;
+        self.closed_at.is_none() || is_fresh
     }
 
     /// Whether its next step is due at `now`: what the index said may be of a while ago.
@@ -133,57 +187,69 @@ impl Erasure {
 }
 
 /// The request `id`.
-pub async fn load(store: &Store, id: &RequestId) -> Result<Option<Erasure>, Error> {
+pub async fn load(store: &Store, id: &RequestId) -> Result<Option<Request>, Error> {
     let item = store.get(Table::PrivacyRequests, [("id", id.to_string())]).await?;
     item.map(from_item).transpose()
 }
 
-/// Stores a new request and notes it at the account. The one that is open there already is returned in
-/// its place: asking twice is asking once.
+/// The request of this kind whose id, as it stands in a path, is `id`.
+pub async fn find(store: &Store, kind: Kind, id: &str) -> Result<Request, Error> {
+    let id = id.parse().map_err(|_| {
+        InputError::field("request_id", "must be the id of a request, such as req_4kPq9ZtR2mWx")
+    })?;
+    let found = load(store, &id).await?.filter(|it| it.kind == kind);
+    found.ok_or(NO_SUCH_REQUEST)
+}
+
+/// Stores a new request and notes it at the account. One that stands for it already is returned in its
+/// place: asking twice is asking once.
 pub(super) async fn open(
     store: &Store,
     account: &Account,
-    erasure: Erasure,
-) -> Result<Erasure, Error> {
-    let noted = match &account.erasure {
+    request: Request,
+    now: OffsetDateTime,
+) -> Result<Request, Error> {
+    let noted = request.kind.noted(account);
+    let known = match noted {
         Some(id) => load(store, id).await?,
         None => None,
     };
-    if let Some(open) = noted.filter(|it| it.closed_at.is_none()) {
-        return Ok(open);
+    if let Some(known) = known.filter(|it| it.stands_for_another(now)) {
+        return Ok(known);
     }
     let put = Put::builder()
         .table_name(store.name(Table::PrivacyRequests))
-        .set_item(Some(to_item(&erasure)?))
+        .set_item(Some(to_item(&request)?))
         .condition_expression("attribute_not_exists(id)");
     let note = Update::builder()
         .table_name(store.name(Table::Accounts))
-        .key("id", s(erasure.account.to_string()))
-        .update_expression("SET erasure = :id")
-        // A note of a closed request (the account was restored from a backup) gives way.
+        .key("id", s(request.account.to_string()))
+        .update_expression("SET #kind = :id")
+        // A note of one that is over gives way.
         .condition_expression(
-            "attribute_exists(id) AND (attribute_not_exists(erasure) OR erasure = :closed)",
+            "attribute_exists(id) AND (attribute_not_exists(#kind) OR #kind = :over)",
         )
-        .expression_attribute_values(":id", s(erasure.id.to_string()))
+        .expression_attribute_names("#kind", request.kind.name())
+        .expression_attribute_values(":id", s(request.id.to_string()))
         .expression_attribute_values(
-            ":closed",
-            s(account.erasure.as_ref().map(ToString::to_string).unwrap_or_default()),
+            ":over",
+            s(noted.map(ToString::to_string).unwrap_or_default()),
         );
     let items = vec![putting(put)?, updating(note)?];
-    let Some(reasons) = transact(store, items).await? else { return Ok(erasure) };
-    let account = crate::accounts::get(store, &erasure.account).await?;
-    match account.and_then(|it| it.erasure) {
-        Some(id) => load(store, &id).await?.ok_or(Error::NotFound("request")),
+    let Some(reasons) = transact(store, items).await? else { return Ok(request) };
+    let account = crate::accounts::get(store, &request.account).await?;
+    match account.as_ref().and_then(|it| request.kind.noted(it)) {
+        Some(id) => load(store, id).await?.ok_or(NO_SUCH_REQUEST),
         None => Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") }),
     }
 }
 
-/// Withdraws a request that has not begun. Withdrawing it again changes nothing.
+/// Withdraws a deletion that has not begun. Withdrawing it again changes nothing.
 pub(super) async fn cancel(
     store: &Store,
-    mut erasure: Erasure,
+    mut erasure: Request,
     now: OffsetDateTime,
-) -> Result<Erasure, Error> {
+) -> Result<Request, Error> {
     let version = erasure.version;
     match erasure.state {
         State::Scheduled => {}
@@ -212,39 +278,43 @@ pub(super) async fn cancel(
 }
 
 /// Stores what has changed, unless somebody else has changed it.
-pub(super) async fn save(store: &Store, erasure: &mut Erasure) -> Result<(), Error> {
-    let next = Erasure { version: erasure.version + 1, ..erasure.clone() };
+pub(super) async fn save(store: &Store, request: &mut Request) -> Result<(), Error> {
+    let next = Request { version: request.version + 1, ..request.clone() };
     let answer = store
         .client()
         .put_item()
         .table_name(store.name(Table::PrivacyRequests))
         .set_item(Some(to_item(&next)?))
         .condition_expression("version = :version")
-        .expression_attribute_values(":version", n(erasure.version))
+        .expression_attribute_values(":version", n(request.version))
         .send()
         .await;
     if !stored(answer)? {
         return Err(Error::Conflict("another run is at this request"));
     }
-    *erasure = next;
+    *request = next;
     Ok(())
 }
 
-/// Ids of the open requests whose next step is due, the longest due first.
-pub(super) async fn due(store: &Store, now: OffsetDateTime) -> Result<Vec<RequestId>, Error> {
+/// Ids of the open requests of this kind whose next step is due, the longest due first.
+pub(super) async fn due(
+    store: &Store,
+    kind: Kind,
+    now: OffsetDateTime,
+) -> Result<Vec<RequestId>, Error> {
     let query = store
         .client()
         .query()
         .table_name(store.name(Table::PrivacyRequests))
         .index_name("by-queue")
         .key_condition_expression("queue = :queue AND next_at <= :now")
-        .expression_attribute_values(":queue", s(QUEUE))
+        .expression_attribute_values(":queue", s(kind.name()))
         .expression_attribute_values(":now", n(now.unix_timestamp()));
     ids(query).await
 }
 
-/// The account's requests.
-pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Erasure>, Error> {
+/// The account's requests, newest first.
+pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Request>, Error> {
     let query = store
         .client()
         .query()

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use super::{
     erasable::{DELETED, Subject},
     erasure::marker_of,
-    ledger,
+    export, ledger,
 };
 use crate::{
     accounts,
@@ -126,12 +126,8 @@ pub struct Replayed {
 /// Repeats every erasure that a restored table does not know of, checks that nothing is left, and opens
 /// the service. May be killed and run again. Goes by account and not by address: an account that was
 /// opened later with the same address is another one.
-pub async fn replay(
-    store: &Store,
-    now: OffsetDateTime,
-    deadline: Instant,
-) -> Result<Replayed, Error> {
-    let mut replayed = Replayed::default();
+pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result<Replayed, Error> {
+    let (store, mut replayed) = (&app.store, Replayed::default());
     let (lowest, highest) = ledger::positions(store).await?;
     let head = ledger::head(store).await?;
     if highest > head {
@@ -152,6 +148,8 @@ pub async fn replay(
                 return Err(Error::internal("an erased account's items are still there"));
             }
         }
+        replayed.items += export::count(app, &subject.account).await?;
+        export::remove(app, &subject.account).await?;
         subject.strip(store).await?;
         if let Some(account) = accounts::get(store, &subject.account).await? {
             for id in [marker_of(store, &account).await?, Some(account.id.to_string())] {

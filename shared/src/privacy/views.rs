@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 
 use super::{
     erasable::{DELETED, STRIPPED, Subject},
+    export::{ExportRequest, export_view},
     mails::instant,
-    request::{Erasure, State},
+    request::{Kind, Request, State},
 };
 use crate::{
     accounts::Account,
@@ -85,12 +86,40 @@ pub struct Deletion {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RequestList {
     /// Newest first.
-    pub requests: Vec<Deletion>,
+    pub requests: Vec<RequestView>,
+}
+
+/// One request under privacy law.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum RequestView {
+    /// For the deletion of the account.
+    Deletion(Deletion),
+    /// For a copy of your data.
+    Export(ExportRequest),
+}
+
+impl RequestList {
+    /// How an account's `requests` show themselves.
+    pub async fn new(
+        store: &Store,
+        requests: &[Request],
+        now: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let mut views = Vec::new();
+        for request in requests {
+            views.push(match request.kind {
+                Kind::Erasure => RequestView::Deletion(Deletion::new(request)),
+                Kind::Export => RequestView::Export(export_view(store, request, now).await?),
+            });
+        }
+        Ok(Self { requests: views })
+    }
 }
 
 impl Deletion {
     /// How `erasure` shows itself.
-    pub fn new(erasure: &Erasure) -> Self {
+    pub fn new(erasure: &Request) -> Self {
         let counted = |table: Table| erasure.found.get(table.name()).copied();
         let end = erasure.closed_at.unwrap_or(erasure.run_at);
         Self {

@@ -12,7 +12,7 @@ mod verify;
 pub(crate) use self::purge::forget_done_to;
 pub use self::{
     delete::delete_items,
-    purge::{Purge, Purged},
-    serve::{serve, serve_verification},
+    purge::{Attached, Purge, Purged},
+    serve::{serve, serve_verification, serve_with},
     verify::{Verified, verify},
 };

@@ -6,11 +6,13 @@
 use std::{collections::BTreeSet, time::Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::delete::{BATCH, delete_items};
 use crate::{
+    app::App,
     error::Error,
     inventory::{BACKUP_DAYS, RetentionJob, SPREAD, Table, expires_on},
     privacy::held_accounts,
@@ -39,6 +41,9 @@ pub struct Purged {
     pub overdue: u64,
 }
 
+/// Removes what hangs on the items with these keys, before they go.
+pub type Attached = for<'a> fn(&'a App, &'a [Item]) -> BoxFuture<'a, Result<(), Error>>;
+
 /// A retention job.
 #[derive(Clone, Copy, Debug)]
 pub struct Purge {
@@ -46,27 +51,30 @@ pub struct Purge {
     pub table: Table,
     /// Its job.
     pub job: RetentionJob,
+    /// What goes with its items.
+    pub attached: Option<Attached>,
 }
 
 impl Purge {
     /// The job of `table`, where something expires in it.
     pub fn of(table: Table) -> Option<Self> {
-        Some(Self { table, job: table.retention_job()? })
+        Some(Self { table, job: table.retention_job()?, attached: None })
     }
 
     /// Runs once for `now`; stops in good order at `deadline`.
     pub async fn run(
         self,
-        store: &Store,
+        app: &App,
         now: OffsetDateTime,
         deadline: Instant,
     ) -> Result<Purged, Error> {
+        let store = &app.store;
         let done = done_to(store, self.job.name).await?.unwrap_or(now - FIRST_LOOK_BACK);
         let until = now + self.job.every;
         // A clock that was set back must not make the job wait for it.
         let mut day = done.min(now).date();
         let (held, purged) = (BTreeSet::new(), Purged::default());
-        let mut pass = Pass { store, table: self.table, now, until, deadline, held, purged };
+        let mut pass = Pass { app, purge: self, now, until, deadline, held, purged };
         while day <= until.date() {
             for part in 0..SPREAD {
                 if !pass.partition(day.midnight().assume_utc(), part).await? {
@@ -85,8 +93,8 @@ impl Purge {
 
 /// One run on its way through the days.
 struct Pass<'a> {
-    store: &'a Store,
-    table: Table,
+    app: &'a App,
+    purge: Purge,
     now: OffsetDateTime,
     /// What expires by then is due.
     until: OffsetDateTime,
@@ -99,12 +107,12 @@ impl Pass<'_> {
     /// Deals with what is due in one partition of one day. `false`: there was no time for all of it.
     async fn partition(&mut self, day: OffsetDateTime, part: u32) -> Result<bool, Error> {
         // Read each time, so that a hold acts on a long run too.
-        self.held = held_accounts(self.store).await?;
-        let mut pages = self
-            .store
+        let (store, table) = (&self.app.store, self.purge.table);
+        self.held = held_accounts(store).await?;
+        let mut pages = store
             .client()
             .query()
-            .table_name(self.store.name(self.table))
+            .table_name(store.name(table))
             .index_name("by-expiry")
             .key_condition_expression("expires_on = :day AND expires_at <= :until")
             .expression_attribute_values(":day", s(expires_on(day, part)))
@@ -127,7 +135,10 @@ impl Pass<'_> {
                     self.put_off(key).await?;
                 }
                 let count = free.len() as u64;
-                delete_items(self.store, self.table, free).await?;
+                if let Some(attached) = self.purge.attached {
+                    attached(self.app, &free).await?;
+                }
+                delete_items(store, table, free).await?;
                 self.purged.deleted += count;
             }
         }
@@ -136,22 +147,23 @@ impl Pass<'_> {
 
     fn key_of(&self, item: &Item) -> Item {
         let part = |name: &&str| Some(((*name).to_owned(), item.get(*name)?.clone()));
-        self.table.key().iter().filter_map(part).collect()
+        self.purge.table.key().iter().filter_map(part).collect()
     }
 
     fn is_held(&self, key: &Item) -> bool {
-        !self.held.is_empty() && owner(self.table, key).is_some_and(|it| self.held.contains(it))
+        !self.held.is_empty()
+            && owner(self.purge.table, key).is_some_and(|it| self.held.contains(it))
     }
 
     /// Lets a held item come up again later. `held_from` keeps when it was due.
     async fn put_off(&mut self, key: Item) -> Result<(), Error> {
         let until = self.until + HELD_FOR;
         // Any partition will do; what is held comes up in the same one.
-        let answer = self
-            .store
+        let store = &self.app.store;
+        let answer = store
             .client()
             .update_item()
-            .table_name(self.store.name(self.table))
+            .table_name(store.name(self.purge.table))
             .set_key(Some(key))
             .update_expression(
                 "SET held_from = if_not_exists(held_from, expires_at), expires_at = :at, \

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Purge, verify};
+use super::{Attached, Purge, verify};
 use crate::{
     app::App,
     audit,
@@ -17,14 +17,26 @@ const VERIFICATION: &str = "verify-retention";
 
 /// Deletes what is due in `table` for each event of the schedule.
 pub async fn serve(table: Table) -> Result<(), lambda_runtime::Error> {
-    let Some(purge) = Purge::of(table) else {
+    serve_purge(table, None).await
+}
+
+/// As [`serve`], for a table whose items have something `attached` that goes first.
+pub async fn serve_with(table: Table, attached: Attached) -> Result<(), lambda_runtime::Error> {
+    serve_purge(table, Some(attached)).await
+}
+
+async fn serve_purge(
+    table: Table,
+    attached: Option<Attached>,
+) -> Result<(), lambda_runtime::Error> {
+    let Some(purge) = Purge::of(table).map(|it| Purge { attached, ..it }) else {
         return Err(format!("nothing expires in {}", table.name()).into());
     };
     jobs::serve(purge.job.name, move |app, run| Box::pin(run_purge(app, run, purge))).await
 }
 
 async fn run_purge(app: &App, run: Run, purge: Purge) -> Result<Report, Error> {
-    let purged = purge.run(&app.store, run.time, run.deadline).await?;
+    let purged = purge.run(app, run.time, run.deadline).await?;
     let left = u64::from(!purged.complete);
     let metrics = vec![
         Metric::count("RetentionDue", purged.due),

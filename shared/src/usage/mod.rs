@@ -9,6 +9,7 @@ mod refusals;
 mod roll_up;
 mod stream;
 
+pub(crate) use self::packs::unpack;
 pub use self::{
     days::{DayUsage, Latency, days},
     entry::{Agent, Entry},

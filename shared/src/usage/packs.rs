@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, TransactWriteItem, Update, builders::UpdateBuilder},
 };
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
+use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, macros::format_description};
 
 use super::{Entry, Histogram};
@@ -218,6 +219,11 @@ fn compress(entries: &[&Entry]) -> Result<Vec<u8>, Error> {
 
 /// The entries of a stored pack.
 pub fn read_pack(item: &Item) -> Result<Vec<Entry>, Error> {
+    unpack(item)
+}
+
+/// The entries of a stored pack, read as any type.
+pub(crate) fn unpack<T: DeserializeOwned>(item: &Item) -> Result<Vec<T>, Error> {
     let Some(Ok(blob)) = item.get("entries").map(AttributeValue::as_b) else {
         return Err(Error::internal("a pack has no entries"));
     };

@@ -18,6 +18,7 @@ pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
             access_key_id: local::access::OPERATOR_KEY.to_owned(),
             secret_access_key: "local".to_owned().into(),
             session_token: None,
+            s3_endpoint: setting("AWS_ENDPOINT_URL_S3"),
             dynamodb_endpoint: setting("AWS_ENDPOINT_URL_DYNAMODB"),
             secrets_endpoint: setting("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             ses_endpoint: setting("AWS_ENDPOINT_URL_SES"),
@@ -29,6 +30,7 @@ pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
         },
         service: ServiceConfig {
             table_prefix: cloud.dynamodb.table(""),
+            exports_bucket: cloud.template.buckets[0].clone(),
             secret_id: "video-intelligence".to_owned(),
             public_url: cloud.url().to_owned(),
             mail_from: "no-reply@example.com".to_owned(),

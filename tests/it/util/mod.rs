@@ -1,6 +1,7 @@
 //! The tests' world: a local cloud and customers in it.
 
 mod app;
+pub(crate) mod copy;
 pub(crate) mod plant;
 pub(crate) mod subject;
 
@@ -106,6 +107,16 @@ pub(crate) fn patient() -> Options {
     let mut options = Options::test();
     options.parameters.insert("RedisTimeoutMs".to_owned(), "1000".to_owned());
     options
+}
+
+/// Checks that the file at `path` in the repository is `fresh`; writes it, where that is wanted.
+pub(crate) fn assert_kept(path: &str, fresh: &str) {
+    let file = local::workspace().join(path);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&file, fresh).expect("written");
+    }
+    let kept = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(kept == fresh, "run `BLESS=1 cargo test --workspace fresh` and commit {path}");
 }
 
 /// A valid sign-up.

@@ -1,5 +1,7 @@
 //! A customer to be erased: every store holds a marker that is found nowhere else.
 
+use std::io::{Cursor, Read};
+
 use local::http::Response;
 use serde_json::{Value, json};
 use time::Duration;
@@ -107,7 +109,7 @@ pub(crate) async fn erase(world: &World, customer: &Customer) -> String {
     id
 }
 
-/// Every item of every table, and every key and value in Redis, as text.
+/// Every item of every table, every key and value in Redis, every file and log, as text.
 pub(crate) async fn everything(world: &World) -> Vec<String> {
     let mut all = Vec::new();
     for table in Table::ALL {
@@ -126,7 +128,23 @@ pub(crate) async fn everything(world: &World) -> Vec<String> {
     for function in &world.cloud.template.functions {
         all.push(world.logs(&function.id));
     }
+    for file in world.cloud.s3.files().expect("the files") {
+        let bytes = std::fs::read(&file).expect("a file");
+        all.push(format!("s3 {}: {}", file.display(), unpacked(&bytes)));
+    }
     all
+}
+
+/// What is in a ZIP file, as text; another file as it is.
+fn unpacked(bytes: &[u8]) -> String {
+    let Ok(mut archive) = zip::ZipArchive::new(Cursor::new(bytes)) else {
+        return String::from_utf8_lossy(bytes).into_owned();
+    };
+    let mut text = String::new();
+    for at in 0..archive.len() {
+        archive.by_index(at).expect("a file").read_to_string(&mut text).expect("text");
+    }
+    text
 }
 
 pub(crate) async fn residue(world: &World, account: &str) -> Vec<String> {

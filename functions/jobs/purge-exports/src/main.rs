@@ -1,8 +1,6 @@
-//! Hourly: deletes exports before they are older than 7 days.
-
-use vidintel::{inventory::Table, retention};
+//! Hourly: deletes exports, each with its file, before they are older than 7 days.
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    retention::serve(Table::Exports).await
+    vidintel::privacy::serve_purge().await
 }

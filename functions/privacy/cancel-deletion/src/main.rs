@@ -3,10 +3,9 @@
 use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
-    error::{Error, InputError},
+    error::Error,
     http::{Call, Reply, authenticate, serve},
-    ids::RequestId,
-    privacy::{Deletion, cancel_deletion, load},
+    privacy::{Deletion, Kind, cancel_deletion, find},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,11 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let (account, _) = authenticate(app, call).await?;
-    let id: RequestId = call.path("request_id").parse().map_err(|_| {
-        InputError::field("request_id", "must be the id of a request, such as req_4kPq9ZtR2mWx")
-    })?;
-    let erasure = load(&app.store, &id).await?.filter(|it| it.account == account.id);
-    let erasure = erasure.ok_or(Error::NotFound("request"))?;
-    let erasure = cancel_deletion(app, &account, erasure, call.now()).await?;
-    Reply::json(StatusCode::OK, &Deletion::new(&erasure))
+    let request = find(&app.store, Kind::Erasure, &call.path("request_id")).await?.of(&account)?;
+    let request = cancel_deletion(app, &account, request, call.now()).await?;
+    Reply::json(StatusCode::OK, &Deletion::new(&request))
 }

@@ -3,10 +3,9 @@
 use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
-    error::{Error, InputError},
+    error::Error,
     http::{Call, Reply, authenticate, serve},
-    ids::RequestId,
-    privacy::{Deletion, State, load},
+    privacy::{Deletion, Kind, State, find},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,16 +14,11 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    const NONE: Error = Error::NotFound("request");
-    let id: RequestId = call.path("request_id").parse().map_err(|_| {
-        InputError::field("request_id", "must be the id of a request, such as req_4kPq9ZtR2mWx")
-    })?;
-    let erasure = load(&app.store, &id).await?.filter(|it| it.kind == "erasure");
+    let mut request = find(&app.store, Kind::Erasure, &call.path("request_id")).await?;
     // Nobody has a key any more when it is done; the id cannot be guessed, and it names nobody.
-    if let Some(done) = erasure.as_ref().filter(|it| it.state == State::Done) {
-        return Reply::json(StatusCode::OK, &Deletion::new(done));
+    if request.state != State::Done {
+        let (account, _) = authenticate(app, call).await?;
+        request = request.of(&account)?;
     }
-    let (account, _) = authenticate(app, call).await?;
-    let own = erasure.filter(|it| it.account == account.id).ok_or(NONE)?;
-    Reply::json(StatusCode::OK, &Deletion::new(&own))
+    Reply::json(StatusCode::OK, &Deletion::new(&request))
 }

@@ -5,7 +5,7 @@ use vidintel::{
     app::App,
     error::Error,
     http::{Call, Reply, authenticate, serve},
-    privacy::{Deletion, RequestList, of_account},
+    privacy::{RequestList, of_account},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,6 +16,6 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let (account, _) = authenticate(app, call).await?;
     let requests = of_account(&app.store, &account.id).await?;
-    let requests = requests.iter().map(Deletion::new).collect();
-    Reply::json(StatusCode::OK, &RequestList { requests })
+    let list = RequestList::new(&app.store, &requests, call.now()).await?;
+    Reply::json(StatusCode::OK, &list)
 }

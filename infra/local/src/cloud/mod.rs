@@ -24,7 +24,7 @@ use crate::{
     serve::{listen, serve},
     standins::{
         REGION,
-        s3::S3,
+        s3::{S3, SECRET_KEY},
         secrets::Secrets,
         ses::Ses,
         tiktok::{CLIENT_KEY, CLIENT_SECRET, TikTok},
@@ -105,8 +105,8 @@ pub struct Cloud {
     pub secrets: Secrets,
     /// The source of videos.
     pub tiktok: TikTok,
-    /// Files. Only where data is kept: no function uses it yet.
-    pub s3: Option<S3>,
+    /// Files.
+    pub s3: S3,
     timeline: Timeline,
     url: String,
     console_url: String,
@@ -135,10 +135,8 @@ impl Cloud {
         let ses = Ses::new(clock.clone(), access.clone());
         let secrets = Secrets::new(clock.clone(), access.clone());
         let tiktok = TikTok::new(clock.clone());
-        let s3 = match &options.state {
-            Some(folder) => Some(S3::start(folder.join("s3")).await?),
-            None => None,
-        };
+        let folder = options.state.as_ref().map(|it| it.join("s3"));
+        let s3 = S3::start(folder, &template.buckets, &access).await?;
 
         let (listener, address) = listen(options.port).await?;
         let (console, console_address) = listen(options.console_port).await?;
@@ -154,6 +152,7 @@ impl Cloud {
             ("TIKTOK_OEMBED_URL", format!("http://{tiktok_address}/oembed")),
             ("TIKTOK_API_URL", format!("http://{tiktok_address}")),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_owned()),
+            ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_owned()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{secrets_address}")),
             ("AWS_ENDPOINT_URL_SES", format!("http://{ses_address}")),
         ]);
@@ -349,7 +348,7 @@ fn environment(
         ("AWS_DEFAULT_REGION", REGION.to_owned()),
         // The stand-ins know a function by its access key.
         ("AWS_ACCESS_KEY_ID", format!("{FUNCTION_KEY_PREFIX}{}", function.id)),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
         ("AWS_SESSION_TOKEN", "local".to_owned()),
         ("_HANDLER", "bootstrap".to_owned()),
         ("LAMBDA_TASK_ROOT", "/var/task".to_owned()),

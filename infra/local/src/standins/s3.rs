@@ -1,36 +1,70 @@
-//! S3: a real implementation of its interface over a folder, signatures checked.
+//! S3: a real implementation of its interface over a folder, signatures checked, and each call held
+//! against the caller's policy.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 use axum::{Router, error_handling::HandleError};
 use http::StatusCode;
-use s3s::{HttpError, auth::SimpleAuth, service::S3ServiceBuilder};
+use s3s::{
+    HttpError, S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
+    access::{S3Access, S3AccessContext},
+    auth::{S3Auth, SecretKey},
+    dto,
+    path::S3Path,
+    s3_error,
+    service::S3ServiceBuilder,
+};
 use s3s_fs::FileSystem;
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::access::OPERATOR_KEY;
+use crate::access::{Access, FUNCTION_KEY_PREFIX, OPERATOR_KEY};
 
-/// The secret access key that belongs to [`OPERATOR_KEY`] here.
+/// The secret access key that belongs to every access key id here.
 pub const SECRET_KEY: &str = "local";
 
 /// The running service; it ends with its last clone. Buckets are folders, addressed by path.
 #[derive(Clone, Debug)]
 pub struct S3 {
     endpoint: String,
-    _running: Arc<oneshot::Sender<()>>,
+    folder: PathBuf,
+    is_down: Arc<AtomicBool>,
+    _running: Arc<(oneshot::Sender<()>, Option<TempDir>)>,
 }
 
 impl S3 {
-    /// Serves `folder`, which is created where it is missing, on a free port of this machine.
-    pub async fn start(folder: impl AsRef<Path>) -> anyhow::Result<Self> {
-        let folder = folder.as_ref();
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
-        let files = FileSystem::new(folder)
+    /// Serves `folder`, which is created where it is missing, or one that ends with the service, on a
+    /// free port of this machine. The `buckets` are made.
+    pub async fn start(
+        folder: Option<PathBuf>,
+        buckets: &[String],
+        access: &Access,
+    ) -> Result<Self> {
+        let thrown_away = match folder {
+            None => Some(tempfile::tempdir().context("no folder for S3")?),
+            Some(_) => None,
+        };
+        let folder = folder
+            .or_else(|| thrown_away.as_ref().map(|it| it.path().to_owned()))
+            .unwrap_or_default();
+        for bucket in buckets {
+            let path = folder.join(bucket);
+            std::fs::create_dir_all(&path)
+                .with_context(|| format!("cannot create {}", path.display()))?;
+        }
+        let files = FileSystem::new(&folder)
             .map_err(|error| anyhow::anyhow!("S3 cannot use {}: {error:?}", folder.display()))?;
-        let mut service = S3ServiceBuilder::new(files);
-        service.set_auth(SimpleAuth::from_single(OPERATOR_KEY, SECRET_KEY));
+        let is_down = Arc::new(AtomicBool::new(false));
+        let mut service = S3ServiceBuilder::new(Shell(files));
+        service.set_auth(Keys);
+        service.set_access(Gatekeeper { access: access.clone(), is_down: Arc::clone(&is_down) });
         let router =
             Router::new().fallback_service(HandleError::new(service.build(), broken_request));
 
@@ -46,12 +80,118 @@ impl S3 {
                 tracing::error!(%error, "S3 has stopped");
             }
         });
-        Ok(Self { endpoint, _running: Arc::new(running) })
+        Ok(Self { endpoint, folder, is_down, _running: Arc::new((running, thrown_away)) })
     }
 
     /// Base URL, for clients that address buckets by path.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Whether every call fails from now on, as when S3 has an outage.
+    pub fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::Relaxed);
+    }
+
+    /// Every file on the disk, parts of unfinished uploads too.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() { folders.push(path) } else { found.push(path) }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The implementation underneath, with two things as S3 has them: an upload belongs to the bucket and not
+/// to whoever began it, and one that is not there is said to be not there.
+struct Shell(FileSystem);
+
+macro_rules! operations {
+    ($($name:ident: $input:ident -> $output:ident),+ $(,)?) => {
+        #[async_trait::async_trait]
+        impl s3s::S3 for Shell {
+            $(async fn $name(
+                &self,
+                mut request: S3Request<dto::$input>,
+            ) -> S3Result<S3Response<dto::$output>> {
+                if let Some(credentials) = &mut request.credentials {
+                    credentials.access_key = OPERATOR_KEY.to_owned();
+                }
+                self.0.$name(request).await.map_err(as_s3_says)
+            })+
+        }
+    };
+}
+
+operations! {
+    create_multipart_upload: CreateMultipartUploadInput -> CreateMultipartUploadOutput,
+    upload_part: UploadPartInput -> UploadPartOutput,
+    complete_multipart_upload: CompleteMultipartUploadInput -> CompleteMultipartUploadOutput,
+    abort_multipart_upload: AbortMultipartUploadInput -> AbortMultipartUploadOutput,
+    get_object: GetObjectInput -> GetObjectOutput,
+    head_object: HeadObjectInput -> HeadObjectOutput,
+    put_object: PutObjectInput -> PutObjectOutput,
+    delete_object: DeleteObjectInput -> DeleteObjectOutput,
+    list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output,
+}
+
+/// Callers who may not do something have been refused before.
+fn as_s3_says(error: S3Error) -> S3Error {
+    match error.code() {
+        S3ErrorCode::AccessDenied => s3_error!(NoSuchUpload),
+        _ => error,
+    }
+}
+
+/// Every function and the operator have a key.
+struct Keys;
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == OPERATOR_KEY || access_key.starts_with(FUNCTION_KEY_PREFIX) {
+            return Ok(SECRET_KEY.into());
+        }
+        Err(s3_error!(InvalidAccessKeyId))
+    }
+}
+
+struct Gatekeeper {
+    access: Access,
+    is_down: Arc<AtomicBool>,
+}
+
+#[async_trait::async_trait]
+impl S3Access for Gatekeeper {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(s3_error!(ServiceUnavailable));
+        }
+        let credentials = context.credentials().ok_or_else(|| s3_error!(AccessDenied))?;
+        let resource = match context.s3_path() {
+            S3Path::Root => "*".to_owned(),
+            S3Path::Bucket { bucket } => format!("arn:aws:s3:::{bucket}"),
+            S3Path::Object { bucket, key } => format!("arn:aws:s3:::{bucket}/{key}"),
+        };
+        let action = action(context.s3_op().name());
+        self.access
+            .check_key(&credentials.access_key, &format!("s3:{action}"), &resource)
+            .map_err(|denied| s3_error!(AccessDenied, "{}", denied.0))
+    }
+}
+
+/// The permission that an operation needs, where it is not called the same.
+fn action(operation: &str) -> &str {
+    match operation {
+        "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
+        "HeadObject" => "GetObject",
+        "ListObjectsV2" => "ListBucket",
+        other => other,
     }
 }
 
@@ -83,7 +223,9 @@ mod tests {
     #[tokio::test]
     async fn strangers_are_refused_and_nothing_stays_behind() {
         let folder = tempfile::tempdir().expect("a folder");
-        let s3 = S3::start(folder.path()).await.expect("S3");
+        let buckets = ["exports".to_owned()];
+        let access = Access::default();
+        let s3 = S3::start(Some(folder.path().to_owned()), &buckets, &access).await.expect("S3");
         let endpoint = s3.endpoint().to_owned();
         let answer = get(&endpoint, "/exports/one").await.expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("AccessDenied"), "{answer}");

@@ -21,6 +21,8 @@ pub struct Template {
     pub functions: Vec<Function>,
     /// Every `AWS::DynamoDB::Table`, in the order of the file.
     pub tables: Vec<Table>,
+    /// Names of every `AWS::S3::Bucket`.
+    pub buckets: Vec<String>,
     /// Every resource, resolved; by logical id.
     pub resources: BTreeMap<String, Resource>,
 }
@@ -89,8 +91,12 @@ impl Template {
             Some(node) => resolver.resolve(node).context("in Globals")?.unwrap_or(Value::Null),
             None => Value::Null,
         };
-        let mut template =
-            Self { functions: Vec::new(), tables: Vec::new(), resources: BTreeMap::new() };
+        let mut template = Self {
+            functions: Vec::new(),
+            tables: Vec::new(),
+            buckets: Vec::new(),
+            resources: BTreeMap::new(),
+        };
         for (id, node) in section(root, "Resources").into_iter().flatten() {
             let id = id.as_str().context("a resource's name is not a string")?;
             let found =
@@ -101,6 +107,7 @@ impl Template {
                     let function = Function::from_resource(id, &found, &globals);
                     template.functions.push(function.with_context(|| format!("in {id}"))?);
                 }
+                "AWS::S3::Bucket" => template.buckets.push(resolver.physical_id(id)?),
                 "AWS::DynamoDB::Table" => {
                     let name = resolver.physical_id(id)?;
                     template.tables.push(Table::from_resource(id, name, &found.properties));

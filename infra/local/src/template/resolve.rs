@@ -183,6 +183,10 @@ impl<'t> Resolver<'t> {
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::Logs::LogGroup" => "LogGroupName",
             "AWS::Serverless::Function" => "FunctionName",
+            // Names of buckets have no capitals.
+            "AWS::S3::Bucket" => {
+                return Ok(format!("{}-{name}", self.stack).to_ascii_lowercase());
+            }
             _ => return Ok(name.to_owned()),
         };
         match resource.get("Properties").and_then(|it| it.get(named_by)) {
@@ -201,6 +205,7 @@ impl<'t> Resolver<'t> {
             ("AWS::DynamoDB::Table", "Arn") => self.arn("dynamodb", &format!("table/{id}")),
             ("AWS::Serverless::Function", "Arn") => self.arn("lambda", &format!("function:{id}")),
             ("AWS::Logs::LogGroup", "Arn") => self.arn("logs", &format!("log-group:{id}:*")),
+            ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{id}").into(),
             ("AWS::SQS::Queue", "Arn") => self.arn("sqs", &id),
             ("AWS::SNS::Topic", "TopicArn") => self.arn("sns", &id),
             (kind, _) => bail!("{attribute} of {name} ({kind}) is not known to the local cloud"),

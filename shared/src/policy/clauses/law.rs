@@ -53,8 +53,12 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "9.2",
         promise: "EU users get to see what is kept of them",
-        control: "not built",
-        proof: Proof::NotYet("exports (issue 3)"),
+        control: "`POST /v1/privacy/exports`: the data, and with it purpose, ground, source, \
+                  recipients and period of each category, and the rights",
+        proof: Proof::Tests(&[
+            "exports::an_export_tells_a_person_what_it_is",
+            "exports::an_export_has_every_field_and_reads_back_to_what_is_stored",
+        ]),
     },
     Clause {
         section: "9.2",
@@ -83,8 +87,10 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "9.2",
         promise: "EU users can take their data elsewhere",
-        control: "not built",
-        proof: Proof::NotYet("exports (issue 3)"),
+        control: "the export's JSON, of the published form `/export.schema.json`",
+        proof: Proof::Tests(&[
+            "exports::an_export_has_every_field_and_reads_back_to_what_is_stored",
+        ]),
     },
     Clause {
         section: "9.2",

@@ -6,21 +6,28 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "5.1",
         promise: "You can see your account's data at any time",
-        control: "`GET /v1/keys` and `GET /v1/usage` show a part; address and company are shown \
-                  nowhere",
-        proof: Proof::NotYet("a view of the whole account (issue 3)"),
+        control: "`data/accounts.json` of an export; `GET /v1/keys` and `GET /v1/usage` show a part at \
+                  once",
+        proof: Proof::Tests(&[
+            "exports::an_export_has_every_field_and_reads_back_to_what_is_stored",
+        ]),
     },
     Clause {
         section: "5.1",
         promise: "Your use of the API can be fetched as a file",
-        control: "`GET /v1/usage` gives the counts of 12 months as JSON, but not the request logs",
-        proof: Proof::NotYet("export of the request logs (issue 3)"),
+        control: "`usage.csv`, `data/usage-statistics.json` and `data/api-logs.json` of an export",
+        proof: Proof::Tests(&["exports::an_export_tells_a_person_what_it_is"]),
     },
     Clause {
         section: "5.1",
         promise: "Everything kept of you is handed over when you ask",
-        control: "not built; `export` of each category in the inventory says what belongs to it",
-        proof: Proof::NotYet("exports (issue 3)"),
+        control: "`POST /v1/privacy/exports`; `export` of each category in the inventory says which \
+                  fields are in it, and a test fails for one that is stored and not named",
+        proof: Proof::Tests(&[
+            "exports::an_export_is_asked_for_made_announced_fetched_and_ended",
+            "exports::an_export_has_every_field_and_reads_back_to_what_is_stored",
+            "exports_races::killed_between_any_two_calls_it_comes_to_the_same",
+        ]),
     },
     Clause {
         section: "5.1",
@@ -66,7 +73,7 @@ pub(super) static CLAUSES: &[Clause] = &[
         section: "5.3",
         promise: "Everything of you is deleted",
         control: "the saga of `privacy/erasure.rs` empties the tables in `DELETED` and the gate, \
-                  and looks again before it says so; `sessions` and `exports` must join once \
+                  and looks again before it says so; `sessions` must join once \
                   something writes them there",
         proof: Proof::Tests(&[
             "erasure::an_account_is_erased_after_the_grace_period_and_only_it",

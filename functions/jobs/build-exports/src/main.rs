@@ -1,0 +1,17 @@
+//! Every minute: makes the exports that were asked for.
+
+use vidintel::{
+    app::App,
+    error::Error,
+    jobs::{Report, Run, serve},
+    privacy::build_exports,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    serve("build-exports", |app, run| Box::pin(run_once(app, run))).await
+}
+
+async fn run_once(app: &App, run: Run) -> Result<Report, Error> {
+    build_exports(app, run.time, run.deadline).await?.report()
+}

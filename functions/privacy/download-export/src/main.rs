@@ -1,0 +1,22 @@
+//! `GET /v1/privacy/exports/{request_id}/download`: sends on to the file, by a link that soon ends.
+
+use lambda_http::http::{HeaderValue, StatusCode, header};
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+    privacy::{Kind, find, link},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let request = find(&app.store, Kind::Export, &call.path("request_id")).await?.of(&account)?;
+    let link = link(app, &request, call.now()).await?;
+    let location = HeaderValue::try_from(&link.url).map_err(Error::internal)?;
+    Ok(Reply::json(StatusCode::SEE_OTHER, &link)?.with(header::LOCATION, location))
+}

@@ -1,0 +1,20 @@
+//! `GET /v1/privacy/exports/{request_id}`: where an export stands, and where its file is.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+    privacy::{Kind, export_view, find},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let request = find(&app.store, Kind::Export, &call.path("request_id")).await?.of(&account)?;
+    Reply::json(StatusCode::OK, &export_view(&app.store, &request, call.now()).await?)
+}

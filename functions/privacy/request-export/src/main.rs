@@ -1,0 +1,21 @@
+//! `POST /v1/privacy/exports`: asks for a copy of everything that is kept about the account.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+    privacy::{export_view, request_export},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let request = request_export(app, &account, call.now()).await?;
+    let view = export_view(&app.store, &request, call.now()).await?;
+    Reply::json(StatusCode::ACCEPTED, &view)
+}

@@ -1,0 +1,190 @@
+//! What an account has in one category, item by item, as an export writes it.
+
+use std::{collections::VecDeque, vec};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::super::{erasable::Subject, request::of_account};
+use crate::{
+    error::Error,
+    inventory::{Field, Kind, Table},
+    store::{Item, Store, from_item, number, s, unavailable},
+    usage::unpack,
+};
+
+/// Goes through an account's items in one table, a page in memory at a time.
+pub(super) struct Items<'a> {
+    store: &'a Store,
+    table: Table,
+    subject: &'a Subject,
+    fields: &'static [Field],
+    now: OffsetDateTime,
+    partitions: VecDeque<String>,
+    page: vec::IntoIter<Item>,
+    /// Where the next page of the first partition starts.
+    start: Option<Item>,
+}
+
+impl<'a> Items<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        table: Table,
+        subject: &'a Subject,
+        fields: &'static [Field],
+        now: OffsetDateTime,
+    ) -> Self {
+        let partitions = subject.partitions(table).into();
+        let page = Vec::new().into_iter();
+        Self { store, table, subject, fields, now, partitions, page, start: None }
+    }
+
+    /// What the next stored item holds: itself, or the entries of a pack. `None`: that was all.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Map<String, Value>>>, Error> {
+        loop {
+            if let Some(item) = self.page.next() {
+                // DynamoDB deletes expired items when it gets to it.
+                if number(&item, "expires_at").is_none_or(|at| at > self.now.unix_timestamp()) {
+                    let held = contents(self.table, item)?;
+                    return Ok(Some(held.iter().map(|it| exported(self.fields, it)).collect()));
+                }
+            } else if !self.turn().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads the next page. `false`: there is none.
+    async fn turn(&mut self) -> Result<bool, Error> {
+        let Some(partition) = self.partitions.front() else { return Ok(false) };
+        let (page, start) = match self.table {
+            // Beside the account lie the markers of addresses.
+            table @ Table::Accounts => {
+                let account = self.store.get(table, [("id", self.subject.account.to_string())]);
+                (account.await?.into_iter().collect(), None)
+            }
+            // Legal holds, which are the operator's, lie beside the requests.
+            Table::PrivacyRequests => {
+                let own = of_account(self.store, &self.subject.account).await?;
+                (own.iter().map(crate::store::to_item).collect::<Result<_, _>>()?, None)
+            }
+            table => self.query(table, partition).await?,
+        };
+        if start.is_none() {
+            self.partitions.pop_front();
+        }
+        self.page = page.into_iter();
+        self.start = start;
+        Ok(true)
+    }
+
+    async fn query(
+        &self,
+        table: Table,
+        partition: &str,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
+        let answer = self
+            .store
+            .client()
+            .query()
+            .table_name(self.store.name(table))
+            .consistent_read(true)
+            .key_condition_expression("#key = :partition")
+            .expression_attribute_names("#key", table.key()[0])
+            .expression_attribute_values(":partition", s(partition))
+            .set_exclusive_start_key(self.start.clone())
+            .send()
+            .await
+            .map_err(unavailable)?;
+        Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
+    }
+}
+
+/// What is in a stored item: itself, or each entry of a pack with what stands beside it.
+fn contents(table: Table, mut item: Item) -> Result<Vec<Value>, Error> {
+    if table != Table::ApiLogs {
+        return Ok(vec![from_item(item)?]);
+    }
+    let entries: Vec<Value> = unpack(&item)?;
+    item.retain(|_, value| !matches!(value, AttributeValue::B(_)));
+    let beside: Value = from_item(item)?;
+    let with = |entry| {
+        let mut whole = beside.clone();
+        whole["entries"] = entry;
+        whole
+    };
+    Ok(entries.into_iter().map(with).collect())
+}
+
+/// `item` as an export writes it: every field, null where there is nothing.
+pub(super) fn exported(fields: &[Field], item: &Value) -> Map<String, Value> {
+    let mut object = Map::new();
+    for field in fields {
+        if let Some(start) = field.name.strip_suffix('*') {
+            let all = item.as_object().into_iter().flatten();
+            let own = all.filter(|(name, _)| name.starts_with(start));
+            object.extend(own.map(|(name, value)| (name.clone(), written(field.kind, value))));
+        } else {
+            let mut steps = field.name.split('.');
+            let value = steps.try_fold(item, |value, step| value.get(step));
+            let value = value.map_or(Value::Null, |it| written(field.kind, it));
+            object.insert(field.exported_as(), value);
+        }
+    }
+    object
+}
+
+fn written(kind: Kind, value: &Value) -> Value {
+    match kind {
+        Kind::Instant => instant(value, 1_000_000_000),
+        Kind::Milliseconds => instant(value, 1_000_000),
+        Kind::Instants => {
+            let all = value.as_object().into_iter().flatten();
+            all.map(|(name, at)| (name.clone(), instant(at, 1_000_000_000))).collect()
+        }
+        Kind::Text | Kind::Number | Kind::Flag | Kind::Counts | Kind::Pairs => value.clone(),
+    }
+}
+
+/// RFC 3339 of a number of so many nanoseconds; as it is where it is none, so that nothing is lost.
+fn instant(value: &Value, unit: i128) -> Value {
+    let nanoseconds = value.as_i64().map(|it| i128::from(it) * unit);
+    nanoseconds
+        .and_then(|it| OffsetDateTime::from_unix_timestamp_nanos(it).ok())
+        .and_then(|it| it.format(&Rfc3339).ok())
+        .map_or_else(|| value.clone(), |it| json!(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{API_LOGS, Export, USAGE_STATISTICS};
+
+    fn fields(export: Export) -> &'static [Field] {
+        let Export::Fields(fields) = export else { panic!("it is exported") };
+        fields
+    }
+
+    #[test]
+    fn what_is_not_there_is_null_and_times_are_readable() {
+        let item = json!({
+            "entries": { "ip": "192.0.2.1", "at_ms": 1_795_000_000_123_i64, "agent": { "text": "x" } },
+            "expires_at": 1_795_000_000,
+        });
+        let out = exported(fields(API_LOGS.export), &item);
+        assert_eq!(out["ip"], "192.0.2.1");
+        assert_eq!(out["agent_text"], "x");
+        assert_eq!(out["at_ms"], "2026-11-18T10:26:40.123Z");
+        assert_eq!(out["expires_at"], "2026-11-18T10:26:40Z");
+        assert_eq!(out["country"], Value::Null);
+    }
+
+    #[test]
+    fn a_pattern_takes_every_attribute_of_its_kind() {
+        let item = json!({ "latency_3": 5, "latency_17": 1, "hash": "x" });
+        let out = exported(fields(USAGE_STATISTICS.export), &item);
+        assert_eq!((&out["latency_3"], &out["latency_17"]), (&json!(5), &json!(1)));
+        assert!(!out.contains_key("hash") && !out.contains_key("latency_*"));
+    }
+}

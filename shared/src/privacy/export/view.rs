@@ -1,0 +1,128 @@
+//! What callers see of an export.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::{
+    super::{
+        mails::instant,
+        request::{Request, State},
+    },
+    build::{BUILD, last_fetch},
+    file,
+};
+use crate::{app::App, error::Error, store::Store};
+
+/// How long a link works: long enough to begin a download, too short to be found later.
+const LINK_LIFETIME: Duration = Duration::from_secs(300);
+
+/// A request for a copy of your data.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportRequest {
+    /// Its id.
+    #[schema(example = "req_4kPq9ZtR2mWx")]
+    pub id: String,
+    /// Where it stands.
+    pub state: State,
+    /// When it was asked for.
+    #[schema(format = DateTime)]
+    pub received_at: String,
+    /// When it must be done.
+    #[schema(format = DateTime)]
+    pub due_at: String,
+    /// When it was done or cancelled; `null` while it is open.
+    #[schema(required = true, format = DateTime)]
+    pub closed_at: Option<String>,
+    /// Items of each category in the copy.
+    pub items: BTreeMap<String, u64>,
+    /// The copy; `null` before it is made and after it has ended.
+    #[schema(required = true)]
+    pub file: Option<ExportFile>,
+}
+
+/// A copy that can be fetched.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportFile {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub sha256: String,
+    /// What it shows is of this time.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// Until when it can be fetched; it is deleted within the hour after that.
+    #[schema(format = DateTime)]
+    pub available_until: String,
+    /// Where to fetch it, with your API key.
+    #[schema(example = "/v1/privacy/exports/req_4kPq9ZtR2mWx/download")]
+    pub download: String,
+}
+
+/// A link to a copy.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportLink {
+    /// Works for five minutes, for whoever has it: keep it to yourself.
+    #[schema(format = "uri")]
+    pub url: String,
+}
+
+/// How `request` shows itself.
+pub async fn export_view(
+    store: &Store,
+    request: &Request,
+    now: OffsetDateTime,
+) -> Result<ExportRequest, Error> {
+    let is_made = request.done.contains_key(BUILD);
+    let file = match is_made {
+        true => there(store, request, now).await?,
+        false => None,
+    };
+    Ok(ExportRequest {
+        id: request.id.to_string(),
+        // The mail that says so may still be on its way.
+        state: if is_made { State::Done } else { request.state },
+        received_at: instant(request.received_at),
+        due_at: instant(request.due_at),
+        closed_at: request.closed_at.map(instant),
+        items: request.found.clone(),
+        file: file.map(|(file, bytes, sha256)| ExportFile {
+            bytes,
+            sha256,
+            created_at: instant(file.created_at),
+            available_until: instant(last_fetch(file.expires_at)),
+            download: format!("/v1/privacy/exports/{}/download", request.id),
+        }),
+    })
+}
+
+/// The file of `request` with its length and checksum, if it is made and still there.
+async fn there(
+    store: &Store,
+    request: &Request,
+    now: OffsetDateTime,
+) -> Result<Option<(file::ExportFile, u64, String)>, Error> {
+    let Some(mut file) = file::load(store, &request.id).await? else { return Ok(None) };
+    let made = file.bytes.zip(file.sha256.take());
+    let is_fresh = file.expires_at > now.unix_timestamp();
+    Ok(made.filter(|_| is_fresh).map(|(bytes, sha256)| (file, bytes, sha256)))
+}
+
+/// A link to the file of `request`.
+pub async fn link(app: &App, request: &Request, now: OffsetDateTime) -> Result<ExportLink, Error> {
+    if !request.done.contains_key(BUILD) && request.closed_at.is_none() {
+        return Err(Error::Conflict(
+            "the export is not made yet; look at the request until it has a `file`",
+        ));
+    }
+    if there(&app.store, request, now).await?.is_none() {
+        return Err(Error::Gone(
+            "the export is not there any more, they last 7 days; ask for a new one",
+        ));
+    }
+    let key = file::key(&request.id);
+    let url = app.files.link(&key, &key, LINK_LIFETIME).await?;
+    Ok(ExportLink { url })
+}

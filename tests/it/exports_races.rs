@@ -1,0 +1,103 @@
+//! Making an export that is interrupted, or that others get in the way of.
+
+use std::{pin::pin, time::Instant};
+
+use serde_json::json;
+use time::Duration;
+use vidintel::privacy::{self, State};
+
+use crate::util::{
+    World, advance, app_of,
+    copy::{ask, fetch, items_of},
+    subject::{assert_erased, erase, marked},
+};
+
+fn far_away() -> Instant {
+    Instant::now() + std::time::Duration::from_secs(600)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_between_any_two_calls_it_comes_to_the_same() {
+    let world = World::start().await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let ada = marked(&world).await;
+    let mut points = 0;
+    loop {
+        let id = ask(&world, &ada).await["id"].as_str().expect("an id").to_owned();
+        let run = pin!(privacy::build_exports(&app, world.cloud.clock.now(), far_away()));
+        let finished = advance(run, points).await.is_some();
+        // It is left to that run for a while, then to the next one.
+        world.wait(Duration::minutes(21));
+        let again = privacy::build_exports(&app, world.cloud.clock.now(), far_away()).await;
+        assert_eq!(again.expect("it runs").failed, 0, "killed at {points}");
+        let request = privacy::load(&app.store, &id.parse().expect("an id")).await;
+        let request = request.expect("read").expect("a request");
+        assert_eq!(request.state, State::Done, "killed at {points}: {request:?}");
+        let copy = fetch(&world, &ada, &id).await;
+        for (category, count) in [("api-keys", 2), ("api-logs", 3), ("billing-records", 1)] {
+            assert_eq!(items_of(&copy, category).len(), count, "killed at {points}");
+        }
+        // No part of what was begun before is left.
+        let files = world.cloud.s3.files().expect("the files");
+        let parts = files.iter().filter(|it| it.to_string_lossy().contains(".part-")).count();
+        assert_eq!(parts, 0, "killed at {points}: {files:?}");
+        if finished {
+            break;
+        }
+        points += 1;
+        // The next one is another one, although no day has passed, and has as much to read.
+        let forget = json!({
+            "TableName": world.cloud.dynamodb.table("privacy-requests"),
+            "Key": { "id": { "S": id } },
+        });
+        world.cloud.dynamodb.call("DeleteItem", &forget).await.expect("forgotten");
+        let forget = json!({
+            "TableName": world.cloud.dynamodb.table("accounts"),
+            "Key": { "id": { "S": ada.account_id } },
+            "UpdateExpression": "REMOVE #export",
+            "ExpressionAttributeNames": { "#export": "export" },
+        });
+        world.cloud.dynamodb.call("UpdateItem", &forget).await.expect("forgotten");
+    }
+    assert!(points > 20, "{points}");
+    let told = world.cloud.ses.mails();
+    let told = told.iter().filter(|it| it.subject == "Your data is ready").count();
+    // A mail may go twice where the run died before it could note it, and never not at all.
+    assert!((points + 1..=points + 4).contains(&told), "{told} mails for {} exports", points + 1);
+    // Every file ends.
+    world.wait(Duration::days(7));
+    world.run_job("PurgeExportsFunction").await;
+    let files = world.cloud.s3.files().expect("the files");
+    assert!(files.iter().all(|it| it.extension().is_none_or(|it| it != "zip")), "{files:?}");
+}
+
+/// An erasure and the making of an export meet, wherever the one or the other has got to.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_under_way_does_not_outlive_an_erasure() {
+    let world = World::start().await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let (mut made, mut given_up) = (0, 0);
+    for points in (1..60).step_by(7) {
+        let ada = marked(&world).await;
+        let id = ask(&world, &ada).await["id"].as_str().expect("an id").to_owned();
+        let mut run = pin!(privacy::build_exports(&app, world.cloud.clock.now(), far_away()));
+        let ended = advance(run.as_mut(), points).await;
+        erase(&world, &ada).await;
+        // It was only slow, and goes on now.
+        let done = match ended {
+            Some(run) => run,
+            None => run.await,
+        };
+        let done = done.expect("it runs");
+        assert!(done.done + done.failed <= 1 && done.waiting == 0, "at {points}: {done:?}");
+        made += done.done;
+        given_up += done.failed;
+        assert_erased(&world, &ada.account_id).await;
+        let item = json!({
+            "TableName": world.cloud.dynamodb.table("exports"), "Key": { "id": { "S": id } },
+        });
+        let item = world.cloud.dynamodb.call("GetItem", &item).await.expect("read");
+        assert!(item.get("Item").is_none(), "at {points}: {item}");
+    }
+    assert!(made > 0 && given_up > 0, "{made} made, {given_up} given up");
+}
