@@ -61,9 +61,12 @@ enum Command {
     },
     /// Measure the metered path against yardsticks and print ratios.
     Bench {
-        /// Leave out the table of a million kept items.
+        /// Leave out tables of a million items.
         #[arg(long)]
         quick: bool,
+        /// Measure exports alone.
+        #[arg(long)]
+        exports: bool,
     },
 }
 
@@ -121,7 +124,10 @@ async fn main() -> ExitCode {
             let pace = pace.map_or(Pace::Every, Pace::OncePer);
             unless_interrupted(advance(by, pace, control)).await
         }
-        Some(Command::Bench { quick }) => {
+        Some(Command::Bench { quick, exports: true }) => {
+            unless_interrupted(bench::run_exports(quick, &mut stdout())).await
+        }
+        Some(Command::Bench { quick, exports: false }) => {
             unless_interrupted(bench::run(quick, &mut stdout())).await
         }
     };

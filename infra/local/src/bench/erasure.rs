@@ -1,6 +1,8 @@
 //! What erasing an account costs: by what it has, and by what others have.
 
-use anyhow::{Context, Result, ensure};
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -48,11 +50,8 @@ pub(super) async fn run(world: &mut World, report: &mut Report<'_>) -> Result<()
 
 /// Opens an account, gives it `own` packs and has it erased.
 async fn erase(world: &mut World, email: &str, own: usize) -> Result<Spent> {
-    // Only so many may sign up from one network within an hour: Redis forgets them.
-    world.cloud.redis.flush().await?;
     let key = world.sign_up(email).await?;
-    let tag = key.split('_').nth(2).context("the key holds no tag")?;
-    let account = format!("acc_{tag}");
+    let account = world.account_of(&key)?;
     let now = world.cloud.clock.now();
     let packs = (0..own).map(|n| {
         let mut item = item_of("", n, now + Duration::days(29));
@@ -64,16 +63,25 @@ async fn erase(world: &mut World, email: &str, own: usize) -> Result<Spent> {
     let request = Request { path: "/v1/privacy/deletions".to_owned(), key };
     let answer = world.post(&request, &json!({ "confirm": true })).await?;
     ensure!(answer["state"] == "scheduled", "the answer is {answer}");
+    Ok(finish(world).await?.0)
+}
+
+/// Lets the deletion that was confirmed last run to its end; what its runs spent, and how long they were
+/// at work.
+pub(super) async fn finish(world: &World) -> Result<(Spent, std::time::Duration)> {
     let (mut spent, mut last) = (Spent::default(), Value::Null);
+    let mut busy = std::time::Duration::ZERO;
     for wait in [Duration::days(7), Duration::minutes(6), Duration::minutes(3)] {
         world.wait(wait).await;
         world.cloud.dynamodb.reset_counts();
+        let started = Instant::now();
         last = world.cloud.run_job(JOB).await?;
+        busy += started.elapsed();
         let run = Spent::of(&world.cloud.dynamodb.counts());
         spent.requests += run.requests;
         spent.reads += run.reads;
         spent.writes += run.writes;
     }
     ensure!(last["done"] == 1, "the job says {last}");
-    Ok(spent)
+    Ok((spent, busy))
 }

@@ -10,6 +10,7 @@ mod calls;
 mod cold;
 mod cost;
 mod erasure;
+mod exports;
 mod processor;
 mod report;
 mod retention;
@@ -25,7 +26,7 @@ use self::{report::Report, world::World};
 
 /// Measures everything and writes it to `out` as it comes. Whether goals are met is part of what is
 /// written; an error says that something could not be measured. `quick` leaves out the largest
-/// table.
+/// tables.
 pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
     let started = Instant::now();
     let mut report = Report::new(out);
@@ -40,9 +41,23 @@ pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
     let latency = speed::latency(&mut world, &mut report).await?;
     speed::throughput(&mut world, &mut report).await?;
     cold::run(&mut world, &mut report).await?;
-    let kept: &[usize] = if quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
+    let kept = sizes(quick);
     let per_deleted = retention::run(&mut world, &mut report, kept).await?;
     cost::run(&mut world, &mut report, latency.busy, per_deleted).await?;
     erasure::run(&mut world, &mut report).await?;
+    exports::run(&mut world, &mut report, kept).await?;
     report.end(started.elapsed())
+}
+
+/// As [`run`], of the exports alone.
+pub async fn run_exports(quick: bool, out: &mut dyn Write) -> Result<()> {
+    let started = Instant::now();
+    let mut report = Report::new(out);
+    exports::run(&mut World::start(false).await?, &mut report, sizes(quick)).await?;
+    report.end(started.elapsed())
+}
+
+/// How many items are kept.
+fn sizes(quick: bool) -> &'static [usize] {
+    if quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] }
 }

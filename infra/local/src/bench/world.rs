@@ -75,16 +75,22 @@ impl World {
         let videos = cloud.tiktok.catalogue().iter().map(|it| it.id).take(VIDEOS).collect();
         let mut world = Self { cloud, client, keys: Vec::new(), videos, sent: 0 };
         for n in 0..CUSTOMERS {
-            // Only so many may sign up from one network within an hour: Redis forgets them.
-            world.cloud.redis.flush().await?;
             let key = world.sign_up(&format!("customer-{n}@example.com")).await?;
             world.keys.push(key);
         }
         Ok(world)
     }
 
+    /// The account that `key` is of.
+    pub(super) fn account_of(&self, key: &str) -> Result<String> {
+        let tag = key.split('_').nth(2).context("the key holds no tag")?;
+        Ok(format!("acc_{tag}"))
+    }
+
     /// A customer on the Business plan; its API key.
     pub(super) async fn sign_up(&self, email: &str) -> Result<String> {
+        // Only so many may sign up from one network within an hour: Redis forgets them.
+        self.cloud.redis.flush().await?;
         let form = json!({ "email": email, "policy_version": "1.0", "is_13_or_older": true });
         expect(&self.client.post("/v1/accounts", &form).send().await?, StatusCode::ACCEPTED)?;
         let mails = self.cloud.ses.mails();
