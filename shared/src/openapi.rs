@@ -110,6 +110,14 @@ enum KeyProblems {
     Inactive(Problem),
 }
 
+/// What every endpoint may answer that the holder of a suspended account may use too.
+#[derive(IntoResponses)]
+enum HolderProblems {
+    /// No valid API key
+    #[response(status = 401, content_type = "application/problem+json")]
+    NoValidKey(Problem),
+}
+
 /// What every endpoint that needs the tables may answer.
 #[derive(IntoResponses)]
 enum Outage {
@@ -260,7 +268,7 @@ fn get_usage() {}
         (status = 200, description = "A preview: nothing has happened", body = DeletionPreview),
         (status = 202, description = "Scheduled", body = Deletion),
         (status = 400, description = "Not valid", body = Problem, content_type = "application/problem+json"),
-        KeyProblems,
+        HolderProblems,
         BodyProblems,
         Outage
     )
@@ -275,7 +283,7 @@ fn request_deletion() {}
     responses(
         (status = 200, description = "The deletion", body = Deletion),
         (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
-        KeyProblems,
+        HolderProblems,
         (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
         Outage
     )
@@ -290,7 +298,7 @@ fn get_deletion() {}
     responses(
         (status = 200, description = "Withdrawn", body = Deletion),
         (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
-        KeyProblems,
+        HolderProblems,
         (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It has begun", body = Problem, content_type = "application/problem+json"),
         Outage
@@ -306,7 +314,8 @@ fn cancel_deletion() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 202, description = "It will be made, or is made already", body = ExportRequest),
-        KeyProblems,
+        HolderProblems,
+        (status = 409, description = "The account is being deleted", body = Problem, content_type = "application/problem+json"),
         Outage
     )
 )]
@@ -320,7 +329,7 @@ fn request_export() {}
     responses(
         (status = 200, description = "The export", body = ExportRequest),
         (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
-        KeyProblems,
+        HolderProblems,
         (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
         Outage
     )
@@ -338,7 +347,7 @@ fn get_export() {}
             ("Location" = String, description = "The same link")
         )),
         (status = 400, description = "Not an id of a request", body = Problem, content_type = "application/problem+json"),
-        KeyProblems,
+        HolderProblems,
         (status = 404, description = "No such request of yours", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Not made yet", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "Not there any more", body = Problem, content_type = "application/problem+json"),
@@ -360,7 +369,7 @@ fn export_schema() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The requests", body = RequestList),
-        KeyProblems,
+        HolderProblems,
         Outage
     )
 )]

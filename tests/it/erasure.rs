@@ -3,10 +3,15 @@
 use local::dynamodb::Fault;
 use serde_json::{Value, json};
 use time::Duration;
+use vidintel::usage::{self, Entry, read_pack};
 
-use crate::util::{
-    World, assert_problem,
-    subject::{DELETIONS, assert_erased, everything, finish, marked, post, residue},
+use crate::{
+    usage::packs,
+    util::{
+        World, app_of, assert_problem,
+        copy::ask,
+        subject::{DELETIONS, assert_erased, erase, everything, finish, marked, post, residue},
+    },
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +82,8 @@ async fn an_account_is_erased_after_the_grace_period_and_only_it() {
     let client = world.cloud.client();
     let certificate = world.send(client.get(&path)).await.json();
     assert_eq!(certificate["state"], "done");
-    assert_eq!(outcome(&certificate, "api-logs")["items"], 2);
+    // What came in after it had begun was not kept at all.
+    assert_eq!(outcome(&certificate, "api-logs")["items"], 1);
     assert_eq!(outcome(&certificate, "support-messages")["items"], 1);
     let mails = world.cloud.ses.mails();
     let last = mails.last().expect("a mail");
@@ -145,6 +151,49 @@ async fn a_legal_hold_stops_a_deletion_and_its_release_lets_it_go_on() {
     world.wait(Duration::days(1));
     assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
     finish(&world).await;
+    assert_erased(&world, &ada.account_id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_holder_of_a_suspended_account_keeps_their_rights() {
+    let world = World::start().await;
+    let ada = marked(&world).await;
+    let suspend = json!({
+        "TableName": world.cloud.dynamodb.table("accounts"),
+        "Key": { "id": { "S": ada.account_id } },
+        "UpdateExpression": "SET #status = :status",
+        "ExpressionAttributeNames": { "#status": "status" },
+        "ExpressionAttributeValues": { ":status": { "S": "suspended" } },
+    });
+    world.cloud.dynamodb.call("UpdateItem", &suspend).await.expect("suspended");
+    assert_problem(&world.get("/v1/usage", &ada).await, 403, "account-inactive");
+    ask(&world, &ada).await;
+    assert_eq!(world.run_job("BuildExportsFunction").await["done"], 1);
+    assert_eq!(world.get("/v1/privacy/requests", &ada).await.status, 200);
+    erase(&world, &ada).await;
+    assert_erased(&world, &ada.account_id).await;
+}
+
+/// A function can be frozen with a log entry in its hand and wake up when everything is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_entry_that_comes_too_late_is_dropped() {
+    let world = World::start().await;
+    let ada = marked(&world).await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let entries: Vec<Entry> = packs(&world)
+        .await
+        .iter()
+        .flat_map(|it| read_pack(it).expect("a pack"))
+        .map(|it| Entry { request_id: format!("{} again", it.request_id), ..it })
+        .collect();
+    assert_eq!(usage::append(&app.store, &entries[..1]).await.expect("appended"), 1);
+    let answer = post(&world, &ada, true).await;
+    assert_eq!(answer.status, 202);
+    world.wait(Duration::days(7));
+    assert_eq!(world.run_job("ProcessDeletionsFunction").await["waiting"], 1);
+    assert_eq!(usage::append(&app.store, &entries[1..]).await.expect("dropped"), 0, "suspended");
+    finish(&world).await;
+    assert_eq!(usage::append(&app.store, &entries[1..]).await.expect("dropped"), 0, "gone");
     assert_erased(&world, &ada.account_id).await;
 }
 

@@ -23,7 +23,7 @@ impl Gate {
         now: OffsetDateTime,
     ) -> Result<Admission, Error> {
         let account = key.account();
-        let (item, key_id) = self.find(key, hashes).await?;
+        let (item, key_id) = self.find(key, hashes).await.and_then(served)?;
         let (plan, period) = (item.plan, item.period(now));
         let rpm = plan.requests_per_minute();
         let reset_seconds = (60 - now.unix_timestamp().rem_euclid(60)).unsigned_abs();
@@ -62,6 +62,16 @@ impl Gate {
         key: &ApiKey,
         peppers: &Peppers,
     ) -> Result<(Account, KeyId), Error> {
+        self.identify_holder(key, peppers).await.and_then(served)
+    }
+
+    /// As [`Gate::identify`], also of an account that is not served: its holder keeps their rights under
+    /// privacy law.
+    pub async fn identify_holder(
+        &self,
+        key: &ApiKey,
+        peppers: &Peppers,
+    ) -> Result<(Account, KeyId), Error> {
         let (hash, previous) = key.hashes(peppers);
         self.find(key, &[&hash, previous.as_deref().unwrap_or_default()]).await
     }
@@ -76,9 +86,13 @@ impl Gate {
         let (Some(account), Some(live)) = (account, live) else {
             return Err(AuthError::Unknown.into());
         };
-        if !account.status.is_served() {
-            return Err(Denial::Inactive(account.status.name().to_owned()).into());
-        }
         Ok((account, live.key_id))
     }
+}
+
+fn served((account, key_id): (Account, KeyId)) -> Result<(Account, KeyId), Error> {
+    if !account.status.is_served() {
+        return Err(Denial::Inactive(account.status.name().to_owned()).into());
+    }
+    Ok((account, key_id))
 }

@@ -142,3 +142,10 @@ pub async fn authenticate(app: &App, call: &Call) -> Result<(Account, KeyId), Er
     let peppers = app.secrets.get().await?.pepper;
     app.gate.identify(&key, &peppers).await
 }
+
+/// The account whose holder asks for what privacy law gives them; it need not be served.
+pub async fn authenticate_holder(app: &App, call: &Call) -> Result<Account, Error> {
+    let key = call.api_key()?;
+    let peppers = app.secrets.get().await?.pepper;
+    Ok(app.gate.identify_holder(&key, &peppers).await?.0)
+}

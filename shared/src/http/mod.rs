@@ -9,7 +9,7 @@ mod serve;
 
 pub use self::{
     call::Call,
-    metered::{Served, Visit, authenticate},
+    metered::{Served, Visit, authenticate, authenticate_holder},
     problem::{Problem, problem},
     reply::Reply,
     serve::{Handler, serve, serve_metered},

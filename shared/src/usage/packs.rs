@@ -17,10 +17,11 @@ use time::{OffsetDateTime, macros::format_description};
 
 use super::{Entry, Histogram};
 use crate::{
+    accounts::Status,
     error::Error,
     ids::AccountId,
     inventory::{self, Table},
-    store::{Item, Store, n, putting, s, transact, unavailable, updating},
+    store::{Item, Store, n, putting, s, text, transact, unavailable, updating},
 };
 
 /// Entries in one pack at most…
@@ -34,18 +35,34 @@ pub fn day_key(account: &AccountId, at: OffsetDateTime) -> String {
     format!("{account}#{}", at.date())
 }
 
-/// Appends `entries`, in any order, of any accounts; returns how many were new.
+/// Appends `entries`, in any order, of any accounts; returns how many were new. Those of accounts that are
+/// not there any more are dropped.
 pub async fn append(store: &Store, entries: &[Entry]) -> Result<usize, Error> {
     let mut groups: BTreeMap<(&AccountId, i64), Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
         groups.entry((&entry.account, entry.at_ms.div_euclid(60_000))).or_default().push(entry);
     }
     let mut new = 0;
+    let mut kept = BTreeMap::new();
     for ((account, minute), group) in groups {
+        let is_kept = match kept.get(account) {
+            Some(known) => *known,
+            None => *kept.entry(account).or_insert(has_logs(store, account).await?),
+        };
+        if !is_kept {
+            continue;
+        }
         let start = OffsetDateTime::from_unix_timestamp(minute * 60).map_err(Error::internal)?;
         new += append_minute(store, account, start, &group).await?;
     }
     Ok(new)
+}
+
+/// Whether requests of `account` are logged: not of one that is erased or being erased. A function can be
+/// frozen with an entry in its hand, and wake up long after.
+async fn has_logs(store: &Store, account: &AccountId) -> Result<bool, Error> {
+    let item = store.get(Table::Accounts, [("id", account.to_string())]).await?;
+    Ok(item.is_some_and(|it| text(&it, "status") != Some(Status::Erasing.name())))
 }
 
 async fn append_minute(

@@ -4,7 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
-    http::{Call, Reply, authenticate, serve},
+    http::{Call, Reply, authenticate_holder, serve},
     privacy::{Deletion, Kind, cancel_deletion, find},
 };
 
@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let account = authenticate_holder(app, call).await?;
     let request = find(&app.store, Kind::Erasure, &call.path("request_id")).await?.of(&account)?;
     let request = cancel_deletion(app, &account, request, call.now()).await?;
     Reply::json(StatusCode::OK, &Deletion::new(&request))

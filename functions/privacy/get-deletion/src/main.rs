@@ -4,7 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
-    http::{Call, Reply, authenticate, serve},
+    http::{Call, Reply, authenticate_holder, serve},
     privacy::{Deletion, Kind, State, find},
 };
 
@@ -17,7 +17,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let mut request = find(&app.store, Kind::Erasure, &call.path("request_id")).await?;
     // Nobody has a key any more when it is done; the id cannot be guessed, and it names nobody.
     if request.state != State::Done {
-        let (account, _) = authenticate(app, call).await?;
+        let account = authenticate_holder(app, call).await?;
         request = request.of(&account)?;
     }
     Reply::json(StatusCode::OK, &Deletion::new(&request))

@@ -4,7 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
-    http::{Call, Reply, authenticate, serve},
+    http::{Call, Reply, authenticate_holder, serve},
     privacy::{RequestList, of_account},
 };
 
@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let account = authenticate_holder(app, call).await?;
     let requests = of_account(&app.store, &account.id).await?;
     let list = RequestList::new(&app.store, &requests, call.now()).await?;
     Reply::json(StatusCode::OK, &list)

@@ -22,7 +22,13 @@ pub use self::{
     view::{ExportFile, ExportLink, ExportRequest, export_view, link},
 };
 use super::request::{self, Kind, Request, State, of_account};
-use crate::{accounts::Account, app::App, error::Error, ids::AccountId, retention};
+use crate::{
+    accounts::{Account, Status},
+    app::App,
+    error::Error,
+    ids::AccountId,
+    retention,
+};
 
 /// Asks for a copy of what is kept about `account`. While one is open, and for a day after it was asked
 /// for, asking again is asking for the same one.
@@ -31,6 +37,11 @@ pub async fn request_export(
     account: &Account,
     now: OffsetDateTime,
 ) -> Result<Request, Error> {
+    if account.status == Status::Erasing {
+        return Err(Error::Conflict(
+            "the account is being deleted; there is no copy of it any more",
+        ));
+    }
     request::open(&app.store, account, Request::export(account, now), now).await
 }
 
