@@ -9,10 +9,11 @@ use std::{
 
 use aws_sdk_s3::{
     Client,
+    config::timeout::TimeoutConfig,
     error::{ProvideErrorMetadata, SdkError},
     presigning::PresigningConfig,
     primitives::ByteStream,
-    types::{CompletedMultipartUpload, CompletedPart},
+    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
 
 use crate::{
@@ -21,14 +22,32 @@ use crate::{
     error::Error,
 };
 
-/// Bytes in a part: S3 wants 5 MiB or more in each but the last one, and 10,000 parts at most.
-pub const PART_SIZE: usize = 8 << 20;
+/// How large things become.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Bytes in a part: S3 wants 5 MiB or more in each but the last one, and 10,000 parts at most.
+    pub part: usize,
+    /// Bytes in one file of an archive; what is more goes into another one. Nobody's tools should have to
+    /// read gigabytes at once, and ZIP has its own form for files beyond 4 GiB, which not all of them know.
+    pub file: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { part: 8 << 20, file: 512 << 20 }
+    }
+}
+
+/// S3 may take minutes to make one file of thousands of parts.
+const COMPLETION: Duration = Duration::from_secs(180);
 
 /// The files. Cheap to clone; the client is built when it is first used.
 #[derive(Clone)]
 pub struct Files {
     config: AwsConfig,
     bucket: String,
+    /// Smaller ones, where little data must be in many parts and files.
+    pub sizes: Sizes,
     client: Arc<OnceLock<Client>>,
 }
 
@@ -41,7 +60,7 @@ impl fmt::Debug for Files {
 impl Files {
     /// The files in `bucket`.
     pub fn new(config: AwsConfig, bucket: String) -> Self {
-        Self { config, bucket, client: Arc::default() }
+        Self { config, bucket, sizes: Sizes::default(), client: Arc::default() }
     }
 
     fn client(&self) -> &Client {
@@ -51,6 +70,8 @@ impl Files {
     /// Begins to write `key`; the upload's id. Nothing is there before [`Files::complete`].
     pub async fn begin(&self, key: &str) -> Result<String, Error> {
         let request = self.client().create_multipart_upload().bucket(&self.bucket).key(key);
+        // Each part's checksum is of this kind; S3 wants to know it from the beginning.
+        let request = request.checksum_algorithm(ChecksumAlgorithm::Crc32);
         let answer = request.content_type("application/zip").send().await.map_err(failed)?;
         answer.upload_id.ok_or_else(|| Error::internal("an upload without an id"))
     }
@@ -83,7 +104,12 @@ impl Files {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let request = self.client().complete_multipart_upload().bucket(&self.bucket).key(key);
         let request = request.upload_id(upload).multipart_upload(parts);
-        request.send().await.map(drop).map_err(failed)
+        let patient = TimeoutConfig::builder()
+            .operation_attempt_timeout(COMPLETION)
+            .operation_timeout(COMPLETION)
+            .build();
+        let patient = aws_sdk_s3::config::Builder::new().timeout_config(patient);
+        request.customize().config_override(patient).send().await.map(drop).map_err(failed)
     }
 
     /// Drops the parts of an upload that was not completed. One that is over already is no error.

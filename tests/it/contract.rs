@@ -6,7 +6,7 @@ use local::access::Call;
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::inventory::{
-    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, EXPORTS, FUNCTION_LOG_DAYS, Keep, Place, Table,
+    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, EXPORT_FILES, FUNCTION_LOG_DAYS, Keep, Place, Table,
     declares_redis_key,
 };
 
@@ -262,7 +262,9 @@ async fn the_template_keeps_what_the_inventory_promises() {
         template.tables.iter().map(|it| it.name.replacen(&prefix, "", 1)).collect();
     assert_eq!(names, Table::ALL.iter().map(|it| it.name().to_owned()).collect());
     for table in &template.tables {
-        assert_eq!(table.ttl_attribute.as_deref(), Some("expires_at"), "{}", table.id);
+        // An export stays until its file is gone.
+        let ttl = (table.id != "ExportsTable").then_some("expires_at");
+        assert_eq!(table.ttl_attribute.as_deref(), ttl, "{}", table.id);
         let resource = &template.resources[&table.id];
         let properties = &resource.properties;
         let recovery = &properties["PointInTimeRecoverySpecification"];
@@ -279,7 +281,7 @@ async fn the_template_keeps_what_the_inventory_promises() {
     else {
         panic!("one rule")
     };
-    assert_eq!(Keep::Days(rule["ExpirationInDays"].as_i64().expect("days")), EXPORTS.keep);
+    assert_eq!(Keep::Days(rule["ExpirationInDays"].as_i64().expect("days")), EXPORT_FILES.keep);
     assert_eq!(rule["Status"], "Enabled");
     assert_eq!(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 1);
     let encryption = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];

@@ -1,6 +1,6 @@
 //! Making an export that is interrupted, or that others get in the way of.
 
-use std::{pin::pin, time::Instant};
+use std::{path::PathBuf, pin::pin, time::Instant};
 
 use serde_json::json;
 use time::Duration;
@@ -98,6 +98,12 @@ async fn an_export_under_way_does_not_outlive_an_erasure() {
         });
         let item = world.cloud.dynamodb.call("GetItem", &item).await.expect("read");
         assert!(item.get("Item").is_none(), "at {points}: {item}");
+        let files = world.cloud.s3.files().expect("the files");
+        let left = |it: &PathBuf| {
+            let name = it.to_string_lossy();
+            name.contains(&id) || name.contains(".part-")
+        };
+        assert!(!files.iter().any(left), "at {points}: {files:?}");
     }
     assert!(made > 0 && given_up > 0, "{made} made, {given_up} given up");
 }

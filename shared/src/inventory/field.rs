@@ -3,11 +3,20 @@
 /// What an export does with a category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Export {
-    /// It hands over these fields of each item.
-    Fields(&'static [Field]),
+    /// It hands over these fields of each item. What is stored besides is internal: how the service finds,
+    /// protects and counts an item. That says nothing about anybody that a field does not say.
+    Items {
+        /// What is handed over.
+        fields: &'static [Field],
+        /// What is not; [`ENDS`] besides.
+        internal: &'static [&'static str],
+    },
     /// It leaves the category out, for this reason.
     No(&'static str),
 }
+
+/// Attributes by which items of any table end.
+pub const ENDS: [&str; 3] = ["expires_on", "held_from", "ledger_position"];
 
 /// One exported field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,43 +51,12 @@ pub enum Kind {
     Pairs,
 }
 
-/// Stored attributes that no export has: how the service finds, protects and ends an item. They say
-/// nothing about anybody that another field does not say.
-pub const INTERNAL: [&str; 24] = [
-    // Where an item stands, and until when.
-    "account_day",
-    "pack",
-    "count",
-    "sender",
-    "queue",
-    "next_at",
-    "expires_on",
-    "held_from",
-    "ledger_position",
-    "version",
-    "attempts",
-    // Secrets' hashes: of no use to anybody but a thief.
-    "email_hash",
-    "hash",
-    "pepper_version",
-    // How the gate counts.
-    "gate_version",
-    "lease",
-    "lease_size",
-    "current_minute",
-    "minute_count",
-    // Of the marker of an address, of a legal hold, and of work under way.
-    "account",
-    "entries",
-    "reason",
-    "export",
-    "mailed_at",
-];
-
 impl Field {
     /// Its name in an export.
     pub fn exported_as(&self) -> String {
-        self.name.trim_start_matches("entries.").replace('.', "_")
+        let name = self.name.trim_start_matches("entries.").replace('.', "_");
+        // A time is a time there.
+        if self.kind == Kind::Milliseconds { name.trim_end_matches("_ms").to_owned() } else { name }
     }
 }
 

@@ -39,21 +39,24 @@ pub static PRIVACY_REQUESTS: Category = Category {
     source: FROM_YOU,
     recipients: &[HOSTING],
     keep: Keep::Months(24),
-    export: Export::Fields(&[
-        text("id", "id of the request"),
-        text("kind", "what you asked for"),
-        text("account", "your account"),
-        text("state", "where it stands"),
-        instant("received_at", "when you asked"),
-        instant("opened_at", "when the account was opened"),
-        instant("run_at", "when a deletion begins"),
-        instant("due_at", "when it must be done"),
-        text("email", "where a certificate will go"),
-        instant("closed_at", "when it was done or withdrawn"),
-        instants("done", "when each step was done"),
-        counts("found", "items found in each store"),
-        instant("expires_at", "when it is deleted"),
-    ]),
+    export: Export::Items {
+        fields: &[
+            text("id", "id of the request"),
+            text("kind", "what you asked for"),
+            text("account", "your account"),
+            text("state", "where it stands"),
+            instant("received_at", "when you asked"),
+            instant("opened_at", "when the account was opened"),
+            instant("run_at", "when a deletion begins"),
+            instant("due_at", "when it must be done"),
+            text("email", "where a certificate will go"),
+            instant("closed_at", "when it was done or withdrawn"),
+            instants("done", "when each step was done"),
+            counts("found", "items found in each store"),
+            instant("expires_at", "when it is deleted"),
+        ],
+        internal: &["reason", "queue", "next_at", "mailed_at", "version", "attempts"],
+    },
     erasure: Erasure::Keep(
         "the law asks for a record of each request; once it is answered it names no address",
     ),
@@ -108,7 +111,7 @@ pub static SUPPRESSIONS: Category = Category {
 /// Exports that were made: 7 days.
 pub static EXPORTS: Category = Category {
     id: "exports",
-    description: "A copy of your data that you asked for",
+    description: "That a copy of your data was made, how large it is, and its checksum",
     fields: &[
         "id",
         "created_at",
@@ -128,6 +131,29 @@ pub static EXPORTS: Category = Category {
     export: Export::No("copies of the other categories"),
     erasure: Erasure::Delete,
     ccpa: &["Identifiers"],
+    cookie: None,
+};
+
+/// The files of exports: 7 days.
+pub static EXPORT_FILES: Category = Category {
+    id: "export-files",
+    description: "The file of such a copy",
+    fields: &["every exported field of the other categories"],
+    place: Place::ExportFiles,
+    purpose: "to hand your data over to you",
+    legal_basis: LegalBasis::LegalObligation,
+    source: DERIVED,
+    recipients: &[HOSTING],
+    keep: Keep::Days(7),
+    export: Export::No("copies of the other categories"),
+    erasure: Erasure::Delete,
+    ccpa: &[
+        "Geolocation",
+        "Identifiers",
+        "Internet activity",
+        "Commercial information",
+        "Professional information",
+    ],
     cookie: None,
 };
 
@@ -217,6 +243,7 @@ pub(super) static ALL: &[&Category] = &[
     &AUDIT,
     &SUPPRESSIONS,
     &EXPORTS,
+    &EXPORT_FILES,
     &DELETIONS,
     &JOBS,
     &FUNCTION_LOGS,

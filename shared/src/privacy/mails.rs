@@ -41,16 +41,16 @@ pub(super) fn cancelled() -> Mail {
 
 /// Says that a copy of the data can be fetched. The way there needs a key: a link that works by itself
 /// would be at home in a mailbox for good.
-pub(super) fn exported(public_url: &str, request: &Request) -> Mail {
+pub(super) fn exported(public_url: &str, request: &Request, until: i64) -> Mail {
     mail(
         "Your data is ready",
         &[
             "You asked for a copy of what we keep about you. It is made.".to_owned(),
             format!(
-                "Fetch it within a week, with your API key: GET \
-                 {public_url}/v1/privacy/exports/{}/download. After that it is deleted. If you did \
-                 not ask for this, revoke your keys.",
-                request.id
+                "Fetch it with your API key: GET {public_url}/v1/privacy/exports/{}/download. It is \
+                 there until {} (UTC), and then deleted. If you did not ask for this, revoke your keys.",
+                request.id,
+                instant(until)
             ),
         ],
     )

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{Put, Update};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
@@ -25,6 +26,9 @@ const DEADLINE: Duration = Duration::days(30);
 
 /// How long after an export was asked for another one is the same one.
 const SAME_EXPORT: Duration = Duration::DAY;
+
+/// Requests that are read at the same time.
+const AT_ONCE: usize = 16;
 
 const NO_SUCH_REQUEST: Error = Error::NotFound("request");
 
@@ -209,39 +213,44 @@ pub(super) async fn open(
     request: Request,
     now: OffsetDateTime,
 ) -> Result<Request, Error> {
-    let noted = request.kind.noted(account);
-    let known = match noted {
-        Some(id) => load(store, id).await?,
-        None => None,
-    };
-    if let Some(known) = known.filter(|it| it.stands_for_another(now)) {
-        return Ok(known);
+    let mut account = account.clone();
+    // Somebody may ask at the same time, or change the account: then it is looked at again.
+    for _ in 0..5 {
+        let noted = request.kind.noted(&account);
+        if let Some(id) = noted
+            && let Some(known) = load(store, id).await?
+            && known.stands_for_another(now)
+        {
+            return Ok(known);
+        }
+        if note(store, &request, noted).await? {
+            return Ok(request);
+        }
+        let found = crate::accounts::get(store, &request.account).await?;
+        account = found.ok_or(Error::NotFound("account"))?;
     }
+    let detail = "the account kept changing".to_owned();
+    Err(Error::Unavailable { dependency: "DynamoDB", detail })
+}
+
+/// Stores `request` and notes it in place of `over`, which is over or not there any more (the account was
+/// restored from a backup). Says no where something else is noted.
+async fn note(store: &Store, request: &Request, over: Option<&RequestId>) -> Result<bool, Error> {
     let put = Put::builder()
         .table_name(store.name(Table::PrivacyRequests))
-        .set_item(Some(to_item(&request)?))
+        .set_item(Some(to_item(request)?))
         .condition_expression("attribute_not_exists(id)");
     let note = Update::builder()
         .table_name(store.name(Table::Accounts))
         .key("id", s(request.account.to_string()))
         .update_expression("SET #kind = :id")
-        // A note of one that is over gives way.
         .condition_expression(
             "attribute_exists(id) AND (attribute_not_exists(#kind) OR #kind = :over)",
         )
         .expression_attribute_names("#kind", request.kind.name())
         .expression_attribute_values(":id", s(request.id.to_string()))
-        .expression_attribute_values(
-            ":over",
-            s(noted.map(ToString::to_string).unwrap_or_default()),
-        );
-    let items = vec![putting(put)?, updating(note)?];
-    let Some(reasons) = transact(store, items).await? else { return Ok(request) };
-    let account = crate::accounts::get(store, &request.account).await?;
-    match account.as_ref().and_then(|it| request.kind.noted(it)) {
-        Some(id) => load(store, id).await?.ok_or(NO_SUCH_REQUEST),
-        None => Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") }),
-    }
+        .expression_attribute_values(":over", s(over.map(ToString::to_string).unwrap_or_default()));
+    Ok(transact(store, vec![putting(put)?, updating(note)?]).await?.is_none())
 }
 
 /// Withdraws a deletion that has not begun. Withdrawing it again changes nothing.
@@ -323,8 +332,10 @@ pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Reques
         .key_condition_expression("account = :account")
         .expression_attribute_values(":account", s(account.to_string()));
     let mut requests = Vec::new();
-    for id in ids(query).await? {
-        requests.extend(load(store, &id).await?);
+    for some in ids(query).await?.chunks(AT_ONCE) {
+        requests.extend(
+            try_join_all(some.iter().map(|id| load(store, id))).await?.into_iter().flatten(),
+        );
     }
     requests.sort_by_key(|it| std::cmp::Reverse(it.received_at));
     Ok(requests)

@@ -156,8 +156,8 @@ pub async fn preview(
 }
 
 fn outcomes(counted: impl Fn(Table) -> Option<u64>, end: i64) -> Vec<CategoryOutcome> {
-    let personal = CATEGORIES.iter().filter(|it| !it.ccpa.is_empty() || it.id == "backups");
-    personal.map(|category| outcome(category, &counted, end)).collect()
+    let told = CATEGORIES.iter().filter(|it| it.is_told());
+    told.map(|category| outcome(category, &counted, end)).collect()
 }
 
 fn outcome(

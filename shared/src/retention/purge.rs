@@ -41,8 +41,8 @@ pub struct Purged {
     pub overdue: u64,
 }
 
-/// Removes what hangs on the items with these keys, before they go.
-pub type Attached = for<'a> fn(&'a App, &'a [Item]) -> BoxFuture<'a, Result<(), Error>>;
+/// Removes what hangs on the items with these keys, before they go; the keys of those that may go now.
+pub type Attached = for<'a> fn(&'a App, Vec<Item>) -> BoxFuture<'a, Vec<Item>>;
 
 /// A retention job.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ impl Purge {
         // A clock that was set back must not make the job wait for it.
         let mut day = done.min(now).date();
         let (held, purged) = (BTreeSet::new(), Purged::default());
-        let mut pass = Pass { app, purge: self, now, until, deadline, held, purged };
+        let mut pass = Pass { app, purge: self, now, until, deadline, held, left: 0, purged };
         while day <= until.date() {
             for part in 0..SPREAD {
                 if !pass.partition(day.midnight().assume_utc(), part).await? {
@@ -83,6 +83,10 @@ impl Purge {
             }
             let Some(next) = day.next_day() else { break };
             day = next;
+        }
+        if pass.left > 0 {
+            // The next run tries them again.
+            return Ok(pass.purged);
         }
         // Of its day only what is due was looked at: the next run goes on there.
         set_done_to(store, self.job.name, until).await?;
@@ -100,6 +104,8 @@ struct Pass<'a> {
     until: OffsetDateTime,
     deadline: Instant,
     held: BTreeSet<String>,
+    /// Items that stay because what hangs on them could not be removed.
+    left: u64,
     purged: Purged,
 }
 
@@ -135,9 +141,11 @@ impl Pass<'_> {
                     self.put_off(key).await?;
                 }
                 let count = free.len() as u64;
-                if let Some(attached) = self.purge.attached {
-                    attached(self.app, &free).await?;
-                }
+                let (wanted, free) = match self.purge.attached {
+                    Some(attached) => (free.len(), attached(self.app, free).await),
+                    None => (free.len(), free),
+                };
+                self.left += (wanted - free.len()) as u64;
                 delete_items(store, table, free).await?;
                 self.purged.deleted += count;
             }

@@ -45,7 +45,7 @@ pub(crate) fn item(table: Table, owner: &str, n: usize, from: OffsetDateTime) ->
 /// A value of the kind that the inventory says, made of the field's and the owner's names.
 fn attribute(category: &Category, name: &str, owner: &str) -> Value {
     let declared = match category.export {
-        Export::Fields(fields) => fields.iter().find(|it| it.name == name).map(|it| it.kind),
+        Export::Items { fields, .. } => fields.iter().find(|it| it.name == name).map(|it| it.kind),
         Export::No(_) => None,
     };
     let counts = name.ends_with("_at") || ["bytes", "count", "attempts", "version"].contains(&name);

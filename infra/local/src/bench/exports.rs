@@ -20,6 +20,7 @@ use super::{
 const JOB: &str = "BuildExportsFunction";
 /// Entries in a full pack, as the roll-up writes them.
 const PACK: usize = 300;
+const MOST_MEMORY: f64 = 64e6;
 
 pub(super) async fn run(
     world: &mut World,
@@ -48,7 +49,6 @@ pub(super) async fn run(
         let made = world.get(&Request { path, key: request.key.clone() }).await?.json();
         ensure!(made["items"]["api-logs"] == entries.div_ceil(PACK) * PACK, "made: {made}");
         let peak = peak_memory(world)?;
-        let megabytes = |bytes: f64| format!("{:.1} MB", bytes / 1e6);
         report.figure(
             &format!("{entries} log entries: export"),
             format!(
@@ -68,10 +68,9 @@ pub(super) async fn run(
         peaks.push(peak);
         times.push(took.as_secs_f64());
     }
-    let (Some(first), Some(last)) = (peaks.first(), peaks.last()) else { return Ok(()) };
-    let growth = last / first;
-    let name = format!("ratio: memory of {} / of {}", entries[entries.len() - 1], entries[0]);
-    report.goal(&name, format!("{growth:.2}"), "bounded: ≤ 2", growth <= 2.0)?;
+    // Beside the program: a page of items, and two parts of a file, which small ones do not fill.
+    let peak = peaks.iter().copied().fold(0.0, f64::max);
+    report.goal("most memory of all", megabytes(peak), "bounded: ≤ 64 MB", peak <= MOST_MEMORY)?;
     // What a Business account can leave behind in 30 days, all of it refused and so not charged.
     let full_rate = 500.0 * 60.0 * 24.0 * 30.0;
     let per_entry = times[times.len() - 1] / entries[entries.len() - 1] as f64;
@@ -79,6 +78,10 @@ pub(super) async fn run(
         "500 a minute for 30 days would take",
         format!("{:.0} s of the 890 s of a run, on this machine", per_entry * full_rate),
     )
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{:.1} MB", bytes / 1e6)
 }
 
 /// A full pack of different entries, as large as real ones.

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
@@ -35,7 +35,8 @@ pub const SECRET_KEY: &str = "local";
 pub struct S3 {
     endpoint: String,
     folder: PathBuf,
-    is_down: Arc<AtomicBool>,
+    /// Calls that are still answered.
+    answers: Arc<AtomicI64>,
     _running: Arc<(oneshot::Sender<()>, Option<TempDir>)>,
 }
 
@@ -61,10 +62,10 @@ impl S3 {
         }
         let files = FileSystem::new(&folder)
             .map_err(|error| anyhow::anyhow!("S3 cannot use {}: {error:?}", folder.display()))?;
-        let is_down = Arc::new(AtomicBool::new(false));
+        let answers = Arc::new(AtomicI64::new(i64::MAX));
         let mut service = S3ServiceBuilder::new(Shell(files));
         service.set_auth(Keys);
-        service.set_access(Gatekeeper { access: access.clone(), is_down: Arc::clone(&is_down) });
+        service.set_access(Gatekeeper { access: access.clone(), answers: Arc::clone(&answers) });
         let router =
             Router::new().fallback_service(HandleError::new(service.build(), broken_request));
 
@@ -80,7 +81,7 @@ impl S3 {
                 tracing::error!(%error, "S3 has stopped");
             }
         });
-        Ok(Self { endpoint, folder, is_down, _running: Arc::new((running, thrown_away)) })
+        Ok(Self { endpoint, folder, answers, _running: Arc::new((running, thrown_away)) })
     }
 
     /// Base URL, for clients that address buckets by path.
@@ -88,9 +89,9 @@ impl S3 {
         &self.endpoint
     }
 
-    /// Whether every call fails from now on, as when S3 has an outage.
-    pub fn set_down(&self, is_down: bool) {
-        self.is_down.store(is_down, Ordering::Relaxed);
+    /// After so many calls every other one fails, as when S3 has an outage. `None`: none does.
+    pub fn fail_after(&self, calls: Option<u32>) {
+        self.answers.store(calls.map_or(i64::MAX, i64::from), Ordering::Relaxed);
     }
 
     /// Every file on the disk, parts of unfinished uploads too.
@@ -163,13 +164,13 @@ impl S3Auth for Keys {
 
 struct Gatekeeper {
     access: Access,
-    is_down: Arc<AtomicBool>,
+    answers: Arc<AtomicI64>,
 }
 
 #[async_trait::async_trait]
 impl S3Access for Gatekeeper {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if self.is_down.load(Ordering::Relaxed) {
+        if self.answers.fetch_sub(1, Ordering::Relaxed) <= 0 {
             return Err(s3_error!(ServiceUnavailable));
         }
         let credentials = context.credentials().ok_or_else(|| s3_error!(AccessDenied))?;

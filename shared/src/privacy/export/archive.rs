@@ -15,10 +15,7 @@ use zip::{
     write::{SimpleFileOptions, StreamWriter},
 };
 
-use crate::{
-    error::Error,
-    files::{Files, PART_SIZE},
-};
+use crate::{error::Error, files::Files};
 
 /// A file in the archive, as the manifest names it.
 #[derive(Clone, Debug, Serialize)]
@@ -100,6 +97,11 @@ impl<'a> Archive<'a> {
         Ok(())
     }
 
+    /// Whether the file begun last has become large enough.
+    pub(super) fn is_full(&self) -> bool {
+        self.current.as_ref().is_some_and(|(_, sum)| sum.bytes >= self.files.sizes.file)
+    }
+
     /// Ends the file begun last.
     pub(super) fn end(&mut self, items: Option<u64>) {
         if let Some((path, sum)) = self.current.take() {
@@ -118,7 +120,7 @@ impl<'a> Archive<'a> {
 
     /// Sends the parts that are full.
     pub(super) async fn pass_on(&mut self) -> Result<(), Error> {
-        while let Some(part) = self.pipe.take(PART_SIZE) {
+        while let Some(part) = self.pipe.take(self.files.sizes.part) {
             self.send(part).await?;
         }
         Ok(())
@@ -137,7 +139,9 @@ impl<'a> Archive<'a> {
         ended.finish().map_err(Error::internal)?;
         self.pass_on().await?;
         let rest = self.pipe.rest();
-        self.send(rest).await?;
+        if !rest.is_empty() || self.parts.is_empty() {
+            self.send(rest).await?;
+        }
         self.files.complete(self.key, self.upload, self.parts).await?;
         let (bytes, sha256) = self.total.finish();
         Ok(Finished { bytes, sha256 })

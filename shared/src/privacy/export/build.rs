@@ -33,9 +33,11 @@ const TAKEN_FOR: Duration = Duration::minutes(20);
 /// The step in which the file is made.
 pub(super) const BUILD: &str = "build";
 
-/// Items in one file of a category; the rest goes into another one. Nobody's tools should have to read
-/// gigabytes at once.
-const ITEMS_IN_A_FILE: u64 = 500_000;
+/// The step in which it is entered into the audit trail.
+const RECORD: &str = "record";
+
+/// After so many failures (about two days) it is not announced any more.
+const GIVE_UP_MAILING: u32 = 12;
 
 /// Makes every export that is asked for. One that fails stops no other.
 pub async fn build_exports(
@@ -58,35 +60,79 @@ async fn advance(
     request.next_at = Some((now + TAKEN_FOR).unix_timestamp());
     save(&app.store, request).await?;
     if !request.done.contains_key(BUILD) {
-        let (file, found) = build(app, request, now, deadline).await?;
-        file::complete(app, &request.id, &file).await?;
-        let details = serde_json::json!({
-            "request": request.id.to_string(), "bytes": file.bytes, "items": found,
-        });
-        audit::append(&app.store, "exports", now, "exported", &details).await?;
-        request.found = found;
-        request.done.insert(BUILD.to_owned(), now.unix_timestamp());
+        request.found = build(app, request, now, deadline).await?;
         request.attempts = 0;
-        save(&app.store, request).await?;
+        note(app, request, BUILD, now).await?;
     }
-    if let Some(account) = accounts::get(&app.store, &request.account).await? {
-        let mail = mails::exported(&app.config.service.public_url, request);
-        tell(app, &account, request, mail, now).await?;
+    if !request.done.contains_key(RECORD) {
+        let id = request.id.to_string();
+        let details = serde_json::json!({ "request": id, "items": request.found });
+        audit::append(&app.store, "exports", now, "exported", &details).await?;
+        note(app, request, RECORD, now).await?;
+    }
+    if let Err(error) = announce(app, request, now).await {
+        // Whoever asked can see it all the same: it must not stay open for ever.
+        if request.attempts < GIVE_UP_MAILING {
+            return Err(error);
+        }
+        tracing::warn!(error = %error, request = %request.id, "an export was not announced");
     }
     request.close(State::Done, now);
     save(&app.store, request).await
 }
 
-/// Makes the file; how many items of each category are in it.
+async fn note(
+    app: &App,
+    request: &mut Request,
+    step: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    request.done.insert(step.to_owned(), now.unix_timestamp());
+    save(&app.store, request).await
+}
+
+/// Says by mail that the file can be fetched, if it still can.
+async fn announce(app: &App, request: &mut Request, now: OffsetDateTime) -> Result<(), Error> {
+    let Some(account) = accounts::get(&app.store, &request.account).await? else { return Ok(()) };
+    let Some(file) = file::load(&app.store, &request.id).await? else { return Ok(()) };
+    let mail =
+        mails::exported(&app.config.service.public_url, request, last_fetch(file.expires_at));
+    tell(app, &account, request, mail, now).await
+}
+
+/// Makes the file; how many items of each category are in it. What a failure leaves is dropped at once.
 async fn build(
     app: &App,
     request: &Request,
     now: OffsetDateTime,
     deadline: Instant,
-) -> Result<(Finished, BTreeMap<String, u64>), Error> {
+) -> Result<BTreeMap<String, u64>, Error> {
     let upload = file::begin(app, request, now).await?;
+    let made = async {
+        let (file, found) = write(app, request, &upload, now, deadline).await?;
+        file::complete(app, &request.id, &upload, &file).await?;
+        Ok(found)
+    };
+    let made = made.await;
+    if made.is_err()
+        && let Err(error) = file::give_up(app, &request.id, &upload).await
+    {
+        // The next run, the purge job or an erasure finds its upload noted.
+        tracing::warn!(error = %error, request = %request.id, "parts of an export are left");
+    }
+    made
+}
+
+/// Writes the file's parts and has them made one.
+async fn write(
+    app: &App,
+    request: &Request,
+    upload: &str,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<(Finished, BTreeMap<String, u64>), Error> {
     let key = file::key(&request.id);
-    let mut archive = Archive::new(&app.files, &key, &upload, now);
+    let mut archive = Archive::new(&app.files, &key, upload, now);
     let subject = Subject {
         account: request.account.clone(),
         since: OffsetDateTime::from_unix_timestamp(request.opened_at).map_err(Error::internal)?,
@@ -94,7 +140,7 @@ async fn build(
     };
     let mut found = BTreeMap::new();
     for category in CATEGORIES.iter() {
-        if let Export::Fields(_) = category.export {
+        if let Export::Items { .. } = category.export {
             let count = add_category(app, &mut archive, category, &subject, now, deadline).await?;
             found.insert(category.id.to_owned(), count);
         }
@@ -118,7 +164,8 @@ async fn add_category(
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<u64, Error> {
-    let (Place::Table(table), Export::Fields(fields)) = (category.place, category.export) else {
+    let (Place::Table(table), Export::Items { fields, .. }) = (category.place, category.export)
+    else {
         return Err(Error::internal(format!("{} cannot be exported", category.id)));
     };
     let mut items = Items::new(&app.store, table, subject, fields, now);
@@ -134,13 +181,15 @@ async fn add_category(
         archive.begin(path)?;
         let head = format!("{{\"category\":\"{}\",\"items\":[", category.id);
         archive.write_all(head.as_bytes()).map_err(Error::internal)?;
-        while let Some(some) = next.take_if(|_| in_file < ITEMS_IN_A_FILE) {
+        while let Some(some) = next.take_if(|_| !archive.is_full()) {
+            // In one piece: each write goes through two checksums and the compression.
+            let mut text = Vec::new();
             for item in some {
-                let separator: &[u8] = if in_file == 0 { b"\n" } else { b",\n" };
-                archive.write_all(separator).map_err(Error::internal)?;
-                serde_json::to_writer(&mut *archive, &item).map_err(Error::internal)?;
+                text.extend_from_slice(if in_file == 0 { b"\n" } else { b",\n" });
+                serde_json::to_writer(&mut text, &item).map_err(Error::internal)?;
                 in_file += 1;
             }
+            archive.write_all(&text).map_err(Error::internal)?;
             archive.pass_on().await?;
             if Instant::now() >= deadline {
                 return Err(Error::internal("the time of a run is not enough for this export"));

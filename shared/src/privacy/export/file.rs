@@ -9,7 +9,6 @@ use super::{super::request::Request, archive::Finished};
 use crate::{
     app::App,
     error::Error,
-    files::Files,
     ids::RequestId,
     inventory::{self, Table},
     store::{
@@ -56,10 +55,8 @@ pub(super) async fn begin(
     now: OffsetDateTime,
 ) -> Result<String, Error> {
     let (store, key) = (&app.store, key(&request.id));
-    if let Some(ExportFile { upload: Some(upload), .. }) = load(store, &request.id).await? {
-        // Left behind by a run that was killed.
-        app.files.abort(&key, &upload).await?;
-    }
+    // What a run that was killed has left behind.
+    remove_contents(app, &request.id).await?;
     // Empty until its id is noted; an empty one that is not ends by the bucket's own rule.
     let upload = app.files.begin(&key).await?;
     let expiry = inventory::EXPORTS.expiry(now, request.id.tag());
@@ -88,9 +85,14 @@ pub(super) async fn begin(
     Ok(upload)
 }
 
-/// Notes that the file is made. Says no where it has been removed meanwhile: whoever did that has ended
-/// its upload first and deleted the file then, so that nothing is left of it.
-pub(super) async fn complete(app: &App, id: &RequestId, file: &Finished) -> Result<(), Error> {
+/// Notes that the file of this upload is made. Says no where it has been removed meanwhile, or another run
+/// is making it: then what was made is no use.
+pub(super) async fn complete(
+    app: &App,
+    id: &RequestId,
+    upload: &str,
+    file: &Finished,
+) -> Result<(), Error> {
     let answer = app
         .store
         .client()
@@ -98,40 +100,58 @@ pub(super) async fn complete(app: &App, id: &RequestId, file: &Finished) -> Resu
         .table_name(app.store.name(Table::Exports))
         .key("id", s(id.to_string()))
         .update_expression("SET #bytes = :bytes, sha256 = :sha256 REMOVE upload")
-        .condition_expression("attribute_exists(id)")
+        .condition_expression("upload = :upload")
         .expression_attribute_names("#bytes", "bytes")
+        .expression_attribute_values(":upload", s(upload))
         .expression_attribute_values(":bytes", n(file.bytes))
         .expression_attribute_values(":sha256", s(&file.sha256))
         .send()
         .await;
     match conditional(answer)? {
         Conditional::Done(_) => Ok(()),
-        Conditional::Refused(_) => Err(Error::Conflict("the file has been removed meanwhile")),
+        Conditional::Refused(_) => Err(Error::Conflict("the file is not wanted any more")),
     }
 }
 
-/// Removes the file of `id` and what is known of it. Doing it again changes nothing.
-pub(super) async fn remove(app: &App, id: &RequestId) -> Result<(), Error> {
-    remove_contents(&app.store, &app.files, id).await?;
-    let request = app.store.client().delete_item().table_name(app.store.name(Table::Exports));
-    request.key("id", s(id.to_string())).send().await.map(drop).map_err(unavailable)
-}
-
-/// Removes the files of the items with these keys, before the items go.
-pub(super) async fn remove_all_contents(app: &App, keys: &[Item]) -> Result<(), Error> {
-    for key in keys {
-        // The table's own number in the erasure ledger lies there too; it never expires.
-        let id = text(key, "id").and_then(|it| it.parse().ok());
-        let id = id.ok_or_else(|| Error::internal("an export without the id of its request"))?;
-        remove_contents(&app.store, &app.files, &id).await?;
+/// Drops what was made by a run that failed. Where nothing is known of a file any more, S3 may have been
+/// making it of its parts while it was removed: it goes too.
+pub(super) async fn give_up(app: &App, id: &RequestId, upload: &str) -> Result<(), Error> {
+    app.files.abort(&key(id), upload).await?;
+    if load(&app.store, id).await?.is_none() {
+        app.files.delete(&key(id)).await?;
     }
     Ok(())
 }
 
-async fn remove_contents(store: &Store, files: &Files, id: &RequestId) -> Result<(), Error> {
-    let key = key(id);
-    if let Some(ExportFile { upload: Some(upload), .. }) = load(store, id).await? {
-        files.abort(&key, &upload).await?;
+/// Removes the file of `id` and what is known of it. Doing it again changes nothing.
+pub(super) async fn remove(app: &App, id: &RequestId) -> Result<(), Error> {
+    remove_contents(app, id).await?;
+    let request = app.store.client().delete_item().table_name(app.store.name(Table::Exports));
+    request.key("id", s(id.to_string())).send().await.map(drop).map_err(unavailable)
+}
+
+/// Removes the files of the items with these keys; the keys of those whose file is gone.
+pub(super) async fn remove_all_contents(app: &App, keys: Vec<Item>) -> Vec<Item> {
+    let mut gone = Vec::new();
+    for key in keys {
+        let id = text(&key, "id").and_then(|it| it.parse().ok());
+        let removed = match id {
+            Some(id) => remove_contents(app, &id).await,
+            None => Err(Error::internal("an export without the id of its request")),
+        };
+        match removed {
+            Ok(()) => gone.push(key),
+            Err(error) => tracing::error!(error = %error, "the file of an export is still there"),
+        }
     }
-    files.delete(&key).await
+    gone
+}
+
+async fn remove_contents(app: &App, id: &RequestId) -> Result<(), Error> {
+    let Some(file) = load(&app.store, id).await? else { return Ok(()) };
+    let key = key(id);
+    if let Some(upload) = file.upload {
+        app.files.abort(&key, &upload).await?;
+    }
+    app.files.delete(&key).await
 }

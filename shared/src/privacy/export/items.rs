@@ -159,10 +159,14 @@ fn instant(value: &Value, unit: i128) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{API_LOGS, Export, USAGE_STATISTICS};
+    use crate::{
+        ids::{AccountId, KeyId},
+        inventory::{API_LOGS, Export, USAGE_STATISTICS},
+        usage::{Agent, Entry},
+    };
 
     fn fields(export: Export) -> &'static [Field] {
-        let Export::Fields(fields) = export else { panic!("it is exported") };
+        let Export::Items { fields, .. } = export else { panic!("it is exported") };
         fields
     }
 
@@ -175,9 +179,52 @@ mod tests {
         let out = exported(fields(API_LOGS.export), &item);
         assert_eq!(out["ip"], "192.0.2.1");
         assert_eq!(out["agent_text"], "x");
-        assert_eq!(out["at_ms"], "2026-11-18T10:26:40.123Z");
-        assert_eq!(out["expires_at"], "2026-11-18T10:26:40Z");
+        assert_eq!(out["at"], "2026-11-18T11:06:40.123Z");
+        assert_eq!(out["expires_at"], "2026-11-18T11:06:40Z");
         assert_eq!(out["country"], Value::Null);
+    }
+
+    #[test]
+    fn every_field_of_a_log_entry_is_exported_or_internal() {
+        let Export::Items { fields, internal } = API_LOGS.export else { panic!("it is exported") };
+        // Written out in full, so that a new field does not build before it stands here.
+        let entry = Entry {
+            request_id: "1".to_owned(),
+            at_ms: 0,
+            account: AccountId::random(),
+            key_id: KeyId::random(),
+            endpoint: String::new(),
+            parameters: Vec::new(),
+            status: 200,
+            latency_ms: 1,
+            cached: false,
+            charged: 1,
+            period: String::new(),
+            lease: Some((String::new(), 1)),
+            ip: String::new(),
+            country: Some(String::new()),
+            agent: Some(Agent {
+                text: String::new(),
+                browser: Some(String::new()),
+                version: Some(String::new()),
+                system: Some(String::new()),
+                device: Some(String::new()),
+            }),
+            referrer: Some(String::new()),
+        };
+        let entry = serde_json::to_value(entry).expect("JSON");
+        let mut paths = Vec::new();
+        for (name, value) in entry.as_object().expect("an object") {
+            match value.as_object() {
+                Some(inner) => paths.extend(inner.keys().map(|it| format!("entries.{name}.{it}"))),
+                None => paths.push(format!("entries.{name}")),
+            }
+        }
+        assert_eq!(paths.len(), 20);
+        for path in paths {
+            let is_exported = fields.iter().any(|it| it.name == path);
+            assert!(is_exported != internal.contains(&path.as_str()), "{path}");
+        }
     }
 
     #[test]

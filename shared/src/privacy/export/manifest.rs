@@ -18,11 +18,12 @@ use crate::{
 /// Version of the form of exports; raised when a reader must change.
 pub(super) const FORMAT: u32 = 1;
 
-/// Rights that go with the copy (GDPR Art. 15(1)(e) and (f)).
-pub(super) const RIGHTS: [&str; 4] = [
+/// What goes with the copy besides (GDPR Art. 15(1)(e), (f) and (h), and (2)).
+pub(super) const RIGHTS: [&str; 5] = [
     "You can have what is wrong corrected, and what is kept deleted or restricted.",
     "You can object to what is done on the ground of a legitimate interest.",
     "You can complain to the data protection authority of where you live or work.",
+    "Where data leaves the European Union, standard contractual clauses protect it.",
     "No decision about you is made by automated means alone, and no profile of you is made.",
 ];
 
@@ -34,7 +35,7 @@ pub(super) struct Manifest {
     /// What the copy shows is of this time.
     pub(super) created_at: String,
     pub(super) policy_version: &'static str,
-    pub(super) rights: [&'static str; 4],
+    pub(super) rights: [&'static str; 5],
     pub(super) categories: Vec<CategoryEntry>,
     /// Every file but this one.
     pub(super) files: Vec<Entry>,
@@ -61,7 +62,7 @@ impl Manifest {
         found: &BTreeMap<String, u64>,
         now: OffsetDateTime,
     ) -> Self {
-        let personal = CATEGORIES.iter().filter(|it| !it.ccpa.is_empty());
+        let told = CATEGORIES.iter().filter(|it| it.is_told());
         Self {
             format: FORMAT,
             request: request.id.to_string(),
@@ -69,7 +70,7 @@ impl Manifest {
             created_at: instant(now.unix_timestamp()),
             policy_version: POLICY_VERSION,
             rights: RIGHTS,
-            categories: personal.map(|it| entry(it, found)).collect(),
+            categories: told.map(|it| entry(it, found)).collect(),
             files: Vec::new(),
         }
     }
@@ -81,7 +82,7 @@ fn entry(category: &Category, found: &BTreeMap<String, u64>) -> CategoryEntry {
         description: category.description,
         items: found.get(category.id).copied(),
         left_out: match category.export {
-            Export::Fields(_) => None,
+            Export::Items { .. } => None,
             Export::No(reason) => Some(reason),
         },
         purpose: category.purpose,

@@ -100,7 +100,7 @@ fn glossary() -> Markup {
     html! {
         h2 { "What the fields mean" }
         @for category in CATEGORIES.iter() {
-            @if let Export::Fields(fields) = category.export {
+            @if let Export::Items { fields, .. } = category.export {
                 h3 { (category.id) }
                 table {
                     @for field in fields {

@@ -15,7 +15,7 @@ fn schema() -> Value {
     definitions.insert("manifest".to_owned(), manifest());
     let mut any = vec![reference("manifest")];
     for category in CATEGORIES.iter() {
-        if let Export::Fields(fields) = category.export {
+        if let Export::Items { fields, .. } = category.export {
             definitions.insert(category.id.to_owned(), file(category, fields));
             any.push(reference(category.id));
         }

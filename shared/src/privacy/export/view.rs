@@ -14,7 +14,7 @@ use super::{
     build::{BUILD, last_fetch},
     file,
 };
-use crate::{app::App, error::Error, store::Store};
+use crate::{app::App, error::Error, inventory::EXPORTS, store::Store};
 
 /// How long a link works: long enough to begin a download, too short to be found later.
 const LINK_LIFETIME: Duration = Duration::from_secs(300);
@@ -75,18 +75,16 @@ pub async fn export_view(
     request: &Request,
     now: OffsetDateTime,
 ) -> Result<ExportRequest, Error> {
-    let is_made = request.done.contains_key(BUILD);
-    let file = match is_made {
-        true => there(store, request, now).await?,
-        false => None,
-    };
+    // It is done once it is made: the mail that says so may still be on its way.
+    let made_at = request.done.get(BUILD).copied();
+    let is_done = made_at.is_some() && request.state != State::Cancelled;
+    let file = if is_done { there(store, request, now).await? } else { None };
     Ok(ExportRequest {
         id: request.id.to_string(),
-        // The mail that says so may still be on its way.
-        state: if is_made { State::Done } else { request.state },
+        state: if is_done { State::Done } else { request.state },
         received_at: instant(request.received_at),
         due_at: instant(request.due_at),
-        closed_at: request.closed_at.map(instant),
+        closed_at: request.closed_at.or(made_at).map(instant),
         items: request.found.clone(),
         file: file.map(|(file, bytes, sha256)| ExportFile {
             bytes,
@@ -104,6 +102,11 @@ async fn there(
     request: &Request,
     now: OffsetDateTime,
 ) -> Result<Option<(file::ExportFile, u64, String)>, Error> {
+    // Without a look where it is long over: a list may have hundreds of them.
+    let made = request.done.get(BUILD).and_then(|it| OffsetDateTime::from_unix_timestamp(*it).ok());
+    if made.and_then(|it| EXPORTS.keep.until(it)).is_none_or(|end| end <= now) {
+        return Ok(None);
+    }
     let Some(mut file) = file::load(store, &request.id).await? else { return Ok(None) };
     let made = file.bytes.zip(file.sha256.take());
     let is_fresh = file.expires_at > now.unix_timestamp();
@@ -118,9 +121,7 @@ pub async fn link(app: &App, request: &Request, now: OffsetDateTime) -> Result<E
         ));
     }
     if there(&app.store, request, now).await?.is_none() {
-        return Err(Error::Gone(
-            "the export is not there any more, they last 7 days; ask for a new one",
-        ));
+        return Err(Error::Gone("the export is not there any more; ask for a new one"));
     }
     let key = file::key(&request.id);
     let url = app.files.link(&key, &key, LINK_LIFETIME).await?;
