@@ -3,6 +3,7 @@
 mod app;
 pub(crate) mod copy;
 pub(crate) mod plant;
+pub(crate) mod stored;
 pub(crate) mod subject;
 
 use local::{

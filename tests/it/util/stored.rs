@@ -1,0 +1,99 @@
+//! What is stored, in the form in which an export is compared with it.
+
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use vidintel::{
+    inventory::{Field, Kind, Table},
+    usage::read_pack,
+};
+
+use super::World;
+use crate::usage::packs;
+
+/// The items of `account` in `table`, expired ones left out, as plain JSON; entries of packs one by one.
+pub(crate) async fn stored(world: &World, table: Table, account: &str) -> Vec<Value> {
+    let now = world.cloud.clock.now().unix_timestamp();
+    if table == Table::ApiLogs {
+        let mut all = Vec::new();
+        for pack in packs(world).await {
+            let expires_at: i64 =
+                pack["expires_at"].as_n().expect("a number").parse().expect("one");
+            for entry in read_pack(&pack).expect("a pack") {
+                if entry.account.to_string() == account {
+                    all.push(json!({ "entries": entry, "expires_at": expires_at }));
+                }
+            }
+        }
+        return all;
+    }
+    let items = world.cloud.dynamodb.items(table.name()).await.expect("the items");
+    items
+        .iter()
+        .map(plain)
+        .filter(|it| {
+            // Beside the account lies the marker of its address.
+            let keys: &[&str] =
+                if table == Table::Accounts { &["id"] } else { &["account", "sender"] };
+            let is_hold = it["kind"] == "legal-hold";
+            !is_hold
+                && keys.iter().any(|key| it[key] == account)
+                && it["expires_at"].as_i64().is_none_or(|at| at > now)
+        })
+        .collect()
+}
+
+/// DynamoDB's JSON as plain JSON.
+fn plain(item: &Value) -> Value {
+    let all = item.as_object().expect("an object").iter();
+    all.map(|(name, value)| (name.clone(), plain_value(value))).collect()
+}
+
+fn plain_value(value: &Value) -> Value {
+    let (kind, value) = value.as_object().expect("a value").iter().next().expect("a type");
+    match kind.as_str() {
+        "N" => value.as_str().expect("a number").parse::<i64>().expect("a whole one").into(),
+        "M" => plain(value),
+        _ => value.clone(),
+    }
+}
+
+/// What of a stored item belongs into an export.
+pub(crate) fn reduced(fields: &[Field], item: &Value) -> Value {
+    let mut out = Map::new();
+    for field in fields {
+        if let Some(start) = field.name.strip_suffix('*') {
+            let all = item.as_object().expect("an object").iter();
+            out.extend(
+                all.filter(|it| it.0.starts_with(start)).map(|(k, v)| (k.clone(), v.clone())),
+            );
+        } else {
+            let pointer = format!("/{}", field.name.replace('.', "/"));
+            let value = item.pointer(&pointer).cloned().unwrap_or_default();
+            out.insert(field.exported_as(), value);
+        }
+    }
+    out.into()
+}
+
+/// An exported item with its times as they are stored.
+pub(crate) fn read_back(fields: &[Field], item: &Value) -> String {
+    let mut item = item.clone();
+    let seconds = |value: &Value, unit: i128| {
+        let at = OffsetDateTime::parse(value.as_str().expect("a text"), &Rfc3339).expect("a time");
+        json!(i64::try_from(at.unix_timestamp_nanos() / unit).expect("in range"))
+    };
+    for field in fields {
+        let Some(value) = item.get_mut(field.exported_as()) else { continue };
+        match field.kind {
+            _ if value.is_null() => {}
+            Kind::Instant => *value = seconds(value, 1_000_000_000),
+            Kind::Milliseconds => *value = seconds(value, 1_000_000),
+            Kind::Instants => {
+                let all = value.as_object_mut().expect("an object").values_mut();
+                all.for_each(|it| *it = seconds(it, 1_000_000_000));
+            }
+            _ => {}
+        }
+    }
+    item.to_string()
+}
