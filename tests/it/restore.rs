@@ -8,6 +8,7 @@ use vidintel::inventory::Table;
 
 use crate::util::{
     World, assert_problem,
+    copy::ask,
     plant::plant,
     sign_up,
     subject::{assert_erased, erase, marked, post, residue},
@@ -16,7 +17,7 @@ use crate::util::{
 type Snapshot = BTreeMap<&'static str, Vec<Value>>;
 
 /// Tables that a restore brings back; the ledger and the requests are not among them.
-const RESTORED: [Table; 8] = [
+const RESTORED: [Table; 9] = [
     Table::Accounts,
     Table::ApiKeys,
     Table::Quotas,
@@ -25,6 +26,7 @@ const RESTORED: [Table; 8] = [
     Table::BillingRecords,
     Table::SupportMessages,
     Table::Consents,
+    Table::Exports,
 ];
 
 async fn snapshot(world: &World) -> Snapshot {
@@ -57,7 +59,13 @@ async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
     let world = World::start().await;
     let (ada, bob) = (marked(&world).await, world.customer("bob@example.com").await);
     assert_eq!(world.video(0, &bob).await.status, 200);
+    let export = ask(&world, &ada).await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(world.run_job("BuildExportsFunction").await["done"], 1);
     let backup = snapshot(&world).await;
+    // The copy itself is in no backup of a table; here it comes back by hand.
+    let files = world.cloud.s3.files().expect("the files");
+    let file = files.into_iter().find(|it| it.ends_with(format!("{export}.zip"))).expect("a file");
+    let copy = std::fs::read(&file).expect("read");
     erase(&world, &ada).await;
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
     // The same address once more: this account must survive the replay.
@@ -66,6 +74,8 @@ async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
     assert_eq!(world.video(0, &bob).await.status, 200);
 
     restore(&world, &backup).await;
+    assert!(!file.exists());
+    std::fs::write(&file, copy).expect("written");
     assert!(!residue(&world, &ada.account_id).await.is_empty());
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
     for function in &world.cloud.template.functions {
@@ -89,6 +99,9 @@ async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
     assert_eq!((&replayed["complete"], &replayed["erasures"]), (&json!(true), &json!(1)));
     assert!(replayed["items"].as_u64().expect("a number") >= 5, "{replayed}");
     assert_erased(&world, &ada.account_id).await;
+    assert!(!file.exists());
+    let exports = world.cloud.dynamodb.items("exports").await.expect("the items");
+    assert!(!exports.iter().any(|it| it["id"]["S"] == export), "{exports:?}");
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
     for function in &world.cloud.template.functions {
         world.cloud.kill(&function.id).await.expect("killed");

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 pub use self::{
     address::EmailAddress,
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
-    store::{get, marker},
+    store::{get, marker, own_marker},
     verify::{Verified, VerifyRequest, verify},
 };
 use crate::{

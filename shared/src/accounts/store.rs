@@ -7,7 +7,7 @@ use crate::{
     ids::AccountId,
     inventory::Table,
     secrets::Pepper,
-    store::{Store, from_item},
+    store::{Store, from_item, text},
 };
 
 /// The account, strongly consistent.
@@ -18,6 +18,14 @@ pub async fn get(store: &Store, id: &AccountId) -> Result<Option<Account>, Error
 /// Key of the marker of an address.
 pub fn marker(email_hash: &str) -> String {
     format!("email#{email_hash}")
+}
+
+/// Key of the marker of the account's address, if it is this account's.
+pub async fn own_marker(store: &Store, account: &Account) -> Result<Option<String>, Error> {
+    let id = marker(&account.email_hash);
+    let item = store.get(Table::Accounts, [("id", id.clone())]).await?;
+    let own = account.id.to_string();
+    Ok(item.filter(|it| text(it, "account") == Some(own.as_str())).map(|_| id))
 }
 
 /// Whether an account has this address, hashed with one of `peppers`.

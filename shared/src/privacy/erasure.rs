@@ -12,16 +12,16 @@ use super::{
     holds::is_held,
     ledger, mails,
     request::{Kind, Request, State, save},
-    work::{Advance, Processed, work_off},
+    work::{Processed, work_off},
 };
 use crate::{
-    accounts::{self, Account, Status},
+    accounts::{self, Status},
     app::App,
     audit,
     error::Error,
     gate,
     inventory::Table,
-    store::{Conditional, Store, conditional, n, s, text},
+    store::{Conditional, Store, conditional, n, s},
     usage,
 };
 
@@ -99,9 +99,10 @@ pub async fn process(
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Processed, Error> {
-    let advance: Advance =
-        |app, request, now, deadline| Box::pin(advance(app, request, now, deadline));
-    work_off(app, Kind::Erasure, now, deadline, advance).await
+    work_off(app, Kind::Erasure, now, deadline, |app, request, now, deadline| {
+        Box::pin(advance(app, request, now, deadline))
+    })
+    .await
 }
 
 async fn advance(
@@ -267,7 +268,7 @@ async fn close(store: &Store, erasure: &Request, now: OffsetDateTime) -> Result<
             return Ok(());
         }
         let marker = match accounts::get(store, &erasure.account).await? {
-            Some(account) => marker_of(store, &account).await?,
+            Some(account) => accounts::own_marker(store, &account).await?,
             None => None,
         };
         let sequence = ledger::head(store).await? + 1;
@@ -278,14 +279,6 @@ async fn close(store: &Store, erasure: &Request, now: OffsetDateTime) -> Result<
         }
     }
     Err(Error::Unavailable { dependency: "DynamoDB", detail: "the ledger kept growing".to_owned() })
-}
-
-/// Key of the marker of the account's address, if it is this account's.
-pub(super) async fn marker_of(store: &Store, account: &Account) -> Result<Option<String>, Error> {
-    let id = accounts::marker(&account.email_hash);
-    let item = store.get(Table::Accounts, [("id", id.clone())]).await?;
-    let own = account.id.to_string();
-    Ok(item.filter(|it| text(it, "account") == Some(own.as_str())).map(|_| id))
 }
 
 async fn certify(app: &App, erasure: &mut Request, now: OffsetDateTime) -> Result<(), Error> {

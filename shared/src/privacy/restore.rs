@@ -11,7 +11,6 @@ use time::OffsetDateTime;
 
 use super::{
     erasable::{DELETED, Subject},
-    erasure::marker_of,
     export, ledger,
 };
 use crate::{
@@ -152,7 +151,7 @@ pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result
         export::remove(app, &subject.account).await?;
         subject.strip(store).await?;
         if let Some(account) = accounts::get(store, &subject.account).await? {
-            for id in [marker_of(store, &account).await?, Some(account.id.to_string())] {
+            for id in [accounts::own_marker(store, &account).await?, Some(account.id.to_string())] {
                 let Some(id) = id else { continue };
                 let request = store.client().delete_item().table_name(store.name(Table::Accounts));
                 request.key("id", s(id)).send().await.map_err(unavailable)?;

@@ -11,7 +11,7 @@ use super::{
         mails,
         request::{Kind, Request, State, save},
         tell,
-        work::{Advance, Processed, work_off},
+        work::{Processed, work_off},
     },
     archive::{Archive, Finished},
     file,
@@ -45,9 +45,10 @@ pub async fn build_exports(
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Processed, Error> {
-    let advance: Advance =
-        |app, request, now, deadline| Box::pin(advance(app, request, now, deadline));
-    work_off(app, Kind::Export, now, deadline, advance).await
+    work_off(app, Kind::Export, now, deadline, |app, request, now, deadline| {
+        Box::pin(advance(app, request, now, deadline))
+    })
+    .await
 }
 
 async fn advance(
