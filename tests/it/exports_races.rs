@@ -1,6 +1,6 @@
 //! Making an export that is interrupted, or that others get in the way of.
 
-use std::{path::PathBuf, pin::pin, time::Instant};
+use std::{path::PathBuf, pin::pin};
 
 use serde_json::json;
 use time::Duration;
@@ -9,12 +9,9 @@ use vidintel::privacy::{self, State};
 use crate::util::{
     World, advance, app_of,
     copy::{ask, fetch, items_of},
+    far_away,
     subject::{assert_erased, erase, marked},
 };
-
-fn far_away() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(600)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_between_any_two_calls_it_comes_to_the_same() {

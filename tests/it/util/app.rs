@@ -1,4 +1,8 @@
-use std::{pin::Pin, task::Poll, time::Duration};
+use std::{
+    pin::Pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use local::cloud::Cloud;
 use serde_json::json;
@@ -63,6 +67,11 @@ pub(crate) async fn store_account(cloud: &Cloud, id: &AccountId) {
     cloud.dynamodb.call("PutItem", &put).await.expect("an account");
 }
 
+/// A deadline that no run of a test comes near.
+pub(crate) fn far_away() -> Instant {
+    Instant::now() + Duration::from_secs(600)
+}
+
 /// Polls `future` at most `polls` times, then lets what it has sent arrive.
 pub(crate) async fn advance<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
     let mut left = polls;
@@ -74,6 +83,6 @@ pub(crate) async fn advance<F: Future>(mut future: Pin<&mut F>, polls: usize) ->
         future.as_mut().poll(context).map(Some)
     })
     .await;
-    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
     outcome
 }

@@ -13,7 +13,7 @@ use local::{
 use serde_json::{Value, json};
 use time::Duration;
 
-pub(crate) use self::app::{advance, app_of, store_account};
+pub(crate) use self::app::{advance, app_of, far_away, store_account};
 
 /// A cloud for one test.
 pub(crate) struct World {
