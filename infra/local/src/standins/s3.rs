@@ -55,8 +55,7 @@ impl S3 {
         let folder = folder
             .or_else(|| thrown_away.as_ref().map(|it| it.path().to_owned()))
             .unwrap_or_default();
-        for bucket in buckets {
-            let path = folder.join(bucket);
+        for path in [folder.clone()].into_iter().chain(buckets.iter().map(|it| folder.join(it))) {
             std::fs::create_dir_all(&path)
                 .with_context(|| format!("cannot create {}", path.display()))?;
         }

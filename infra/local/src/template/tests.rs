@@ -124,7 +124,7 @@ fn mistakes_are_named_with_their_place() {
         ("!Ref Nowhere", "nothing is named Nowhere"),
         ("!Sub \"${Open\"", "not closed"),
         ("!ImportValue x", "Fn::ImportValue is not supported"),
-        ("!GetAtt Bucket.Arn", "Arn of Bucket"),
+        ("!GetAtt Bucket.DomainName", "DomainName of Bucket"),
         ("!If [Sometimes, 1, 2]", "no condition Sometimes"),
     ] {
         let text = format!(
