@@ -288,6 +288,10 @@ async fn the_template_keeps_what_the_inventory_promises() {
     let public = properties["PublicAccessBlockConfiguration"].as_object().expect("closed");
     assert!(public.len() == 4 && public.values().all(|it| *it == true), "{public:?}");
     assert!(properties.get("VersioningConfiguration").is_none(), "what is deleted is gone");
+    for function in &template.functions {
+        let metadata = &template.resources[&function.id].attributes["Metadata"];
+        assert_eq!(metadata["BuildMethod"], "rust-cargolambda", "{}", function.id);
+    }
     let groups: BTreeMap<&str, &Value> = template
         .of_kind("AWS::Logs::LogGroup")
         .map(|(id, it)| (id, &it.properties["RetentionInDays"]))
