@@ -70,6 +70,11 @@ async fn an_export_is_asked_for_made_announced_fetched_and_ended() {
     assert_eq!(world.cloud.s3.files().expect("files").iter().filter(|it| is_zip(it)).count(), 2);
 
     world.wait(Duration::days(6));
+    // An item stays while its file does.
+    world.cloud.s3.fail_after(Some(0));
+    let run = world.run_job("PurgeExportsFunction").await;
+    assert_eq!((&run["deleted"], &run["complete"]), (&json!(0), &json!(false)));
+    world.cloud.s3.fail_after(None);
     assert_eq!(world.run_job("PurgeExportsFunction").await["deleted"], 1);
     assert_eq!(world.cloud.s3.files().expect("files").iter().filter(|it| is_zip(it)).count(), 1);
     assert_problem(&world.get(&download, &ada).await, 410, "gone");

@@ -12,7 +12,7 @@ use super::{
     holds::is_held,
     ledger, mails,
     request::{Kind, Request, State, save},
-    work::{Processed, work_off},
+    work::{GIVE_UP_MAILING, Processed, work_off},
 };
 use crate::{
     accounts::{self, Status},
@@ -34,9 +34,6 @@ const QUIET: Duration = Duration::minutes(2);
 
 /// How long a held request waits before it is looked at again.
 const HELD_FOR: Duration = Duration::days(1);
-
-/// After so many failures (about two days) the certificate is not mailed any more.
-const GIVE_UP_MAILING: u32 = 12;
 
 /// The steps, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

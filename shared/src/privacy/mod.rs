@@ -1,8 +1,9 @@
 //! Requests under privacy law, and what stands in their way.
 //!
-//! [`request_export`] asks for a copy, which [`build_exports`] makes. [`request_deletion`] opens a request, [`process`] carries it out after the grace period, [`Deletion`]
-//! is what callers see of it. [`RestoreGate`] keeps a restored backup from undoing it. Legal holds stop
-//! both it and the retention jobs.
+//! [`request_export`] asks for a copy, which [`build_exports`] makes. [`request_deletion`] opens a request,
+//! [`process`] carries it out after the grace period, [`Deletion`] is what callers see of it.
+//! [`RestoreGate`] keeps a restored backup from undoing it. Legal holds stop both a deletion and the
+//! retention jobs.
 
 mod erasable;
 mod erasure;

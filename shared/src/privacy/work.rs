@@ -13,6 +13,9 @@ use super::{
 };
 use crate::{app::App, error::Error, jobs::Report, telemetry::Metric};
 
+/// After so many failures, about two days with the pauses between them, a mail is not tried any more.
+pub(super) const GIVE_UP_MAILING: u32 = 12;
+
 /// Takes one request as far as it goes and stores where it stands.
 pub(super) type Advance = for<'a> fn(
     &'a App,

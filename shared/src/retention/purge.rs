@@ -140,12 +140,13 @@ impl Pass<'_> {
                 for key in held {
                     self.put_off(key).await?;
                 }
-                let count = free.len() as u64;
-                let (wanted, free) = match self.purge.attached {
-                    Some(attached) => (free.len(), attached(self.app, free).await),
-                    None => (free.len(), free),
+                let wanted = free.len() as u64;
+                let free = match self.purge.attached {
+                    Some(attached) => attached(self.app, free).await,
+                    None => free,
                 };
-                self.left += (wanted - free.len()) as u64;
+                let count = free.len() as u64;
+                self.left += wanted - count;
                 delete_items(store, table, free).await?;
                 self.purged.deleted += count;
             }

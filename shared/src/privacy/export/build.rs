@@ -11,7 +11,7 @@ use super::{
         mails,
         request::{Kind, Request, State, save},
         tell,
-        work::{Processed, work_off},
+        work::{GIVE_UP_MAILING, Processed, work_off},
     },
     archive::{Archive, Finished},
     file,
@@ -35,9 +35,6 @@ pub(super) const BUILD: &str = "build";
 
 /// The step in which it is entered into the audit trail.
 const RECORD: &str = "record";
-
-/// After so many failures (about two days) it is not announced any more.
-const GIVE_UP_MAILING: u32 = 12;
 
 /// Makes every export that is asked for. One that fails stops no other.
 pub async fn build_exports(
