@@ -74,9 +74,25 @@ static FLIGHTS: Category = Category {
 static SOURCE_STATES: Category = Category {
     id: "source-states",
     description: "When each of TikTok's interfaces last answered and last failed",
-    fields: &["answered", "failed"],
+    fields: &["answered", "failed", "fails", "until"],
     place: Place::Redis("source:*"),
     purpose: "to tell how the service does",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: SERVICE,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: &[],
+    cookie: None,
+};
+
+static SOURCE_TOKEN: Category = Category {
+    id: "source-token",
+    description: "The operator's token for TikTok's Research API, encrypted, and who renews it",
+    fields: &["token"],
+    place: Place::Redis("token:*"),
+    purpose: "to renew it once for many functions",
     legal_basis: LegalBasis::LegitimateInterest,
     source: SERVICE,
     recipients: &[HOSTING],
@@ -119,5 +135,13 @@ static MAIL_LIMITS: Category = Category {
     cookie: None,
 };
 
-pub(super) static ALL: &[&Category] =
-    &[&GATE, &LEASES, &VIDEO_CACHE, &FLIGHTS, &SOURCE_STATES, &LOG_STREAM, &MAIL_LIMITS];
+pub(super) static ALL: &[&Category] = &[
+    &GATE,
+    &LEASES,
+    &VIDEO_CACHE,
+    &FLIGHTS,
+    &SOURCE_STATES,
+    &SOURCE_TOKEN,
+    &LOG_STREAM,
+    &MAIL_LIMITS,
+];
