@@ -174,8 +174,8 @@ fn envelope(
         Some("ok") | None if status.is_success() => {}
         _ => return Err(refusal(status, headers).into()),
     }
-    match answer["data"].take() {
-        data @ Value::Object(_) => Ok(Envelope::Data(data)),
+    match answer.get_mut("data").map(Value::take) {
+        Some(data @ Value::Object(_)) => Ok(Envelope::Data(data)),
         _ => Err(Failure::Unusable.into()),
     }
 }
