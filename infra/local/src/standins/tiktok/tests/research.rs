@@ -245,3 +245,28 @@ async fn faults_are_those_of_the_interface_they_are_set_for() {
     let counts = tiktok.counts();
     assert_eq!((counts.comments, counts.users, counts.research, counts.token), (13, 11, 0, 2));
 }
+
+#[test]
+fn cutting_and_spreading_lose_nothing() {
+    for (len, max_count) in (0..40).flat_map(|len| (1..12).map(move |max_count| (len, max_count))) {
+        let items: Vec<usize> = (0..len).collect();
+        let mut window = page::Window { cursor: 0, max_count };
+        let slots = window.spread(items.clone());
+        let (mut pages, mut has_more) = (Vec::new(), true);
+        while has_more {
+            let page = window.cut(slots.clone());
+            assert_eq!(page.end, window.cursor + max_count);
+            (window.cursor, has_more) = (page.end, page.has_more);
+            pages.push(page.items);
+        }
+        assert_eq!(pages.concat(), items);
+        assert!(max_count == 1 || pages.iter().all(|page| page.len() < max_count));
+        // Anything that two pages can be made of has the empty one between them.
+        let lens: Vec<usize> = pages.iter().map(Vec::len).collect();
+        match lens[..] {
+            [only] => assert_eq!(only, len.min(1)),
+            [first, 0, ref rest @ ..] => assert!(first > 0 && rest.iter().all(|it| *it > 0)),
+            _ => panic!("{len} by {max_count}: {lens:?}"),
+        }
+    }
+}
