@@ -3,6 +3,7 @@
 //! [`Sources`] asks; what came back is a [`VideoRecord`], which is what the cache keeps; [`Video`] is
 //! the answer a customer gets. Everything from a source is hostile until `text` has been over it.
 
+mod address;
 mod answer;
 mod engagement;
 mod figure;
@@ -10,17 +11,20 @@ mod id;
 mod oembed;
 mod record;
 mod research;
+mod short_link;
 mod sources;
 mod state;
 mod text;
 
 pub use self::{
+    address::{InvalidAddress, ShortLink, VideoAddress},
     answer::{Author, Picture, Sound, Statistics, Video, View},
     engagement::{Engagement, Rate},
     figure::{Basis, Figure, Origin, Reason, Timestamp},
     id::{InvalidVideoId, VideoId},
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
     research::{Comment, CommentPage, Position, Profile, Search, SearchPage, Spent},
+    short_link::{FollowError, WebAddress, follow},
     sources::{Asker, FetchError, ResearchCredentials, Sources, SourcesConfig},
     state::{SourceState, source_states},
 };

@@ -125,7 +125,7 @@ impl From<upstream::Error> for Failure {
         match error {
             upstream::Error::Timeout => Self::Timeout,
             upstream::Error::Connect | upstream::Error::Protocol => Self::Unavailable,
-            upstream::Error::TooLarge => Self::Unusable,
+            upstream::Error::TooLarge | upstream::Error::Forbidden => Self::Unusable,
         }
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
         sources: SourcesSettings {
             oembed_url: "http://127.0.0.1:1/".to_owned(),
             api_url: "http://127.0.0.1:1/".to_owned(),
+            web_url: None,
             research: false,
         },
     })
