@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{
     ObjectionKind, TOKEN_VALID, mails,
-    store::{New, insert},
+    store::{Pending, insert},
     username::Username,
     views::{ObjectionAccepted, ObjectionRequest},
 };
@@ -49,12 +49,12 @@ pub async fn ask(
     let token = random_base62(32);
     let id = ObjectionId::derived(&pepper, &token);
     let code = format!("tvi-{}", random_base62(12));
-    let new = New::new(&id, ask.kind, ask.username, ask.email, code.clone(), now);
+    let pending = Pending::new(&id, ask.kind, ask.username, ask.email, code.clone(), now);
     // Also where no mail is sent: the id must not tell.
-    insert(&app.store, &new).await?;
+    insert(&app.store, &pending).await?;
     if may_send {
-        let mail = mails::token(&app.config.service.public_url, &new, &token);
-        app.mailer.send(&new.email, mail).await?;
+        let mail = mails::token(&app.config.service.public_url, &pending, &token);
+        app.mailer.send(&pending.email, mail).await?;
     }
     Ok(ObjectionAccepted {
         id: id.to_string(),

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Objections,
-    store::{Found, New, confirmed, load, note_confirmed, settle},
+    store::{Found, Pending, confirmed, load, note_confirmed, settle},
     views::ObjectionView,
 };
 use crate::{
@@ -39,10 +39,10 @@ pub async fn confirm(app: &App, token: &str, now: OffsetDateTime) -> Result<Obje
         let id = ObjectionId::derived(pepper, token);
         match load(&app.store, &id).await? {
             Some(found) if !found.has_token(now) => break,
-            Some(Found::New(new)) => {
+            Some(Found::Pending(pending)) => {
                 let objections =
                     Objections::new(app.store.clone(), app.redis.clone(), peppers.clone());
-                return prove(app, &objections, &id, &new, now).await;
+                return prove(app, &objections, &id, &pending, now).await;
             }
             Some(Found::Confirmed(objection)) => return Ok(objection.view()),
             None => {}
@@ -55,19 +55,19 @@ async fn prove(
     app: &App,
     objections: &Objections,
     id: &ObjectionId,
-    new: &New,
+    pending: &Pending,
     now: OffsetDateTime,
 ) -> Result<ObjectionView, Error> {
-    let objection = match look(app, new, now).await {
+    let objection = match look(app, pending, now).await {
         Profile::HasNoCode => {
             note_confirmed(&app.store, id, now).await?;
             return again(app, id).await;
         }
-        Profile::Unreadable => new.queued(id, now),
+        Profile::Unreadable => pending.queued(id, now),
         Profile::HasCode => {
-            let proven = new.proven(id, now);
+            let proven = pending.proven(id, now);
             // First, so that whoever dies in between is made up for by confirming again.
-            objections.carry_out(new.kind, &new.username, now).await?;
+            objections.carry_out(pending.kind, &pending.username, now).await?;
             let details = json!({ "objection": id.to_string(), "state": proven.state });
             audit::append(&app.store, CHAIN, now, "proven", &details).await?;
             proven
@@ -88,7 +88,7 @@ async fn again(app: &App, id: &ObjectionId) -> Result<ObjectionView, Error> {
 }
 
 /// Looks for the code in the creator's bio, where TikTok's Research API can be asked.
-async fn look(app: &App, new: &New, now: OffsetDateTime) -> Profile {
+async fn look(app: &App, pending: &Pending, now: OffsetDateTime) -> Profile {
     let sources = match app.sources().await {
         Ok(sources) => sources,
         Err(error) => {
@@ -96,6 +96,6 @@ async fn look(app: &App, new: &New, now: OffsetDateTime) -> Profile {
             return Profile::Unreadable;
         }
     };
-    let _ = (new, now, sources);
+    let _ = (pending, now, sources);
     Profile::Unreadable
 }

@@ -1,12 +1,12 @@
 use maud::html;
 
-use super::{ObjectionKind, store::New};
+use super::{ObjectionKind, store::Pending};
 use crate::{inventory::OBJECTION_HOURS, mail::Mail};
 
 /// Brings the token that confirms an objection.
-pub(super) fn token(public_url: &str, new: &New, token: &str) -> Mail {
-    let (name, code) = (new.username.expose(), &new.code);
-    let wish = match new.kind {
+pub(super) fn token(public_url: &str, pending: &Pending, token: &str) -> Mail {
+    let (name, code) = (pending.username.expose(), &pending.code);
+    let wish = match pending.kind {
         ObjectionKind::Object => "is not looked up here any more",
         ObjectionKind::Withdraw => "can be looked up here again",
     };

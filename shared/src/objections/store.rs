@@ -26,7 +26,7 @@ pub(super) const QUEUE: &str = "objection";
 
 /// An objection that is not proven yet (`sessions`, `hash`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct New {
+pub(super) struct Pending {
     hash: String,
     pub(super) kind: ObjectionKind,
     pub(super) username: Username,
@@ -74,11 +74,11 @@ pub(super) struct Objection {
 
 /// An objection, wherever it is.
 pub(super) enum Found {
-    New(New),
+    Pending(Pending),
     Confirmed(Objection),
 }
 
-impl New {
+impl Pending {
     pub(super) fn new(
         id: &ObjectionId,
         kind: ObjectionKind,
@@ -169,7 +169,7 @@ impl Found {
     /// Whether its token is still valid at `now`.
     pub(super) fn has_token(&self, now: OffsetDateTime) -> bool {
         let received_at = match self {
-            Self::New(new) => new.received_at,
+            Self::Pending(pending) => pending.received_at,
             Self::Confirmed(objection) => objection.received_at,
         };
         now.unix_timestamp() < received_at + TOKEN_VALID.whole_seconds()
@@ -177,7 +177,7 @@ impl Found {
 
     pub(super) fn view(&self, id: &ObjectionId) -> ObjectionView {
         match self {
-            Self::New(new) => ObjectionView::new(id, new.kind, new.state(), None),
+            Self::Pending(pending) => ObjectionView::new(id, pending.kind, pending.state(), None),
             Self::Confirmed(objection) => objection.view(),
         }
     }
@@ -213,7 +213,7 @@ pub async fn find(store: &Store, id: &str, now: OffsetDateTime) -> Result<Object
 pub(super) async fn load(store: &Store, id: &ObjectionId) -> Result<Option<Found>, Error> {
     // In the order in which it moves on, so that it is not missed.
     if let Some(item) = store.get(Table::Sessions, [("hash", key(id))]).await? {
-        return Ok(Some(Found::New(from_item(item)?)));
+        return Ok(Some(Found::Pending(from_item(item)?)));
     }
     Ok(confirmed(store, id).await?.map(Found::Confirmed))
 }
@@ -225,12 +225,12 @@ pub(super) async fn confirmed(store: &Store, id: &ObjectionId) -> Result<Option<
 }
 
 /// Stores what was asked for just now.
-pub(super) async fn insert(store: &Store, new: &New) -> Result<(), Error> {
+pub(super) async fn insert(store: &Store, pending: &Pending) -> Result<(), Error> {
     store
         .client()
         .put_item()
         .table_name(store.name(Table::Sessions))
-        .set_item(Some(to_item(new)?))
+        .set_item(Some(to_item(pending)?))
         .send()
         .await
         .map(drop)
