@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use secrecy::{ExposeSecretMut, SecretBox};
+
 use crate::{
     aws::Aws,
     config::Config,
@@ -72,12 +74,16 @@ impl App {
         }
         let settings = &self.config.sources;
         let research = if settings.research {
-            let credentials = self.secrets.get().await?.tiktok.ok_or_else(|| {
+            let secret = self.secrets.get().await?;
+            let credentials = secret.tiktok.ok_or_else(|| {
                 Error::internal("TIKTOK_RESEARCH is on, but the secret has no `tiktok` credentials")
             })?;
+            let mut seal = SecretBox::new(Box::new([0; 32]));
+            secret.pepper.current.derive("research-token", "").fill(seal.expose_secret_mut());
             Some(ResearchCredentials {
                 client_key: credentials.client_key,
                 client_secret: credentials.client_secret,
+                seal: Arc::new(seal),
             })
         } else {
             None
@@ -88,6 +94,7 @@ impl App {
             research,
         };
         let client = upstream::Client::default();
-        Ok(self.sources.get_or_init(|| Sources::new(&config, client, self.redis.clone())))
+        let (redis, store) = (self.redis.clone(), self.store.clone());
+        Ok(self.sources.get_or_init(|| Sources::new(&config, client, redis, store)))
     }
 }

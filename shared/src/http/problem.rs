@@ -129,7 +129,19 @@ fn kind(error: &Error) -> Kind {
         Error::Video(FetchError::Upstream { .. }) => {
             Kind("source-failed", S::BAD_GATEWAY, "Source failed")
         }
-        Error::Suppressed => {
+        Error::Video(FetchError::Exhausted { .. }) => {
+            Kind("source-allowance-used", S::SERVICE_UNAVAILABLE, "Source's allowance is used up")
+        }
+        Error::Video(FetchError::NoCreator) => {
+            Kind("creator-not-found", S::NOT_FOUND, "Creator not found")
+        }
+        Error::Video(FetchError::NeedsResearch) => {
+            Kind("source-not-enabled", S::CONFLICT, "Source not enabled")
+        }
+        Error::Video(FetchError::CursorExpired) => {
+            Kind("cursor-expired", S::GONE, "Cursor has expired")
+        }
+        Error::Suppressed | Error::Video(FetchError::Objected) => {
             Kind("creator-objected", S::UNAVAILABLE_FOR_LEGAL_REASONS, "Creator objected")
         }
         Error::Restoring => Kind("restoring", S::SERVICE_UNAVAILABLE, "Restoring from a backup"),
@@ -153,9 +165,9 @@ fn decorate(reply: Reply, error: &Error) -> Reply {
             let wait = Duration::from_secs(limits.period.reset_seconds);
             headers::retry_after(headers::rate_limit(reply, limits), wait)
         }
-        Error::Video(FetchError::RateLimited { retry_after }) => {
-            headers::retry_after(reply, *retry_after)
-        }
+        Error::Video(
+            FetchError::RateLimited { retry_after } | FetchError::Exhausted { retry_after },
+        ) => headers::retry_after(reply, *retry_after),
         Error::TooManyMails => headers::retry_after(reply, Duration::from_secs(3600)),
         Error::Restoring => headers::retry_after(reply, Duration::from_secs(300)),
         Error::Unavailable { .. } => headers::retry_after(reply, Duration::from_secs(2)),

@@ -14,6 +14,7 @@ use crate::{
     audit,
     error::{AuthError, Error},
     ids::ObjectionId,
+    video::Asker,
 };
 
 /// Audit chain of objections.
@@ -96,6 +97,20 @@ async fn look(app: &App, pending: &Pending, now: OffsetDateTime) -> Profile {
             return Profile::Unreadable;
         }
     };
-    let _ = (pending, now, sources);
-    Profile::Unreadable
+    if !sources.has_research() {
+        return Profile::Unreadable;
+    }
+    // The service's own question: it is no customer's share of the allowance.
+    let asker = Asker { payer: None, now };
+    match sources.profile(pending.username.expose(), asker).await {
+        Ok(Some(profile)) => match profile.bio {
+            Some(bio) if bio.contains(&pending.code) => Profile::HasCode,
+            _ => Profile::HasNoCode,
+        },
+        Ok(None) => Profile::Unreadable,
+        Err(error) => {
+            tracing::warn!(error = %error, "a profile could not be read");
+            Profile::Unreadable
+        }
+    }
 }

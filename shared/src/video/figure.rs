@@ -53,6 +53,8 @@ pub enum Reason {
     SourceDisabled,
     /// The source that offers it did not answer; asking again later may help.
     SourceFailed,
+    /// The source that offers it was left alone: it is busy, or its daily allowance is used up.
+    SourceBusy,
     /// The source that offers it does not have this video.
     NotInSource,
     /// The source that offers it answered, but left it out.
@@ -181,6 +183,8 @@ impl VideoRecord {
         let came_to = |outcome| offered.iter().any(|source| self.outcome(*source) == outcome);
         if came_to(Outcome::Failed) {
             Reason::SourceFailed
+        } else if came_to(Outcome::LeftAlone) {
+            Reason::SourceBusy
         } else if offered.iter().any(|it| matches!(self.outcome(*it), Outcome::Answered(_))) {
             Reason::AbsentInAnswer
         } else if came_to(Outcome::NotFound) {

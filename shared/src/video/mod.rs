@@ -13,7 +13,6 @@ mod research;
 mod sources;
 mod state;
 mod text;
-mod token;
 
 pub use self::{
     answer::{Author, Picture, Sound, Statistics, Video, View},
@@ -21,6 +20,7 @@ pub use self::{
     figure::{Basis, Figure, Origin, Reason, Timestamp},
     id::{InvalidVideoId, VideoId},
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
-    sources::{FetchError, ResearchCredentials, Sources, SourcesConfig},
+    research::{Comment, CommentPage, Position, Profile, Search, SearchPage, Spent},
+    sources::{Asker, FetchError, ResearchCredentials, Sources, SourcesConfig},
     state::{SourceState, source_states},
 };

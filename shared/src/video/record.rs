@@ -68,6 +68,9 @@ pub enum Outcome {
     /// The operator has not switched it on.
     #[serde(rename = "off")]
     Disabled,
+    /// It was not asked: it is busy, or its allowance is used up.
+    #[serde(rename = "left")]
+    LeftAlone,
     /// It did not answer, or not usably.
     #[serde(rename = "failed")]
     Failed,
@@ -237,7 +240,8 @@ impl VideoRecord {
 
     /// Whether every source that is switched on gave its word. Where not, asking again soon helps.
     pub fn is_complete(&self) -> bool {
-        Source::ALL.into_iter().all(|source| self.outcome(source) != Outcome::Failed)
+        let is_missing = |outcome| matches!(outcome, Outcome::Failed | Outcome::LeftAlone);
+        !Source::ALL.into_iter().any(|source| is_missing(self.outcome(source)))
     }
 }
 
@@ -313,6 +317,7 @@ pub(super) mod tests {
     fn outcome() -> impl Strategy<Value = Outcome> {
         prop_oneof![
             Just(Outcome::Disabled),
+            Just(Outcome::LeftAlone),
             Just(Outcome::Failed),
             Just(Outcome::NotFound),
             (0..4_000_000_000i64).prop_map(Outcome::Answered),

@@ -1,16 +1,25 @@
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
-use secrecy::SecretString;
+use secrecy::{SecretBox, SecretString};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::{Facts, Outcome, Source, VideoId, VideoRecord, oembed, research::Research, state};
-use crate::{redis::Redis, upstream};
+use super::{
+    CommentPage, Facts, Outcome, Profile, Search, SearchPage, Source, VideoId, VideoRecord, oembed,
+    research::{Allowance, Research, Spent},
+    state,
+};
+use crate::{error::Error, ids::AccountId, redis::Redis, store::Store, upstream};
 
-/// Longest time for one source, its retry included; the sources are asked at the same time.
+/// Longest time for one question to one source, its retry included; the sources are asked at the same
+/// time.
 const TOTAL: Duration = Duration::from_secs(5);
+
+/// Questions to oEmbed under way at the same time; 30 have been seen to do no harm.
+const AT_ONCE: usize = 20;
 
 /// How long to leave a source alone that is busy and does not say for how long.
 pub(super) const BUSY: Duration = Duration::from_secs(60);
@@ -33,6 +42,17 @@ pub struct ResearchCredentials {
     pub client_key: String,
     /// Its secret.
     pub client_secret: SecretString,
+    /// Key (AES-256) under which the token lies in Redis.
+    pub seal: Arc<SecretBox<[u8; 32]>>,
+}
+
+/// On whose behalf a source is asked, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The customer whose share of a source's allowance it comes from; `None` for the service itself.
+    pub payer: Option<&'a AccountId>,
+    /// Time of the request.
+    pub now: OffsetDateTime,
 }
 
 /// Why there is no video to answer with.
@@ -53,12 +73,36 @@ pub enum FetchError {
     /// No source answered in time.
     #[error("the sources did not answer in time")]
     Timeout,
-    /// A source wants to be left alone for a while.
+    /// A source wants to be left alone for a while, or has failed so often that it is.
     #[error("the sources are busy")]
     RateLimited {
         /// For so long; a minute if it did not say.
         retry_after: Duration,
     },
+    /// The share of a source's daily allowance is used up.
+    #[error(
+        "your share of what TikTok allows this service in a day is used up; it starts anew at \
+         00:00 UTC"
+    )]
+    Exhausted {
+        /// Until the day ends.
+        retry_after: Duration,
+    },
+    /// No source shows such a creator.
+    #[error("no source shows such a creator")]
+    NoCreator,
+    /// Only the Research API could tell, which the operator has not switched on.
+    #[error(
+        "this needs TikTok's Research API, which is not enabled for this service (the operator's \
+         setting `TikTokResearch`)"
+    )]
+    NeedsResearch,
+    /// The search that a cursor belongs to has ended at the source.
+    #[error("this cursor has expired; begin the search anew, without `cursor`")]
+    CursorExpired,
+    /// The creator asked to be left out.
+    #[error("the creator has objected to being looked up here")]
+    Objected,
 }
 
 /// Why one source gave no usable answer.
@@ -68,6 +112,8 @@ pub(super) enum Failure {
     Timeout,
     /// It refuses for so long.
     RateLimited(Duration),
+    /// Its daily allowance, or the asker's share of it, is used up for so long.
+    Exhausted(Duration),
     /// It or the way to it is broken for the moment: one more attempt is worth it.
     Unavailable,
     /// It refuses, or answers what cannot be understood: the next attempt would end alike.
@@ -81,6 +127,18 @@ impl From<upstream::Error> for Failure {
             upstream::Error::Connect | upstream::Error::Protocol => Self::Unavailable,
             upstream::Error::TooLarge => Self::Unusable,
         }
+    }
+}
+
+impl Failure {
+    /// What to tell of it where `source` is the only one that can answer.
+    pub(super) fn of(self, source: Source) -> FetchError {
+        worst(&[(source, self)]).unwrap_or(FetchError::Timeout)
+    }
+
+    /// Whether it is the source's own state that the next question will meet too.
+    pub(super) fn counts(self) -> bool {
+        !matches!(self, Self::Exhausted(_) | Self::Unusable)
     }
 }
 
@@ -113,39 +171,165 @@ struct Inner {
 
 impl Sources {
     /// Prepares the sources; asks nothing. An address that is none shows when it is asked.
-    pub fn new(config: &SourcesConfig, client: upstream::Client, redis: Redis) -> Self {
-        let research = config.research.clone().map(|it| Research::new(config.api_url.clone(), it));
+    pub fn new(
+        config: &SourcesConfig,
+        client: upstream::Client,
+        redis: Redis,
+        store: Store,
+    ) -> Self {
+        let research = config.research.clone().map(|credentials| {
+            let (api, allowance) = (config.api_url.clone(), Allowance::new(store));
+            Research::new(api, client.clone(), redis.clone(), credentials, allowance)
+        });
         Self(Arc::new(Inner { client, redis, oembed_url: config.oembed_url.clone(), research }))
     }
 
     /// Every source, and whether it is switched on.
     pub fn enabled(&self) -> Vec<(Source, bool)> {
-        vec![(Source::Oembed, true), (Source::Research, self.0.research.is_some())]
+        vec![(Source::Oembed, true), (Source::Research, self.has_research())]
     }
 
-    /// Asks every source that is switched on, all at once, for at most 5 seconds, and merges what
-    /// they say. As long as one answers there is a record; what the others would have known is then
-    /// missing in it ([`VideoRecord::is_complete`]).
-    pub async fn fetch(&self, id: VideoId, now: OffsetDateTime) -> Result<VideoRecord, FetchError> {
-        let Inner { client, redis, oembed_url, research } = &*self.0;
-        let (oembed, research) = tokio::join!(
-            patiently(Source::Oembed, || oembed::ask(client, oembed_url, id)),
-            async {
+    /// Whether the Research API is switched on.
+    pub fn has_research(&self) -> bool {
+        self.0.research.is_some()
+    }
+
+    /// What has been spent of the Research API's allowance of `now`'s day; `None` if it is switched off.
+    pub async fn spent(&self, now: OffsetDateTime) -> Result<Option<Spent>, Error> {
+        match &self.0.research {
+            Some(research) => research.allowance().spent(now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Asks every source that is switched on for each of `ids`, all at once, for at most 5 seconds a
+    /// question, and merges what they say. As long as one answers there is a record; what the others
+    /// would have known is then missing in it ([`VideoRecord::is_complete`]). The outcomes are in the
+    /// order of `ids`.
+    pub async fn fetch(
+        &self,
+        ids: &[VideoId],
+        asker: Asker<'_>,
+    ) -> Vec<Result<VideoRecord, FetchError>> {
+        let Inner { redis, research, .. } = &*self.0;
+        let waits = state::waits(redis, asker.now).await;
+        let wait = waits.of(Source::Oembed);
+        let asks: Vec<_> = ids.iter().map(|id| self.oembed(*id, wait)).collect();
+        let (oembed, mut research) =
+            tokio::join!(stream::iter(asks).buffered(AT_ONCE).collect::<Vec<Word>>(), async {
                 let research = research.as_ref()?;
-                Some(patiently(Source::Research, || research.ask(client, id, now)).await)
-            },
-        );
-        let asked = [(Source::Oembed, Some(oembed)), (Source::Research, research)];
-        let asked = asked.into_iter().filter_map(|(source, answer)| Some((source, answer?)));
-        let words: Vec<(Source, Word)> = asked.collect();
-        let answered: Vec<_> = words.iter().map(|(source, word)| (*source, word.is_ok())).collect();
-        state::note(redis, &answered, now).await;
-        combine(id, words, now)
+                if let Some(wait) = waits.of(Source::Research) {
+                    let words = ids.iter().map(|id| (*id, Err(Failure::RateLimited(wait))));
+                    return Some(words.collect());
+                }
+                Some(in_time(research, ids, asker).await)
+            },);
+        let mut words: Vec<Vec<(Source, Word)>> = Vec::new();
+        for (id, word) in ids.iter().zip(oembed) {
+            let mut of_this = vec![(Source::Oembed, word)];
+            if let Some(research) = &mut research {
+                let word = research.remove(id).unwrap_or(Err(Failure::Timeout));
+                of_this.push((Source::Research, word));
+            }
+            words.push(of_this);
+        }
+        state::note(redis, &waits, words.iter().flatten(), asker.now).await;
+        let now = asker.now;
+        ids.iter().zip(words).map(|(id, words)| combine(*id, words, now)).collect()
+    }
+
+    /// oEmbed's word on one video, unless it is to be left alone.
+    async fn oembed(&self, id: VideoId, wait: Option<Duration>) -> Word {
+        let Inner { client, oembed_url, .. } = &*self.0;
+        match wait {
+            Some(wait) => Err(Failure::RateLimited(wait)),
+            None => patiently(Source::Oembed, || oembed::ask(client, oembed_url, id)).await,
+        }
+    }
+
+    /// A page of a search.
+    pub async fn search(
+        &self,
+        search: &Search,
+        asker: Asker<'_>,
+    ) -> Result<SearchPage, FetchError> {
+        let found =
+            self.research(asker, async |research| match research.search(search, asker).await {
+                Err(super::research::SearchFailure::Failed(failure)) => Err(failure),
+                other => Ok(other),
+            });
+        Ok(found.await??)
+    }
+
+    /// Up to `count` comments of `video` from the `from`-th on.
+    pub async fn comments(
+        &self,
+        video: VideoId,
+        from: u64,
+        count: u64,
+        asker: Asker<'_>,
+    ) -> Result<CommentPage, FetchError> {
+        self.research(asker, async |it| it.comments(video, from, count, asker).await).await
+    }
+
+    /// The profile of the creator `username`; `None` if the source has no such one or may not show it.
+    pub async fn profile(
+        &self,
+        username: &str,
+        asker: Asker<'_>,
+    ) -> Result<Option<Profile>, FetchError> {
+        self.research(asker, async |it| it.profile(username, asker).await).await
+    }
+
+    /// Asks what only the Research API knows, within the time and with the retry of all questions.
+    async fn research<T>(
+        &self,
+        asker: Asker<'_>,
+        ask: impl AsyncFn(&Research) -> Result<T, Failure>,
+    ) -> Result<T, FetchError> {
+        let Inner { redis, research, .. } = &*self.0;
+        let research = research.as_ref().ok_or(FetchError::NeedsResearch)?;
+        let waits = state::waits(redis, asker.now).await;
+        if let Some(retry_after) = waits.of(Source::Research) {
+            return Err(FetchError::RateLimited { retry_after });
+        }
+        let answer = patiently(Source::Research, || ask(research)).await;
+        let word = (Source::Research, answer.as_ref().map(|_| None).map_err(|it| *it));
+        state::note(redis, &waits, std::iter::once(&word), asker.now).await;
+        answer.map_err(|failure| failure.of(Source::Research))
     }
 }
 
+/// Research's word on each of `ids`.
+async fn in_time(
+    research: &Research,
+    ids: &[VideoId],
+    asker: Asker<'_>,
+) -> std::collections::HashMap<VideoId, Word> {
+    // One that failed for the moment is asked for once more, with all others that did.
+    let mut words = match timeout(TOTAL, research.videos(ids, asker)).await {
+        Ok(words) => words,
+        Err(_) => return ids.iter().map(|id| (*id, Err(Failure::Timeout))).collect(),
+    };
+    let broken: Vec<VideoId> = words
+        .iter()
+        .filter(|(_, word)| matches!(word, Err(Failure::Unavailable)))
+        .map(|(id, _)| *id)
+        .collect();
+    if !broken.is_empty() {
+        pause().await;
+        if let Ok(again) = timeout(TOTAL, research.videos(&broken, asker)).await {
+            words.extend(again);
+        }
+    }
+    if let Some(failure) = words.values().find_map(|word| word.as_ref().err()) {
+        tracing::warn!(source = Source::Research.name(), ?failure, "a source failed");
+    }
+    words
+}
+
 /// One source's word: facts, or "no such video", or nothing usable.
-type Word = Result<Option<Facts>, Failure>;
+pub(super) type Word = Result<Option<Facts>, Failure>;
 
 fn combine(
     id: VideoId,
@@ -160,7 +344,10 @@ fn combine(
             Ok(None) => (Outcome::NotFound, Facts::default()),
             Err(failure) => {
                 failures.push((source, failure));
-                (Outcome::Failed, Facts::default())
+                let is_left_alone =
+                    matches!(failure, Failure::RateLimited(_) | Failure::Exhausted(_));
+                let outcome = if is_left_alone { Outcome::LeftAlone } else { Outcome::Failed };
+                (outcome, Facts::default())
             }
         };
         record = record.with(source, outcome, facts);
@@ -184,6 +371,13 @@ fn worst(failures: &[(Source, Failure)]) -> Option<FetchError> {
     if failures.iter().any(|(_, failure)| *failure == Failure::Timeout) {
         return Some(FetchError::Timeout);
     }
+    let exhausted = failures.iter().find_map(|(_, failure)| match failure {
+        Failure::Exhausted(wait) => Some(*wait),
+        _ => None,
+    });
+    if let (Some(retry_after), 1) = (exhausted, failures.len()) {
+        return Some(FetchError::Exhausted { retry_after });
+    }
     let retryable = |failure: &Failure| *failure == Failure::Unavailable;
     let (by, failure) =
         failures.iter().find(|(_, failure)| retryable(failure)).or_else(|| failures.first())?;
@@ -191,20 +385,27 @@ fn worst(failures: &[(Source, Failure)]) -> Option<FetchError> {
 }
 
 /// Asks once, and once more after a moment where the source is broken for the moment.
-async fn patiently<F: Future<Output = Word>>(source: Source, ask: impl Fn() -> F) -> Word {
+async fn patiently<T, F: Future<Output = Result<T, Failure>>>(
+    source: Source,
+    ask: impl Fn() -> F,
+) -> Result<T, Failure> {
     let twice = async {
-        let first = ask().await;
-        if first != Err(Failure::Unavailable) {
-            return first;
+        match ask().await {
+            Err(Failure::Unavailable) => {}
+            other => return other,
         }
-        // Many requests that failed together must not come back together.
-        let jitter = getrandom::u32().map_or(0, |it| u64::from(it) % 200);
-        tokio::time::sleep(Duration::from_millis(50 + jitter)).await;
+        pause().await;
         ask().await
     };
-    let word = timeout(TOTAL, twice).await.unwrap_or(Err(Failure::Timeout));
-    if let Err(failure) = &word {
+    let answer = timeout(TOTAL, twice).await.unwrap_or(Err(Failure::Timeout));
+    if let Err(failure) = &answer {
         tracing::warn!(source = source.name(), ?failure, "a source failed");
     }
-    word
+    answer
+}
+
+/// Many requests that failed together must not come back together.
+async fn pause() {
+    let jitter = getrandom::u32().map_or(0, |it| u64::from(it) % 200);
+    tokio::time::sleep(Duration::from_millis(50 + jitter)).await;
 }

@@ -1,10 +1,15 @@
 //! How the sources do, for whoever asks after the service's health: noted in Redis by those who ask a
 //! source anyway, so that looking costs no source anything.
 
+use std::{collections::HashMap, time::Duration};
+
 use ::redis::pipe;
 use time::OffsetDateTime;
 
-use super::Source;
+use super::{
+    Source,
+    sources::{Failure, Word},
+};
 use crate::{
     inventory::CACHE_SECONDS,
     redis::{Redis, RedisError},
@@ -27,20 +32,106 @@ impl SourceState {
     }
 }
 
+/// Failures in a row after which a source is left alone…
+const BREAKS_AFTER: u64 = 5;
+/// …for so long; then the next question decides.
+const REST: i64 = 30;
+
 fn state_key(source: Source) -> String {
     format!("source:{}", source.name())
 }
 
-/// Notes who answered at `now`. Failing to is no failure.
-pub(super) async fn note(redis: &Redis, answered: &[(Source, bool)], now: OffsetDateTime) {
-    let mut pipeline = pipe();
-    for (source, answered) in answered {
-        let (key, field) = (state_key(*source), if *answered { "answered" } else { "failed" });
-        pipeline.cmd("HSET").arg(&key).arg(field).arg(now.unix_timestamp()).ignore();
-        pipeline.cmd("EXPIRE").arg(&key).arg(CACHE_SECONDS).ignore();
+/// Which sources are to be left alone, and for how long.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waits(HashMap<Source, Duration>);
+
+impl Waits {
+    /// How long `source` is to be left alone; `None` if it may be asked.
+    pub(super) fn of(&self, source: Source) -> Option<Duration> {
+        self.0.get(&source).copied()
     }
-    if let Err(error) = redis.query::<()>(pipeline).await {
-        tracing::debug!(error = %error, "how the sources do could not be noted");
+}
+
+/// What the functions have told each other of the sources. Without Redis each may be asked.
+pub(super) async fn waits(redis: &Redis, now: OffsetDateTime) -> Waits {
+    let mut pipeline = pipe();
+    for source in Source::ALL {
+        pipeline.cmd("HGET").arg(state_key(source)).arg("until");
+    }
+    let until: Vec<Option<i64>> = redis.query(pipeline).await.unwrap_or_default();
+    let wait = |(source, until): (Source, Option<i64>)| {
+        let seconds = u64::try_from(until? - now.unix_timestamp()).ok().filter(|it| *it > 0)?;
+        Some((source, Duration::from_secs(seconds)))
+    };
+    Waits(Source::ALL.into_iter().zip(until).filter_map(wait).collect())
+}
+
+/// Notes how those sources did that were asked, for all functions: one that says how long it wants to be
+/// left alone is, and one that failed again and again is for half a minute. Failing to note is no failure.
+pub(super) async fn note(
+    redis: &Redis,
+    waits: &Waits,
+    words: impl Iterator<Item = &(Source, Word)>,
+    now: OffsetDateTime,
+) {
+    let mut came_to: HashMap<Source, Result<(), Failure>> = HashMap::new();
+    for (source, word) in words.filter(|(source, _)| waits.of(*source).is_none()) {
+        let outcome = word.as_ref().map(|_| ()).map_err(|failure| *failure);
+        // One answer of many shows that it answers; what says how long to wait says most of all.
+        let known = came_to.entry(*source).or_insert(outcome);
+        match (&known, outcome) {
+            (Err(Failure::RateLimited(_)), _) => {}
+            (_, Err(Failure::RateLimited(_))) | (Err(_), Ok(())) => *known = outcome,
+            _ => {}
+        }
+    }
+    if came_to.is_empty() {
+        return;
+    }
+    let seconds = now.unix_timestamp();
+    let mut pipeline = pipe();
+    for (source, outcome) in &came_to {
+        let key = state_key(*source);
+        let mut set = |field: &str, value: i64| {
+            pipeline.cmd("HSET").arg(&key).arg(field).arg(value).ignore();
+        };
+        match outcome {
+            // Not the source's doing: it was not asked, or not rightly.
+            Err(failure) if !failure.counts() => {}
+            Ok(()) => {
+                set("answered", seconds);
+                pipeline.cmd("HDEL").arg(&key).arg(&["fails", "until"]).ignore();
+            }
+            Err(failure) => {
+                set("failed", seconds);
+                if let Failure::RateLimited(wait) = failure {
+                    let wait = i64::try_from(wait.as_secs()).unwrap_or(CACHE_SECONDS);
+                    set("until", seconds + wait.clamp(1, CACHE_SECONDS));
+                }
+                pipeline.cmd("HINCRBY").arg(&key).arg("fails").arg(1).ignore();
+            }
+        }
+        pipeline.cmd("EXPIRE").arg(&key).arg(CACHE_SECONDS).ignore();
+        pipeline.cmd("HGET").arg(&key).arg("fails");
+    }
+    match redis.query::<Vec<Option<u64>>>(pipeline).await {
+        Ok(fails) => rest(redis, came_to.keys().zip(fails), seconds).await,
+        Err(error) => tracing::debug!(error = %error, "how the sources do could not be noted"),
+    }
+}
+
+/// Opens the breaker of each source that has failed too often in a row.
+async fn rest(redis: &Redis, fails: impl Iterator<Item = (&Source, Option<u64>)>, seconds: i64) {
+    let mut pipeline = pipe();
+    let mut any = false;
+    for (source, _) in fails.filter(|(_, fails)| fails.is_some_and(|it| it >= BREAKS_AFTER)) {
+        tracing::warn!(source = source.name(), "a source is left alone for a while");
+        let (key, until) = (state_key(*source), seconds + REST);
+        pipeline.cmd("HSET").arg(&key).arg("until").arg(until).ignore();
+        any = true;
+    }
+    if any && let Err(error) = redis.query::<()>(pipeline).await {
+        tracing::debug!(error = %error, "a source's breaker could not be opened");
     }
 }
 

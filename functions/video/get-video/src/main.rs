@@ -5,9 +5,9 @@ use vidintel::{
     app::App,
     error::{Error, InputError},
     flight,
+    gate::Admission,
     http::{Call, Reply, Served, Visit, serve_metered},
-    plans::Plan,
-    video::{Video, VideoId, View},
+    video::{Asker, FetchError, Video, VideoId, View},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,7 +24,8 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     })?;
     let parameters = vec![("video_id".to_owned(), id.to_string())];
     let (visit, cached) = Visit::admit(app, call, parameters, &flight::cache_key(id)).await?;
-    let work = look_up(app, call, id, visit.admission.plan, cached);
+    let admission = visit.admission.clone();
+    let work = look_up(app, call, id, &admission, cached);
     Ok(visit.finish(app, call, work).await)
 }
 
@@ -32,13 +33,18 @@ async fn look_up(
     app: &App,
     call: &Call,
     id: VideoId,
-    plan: Plan,
+    admission: &Admission,
     cached: Option<Vec<u8>>,
 ) -> Result<Served, Error> {
     let (sources, now) = (app.sources().await?, call.now());
-    let fetch = sources.fetch(id, now);
+    let asker = Asker { payer: Some(&admission.account), now };
+    let fetch = async {
+        let fetched = sources.fetch(&[id], asker).await.pop();
+        fetched.unwrap_or(Err(FetchError::NotFound))
+    };
     let landed = flight::land(&app.redis, id, cached.as_deref(), now, fetch).await?;
-    let view = View { include_country: plan.includes_country(), cached: landed.cached, now };
+    let view =
+        View { include_country: admission.plan.includes_country(), cached: landed.cached, now };
     let video = Video::from_record(&landed.record, view);
     Ok(Served { reply: Reply::json(StatusCode::OK, &video)?, cached: landed.cached })
 }
