@@ -20,18 +20,22 @@ impl Gate {
         &self,
         key: &ApiKey,
         hashes: &[&str; 2],
+        (count, cost): (u64, u64),
         now: OffsetDateTime,
     ) -> Result<Admission, Error> {
         let account = key.account();
         let (item, key_id) = self.find(key, hashes).await.and_then(served)?;
         let (plan, period) = (item.plan, item.period(now));
         let rpm = plan.requests_per_minute();
+        if count > rpm {
+            return Err(Denial::TooMany { asked: count, allowed: rpm }.into());
+        }
         let reset_seconds = (60 - now.unix_timestamp().rem_euclid(60)).unsigned_abs();
         let stands = |minute_left, left| {
             let minute = Window { limit: rpm, remaining: minute_left, reset_seconds };
             limits(minute, period, plan.requests_per_period(), left, now)
         };
-        match lease::take_one(&self.store, account, plan, &period, now).await? {
+        match lease::take(&self.store, account, plan, &period, (count, cost), now).await? {
             Ok(left) => Ok(Admission {
                 account: account.clone(),
                 key_id,
@@ -39,7 +43,8 @@ impl Gate {
                 period,
                 // The minute's count is not asked back: what is certain is that this one was allowed.
                 limits: stands(0, left),
-                token: Token::Direct,
+                token: if cost == 0 { Token::Sandbox } else { Token::Direct },
+                cost,
             }),
             Err(Refusal::Minute) => {
                 let retry_after = std::time::Duration::from_secs(reset_seconds);
@@ -52,7 +57,10 @@ impl Gate {
                 dependency: "Redis",
                 detail: "the rest of the quota is in a lease there".to_owned(),
             }),
-            Err(Refusal::Period(_)) => Err(Denial::Quota { limits: stands(rpm, 0), key_id }.into()),
+            Err(Refusal::Period(quota)) => {
+                let left = plan.requests_per_period().saturating_sub(quota.granted);
+                Err(Denial::Quota { limits: stands(rpm, left), key_id }.into())
+            }
         }
     }
 

@@ -3,19 +3,23 @@
 --
 -- KEYS[1]  {tag}:g
 -- ARGV     1 key hash   2 key hash under the previous pepper, or ''   3 now (ms, event time)
---          4 cost       5 token, to hold the refill with
+--          4 requests that it counts as in the minute   5 token, to hold the refill with
+--          6 requests that it takes from the period (none for the sandbox)
+--          7 prefix of the minute's fields ('t' for the sandbox, so that it holds up nobody else)
+--          8 '1' if the caller has just loaded all that there is to lease
 --
 -- Fields   v gate version   st status   pl plan   rp requests a minute   lm requests a period
 --          ps, pe period start, end (ms)   xp reload from this time on (ms)
 --          k:<hash> key id
---          m minute   c, p requests in this and the previous minute
+--          m minute   c, p requests in this and the previous minute   tm, tc, tp the sandbox's
 --          lid, rem, seq lease: id, left, taken   out left of the period outside the lease
 --          ex period (its start) known to be used up   last time of the last request (ms)
 --          lk, lt refill: token, held until (ms, server time)
 --          ab tokens of refills that were not finished, each with a space behind it
 --          bl, bn lease whose rest was taken back and is not yet credited: id, how much
-local key, now, cost, token = KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local f = redis.call('HMGET', key, 'st', 'pl', 'rp', 'lm', 'ps', 'pe', 'xp', 'm', 'c', 'p',
+local key, now, count, token = KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local cost, w = tonumber(ARGV[6]), ARGV[7]
+local f = redis.call('HMGET', key, 'st', 'pl', 'rp', 'lm', 'ps', 'pe', 'xp', w .. 'm', w .. 'c', w .. 'p',
   'lid', 'rem', 'seq', 'out', 'ex', 'lk', 'lt', 'bl', 'bn',
   'k:' .. ARGV[1], 'k:' .. ARGV[2], 'ab')
 local st, pl, rp, lm = f[1], f[2], tonumber(f[3]), tonumber(f[4])
@@ -74,25 +78,27 @@ if m ~= minute then
   end
 end
 local into = math.max(0, now - minute * 60000)
-if p * (1 - into / 60000) + c + cost > rp then
+if p * (1 - into / 60000) + c + count > rp then
   local wait
-  if c + cost <= rp then
-    wait = (1 - (rp - c - cost) / p) * 60000 - into
+  if c + count <= rp then
+    wait = (1 - (rp - c - count) / p) * 60000 - into
+  elseif c > 0 then
+    wait = 60000 - into + math.max(0, 1 - (rp - count) / c) * 60000
   else
-    wait = 60000 - into + math.max(0, 1 - (rp - cost) / c) * 60000
+    wait = 60000 -- more at once than a minute allows: the caller says so
   end
   return { 'RATE', key_id, pl, ps, pe, lm, out + rem, rp, math.max(1, math.ceil(wait)) }
 end
 
 if rem < cost then
-  if f[15] and tonumber(f[15]) == ps then
-    return { 'QUOTA', key_id, pl, ps, pe, lm, rp }
+  if (f[15] and tonumber(f[15]) == ps) or (ARGV[8] == '1' and out + rem < cost) then
+    return { 'QUOTA', key_id, pl, ps, pe, lm, rp, out + rem }
   end
   return load('lease')
 end
 
-redis.call('HSET', key, 'm', minute, 'c', c + cost, 'p', p, 'rem', rem - cost, 'seq', seq + cost,
-  'last', now)
-local free = math.floor(rp - (p * (1 - into / 60000) + c + cost))
+redis.call('HSET', key, w .. 'm', minute, w .. 'c', c + count, w .. 'p', p, 'rem', rem - cost,
+  'seq', seq + cost, 'last', now)
+local free = math.floor(rp - (p * (1 - into / 60000) + c + count))
 return { 'OK', key_id, pl, ps, pe, lm, out + rem - cost, rp, math.max(0, free), lid, seq + cost,
   math.ceil((60000 - into) / 1000) }

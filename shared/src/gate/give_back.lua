@@ -1,7 +1,7 @@
--- Returns one request's cost to the lease it was taken from, if that lease is still the live one.
+-- Returns requests to the lease they were taken from, if that lease is still the live one.
 --
 -- KEYS[1]  {tag}:g
--- ARGV     1 lease id   2 cost
+-- ARGV     1 lease id   2 how many
 local f = redis.call('HMGET', KEYS[1], 'lid', 'bl')
 if f[1] == ARGV[1] and f[2] ~= ARGV[1] then
   redis.call('HINCRBY', KEYS[1], 'rem', ARGV[2])

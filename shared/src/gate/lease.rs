@@ -55,7 +55,7 @@ pub(super) struct Step {
 /// The quota after the lease `token` has been taken. Credits what provably was not served: the rest
 /// that was put aside, and a lease that was never installed (its refill was fenced off). A live
 /// lease that the gate does not know any more may have been served to the end, so it is written off.
-pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan) -> Step {
+pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan, cost: u64) -> Step {
     let mut after = before.clone();
     if let Some(live) = before.lease.as_deref() {
         if live == seen.aside.0 {
@@ -66,7 +66,10 @@ pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan) -> Step
             after.lost += before.lease_size;
         }
     }
-    let size = lease_size(plan.requests_per_period().saturating_sub(after.granted), plan);
+    let remaining = plan.requests_per_period().saturating_sub(after.granted);
+    // Enough for the one who asks, if there is enough.
+    let wanted = cost.min(plan.requests_per_minute());
+    let size = lease_size(remaining, plan).max(if wanted <= remaining { wanted } else { 0 });
     after.granted += size;
     after.lease = (size > 0).then(|| token.to_owned());
     after.lease_size = size;
@@ -178,29 +181,34 @@ pub(super) enum Refusal {
     Period(Quota),
 }
 
-/// Takes one request without Redis: one conditional update counts it against the minute (a fixed
-/// one) and the period.
-pub(super) async fn take_one(
+/// Takes requests without Redis: one conditional update counts `count` against the minute (a fixed one)
+/// and `cost` against the period.
+pub(super) async fn take(
     store: &Store,
     account: &AccountId,
     plan: Plan,
     period: &Period,
+    (count, cost): (u64, u64),
     now: OffsetDateTime,
 ) -> Result<Result<u64, Refusal>, Error> {
+    let (limit, rpm) = (plan.requests_per_period(), plan.requests_per_minute());
+    if cost > limit || count > rpm {
+        return Ok(Err(Refusal::Minute));
+    }
     let minute = now.unix_timestamp() / 60;
     let expiry = inventory::QUOTAS.expiry(period.end, account.tag());
     // First as another request of the same minute, then as the first one of a new minute.
     let attempts = [
         (
-            "SET expires_at = :expires_at, expires_on = :expires_on ADD granted :one, minute_count :one",
-            "(attribute_not_exists(granted) OR granted < :limit) AND current_minute = :minute AND \
-             minute_count < :rpm",
+            "SET expires_at = :expires_at, expires_on = :expires_on ADD granted :cost, minute_count :count",
+            "(attribute_not_exists(granted) OR granted <= :limit) AND current_minute = :minute AND \
+             minute_count <= :rpm",
         ),
         (
             "SET expires_at = :expires_at, expires_on = :expires_on, current_minute = :minute, \
-             minute_count = :one ADD granted :one",
-            "(attribute_not_exists(granted) OR granted < :limit) AND \
-             (attribute_not_exists(current_minute) OR current_minute <> :minute) AND :rpm > :zero",
+             minute_count = :count ADD granted :cost",
+            "(attribute_not_exists(granted) OR granted <= :limit) AND \
+             (attribute_not_exists(current_minute) OR current_minute <> :minute)",
         ),
     ];
     for _ in 0..3 {
@@ -213,33 +221,33 @@ pub(super) async fn take_one(
                 .key("period", s(period.key()))
                 .update_expression(update)
                 .condition_expression(condition)
-                .expression_attribute_values(":one", n(1))
-                .expression_attribute_values(":limit", n(plan.requests_per_period()))
+                .expression_attribute_values(":cost", n(cost))
+                .expression_attribute_values(":count", n(count))
+                .expression_attribute_values(":limit", n(limit - cost))
                 .expression_attribute_values(":minute", n(minute))
-                .expression_attribute_values(":rpm", n(plan.requests_per_minute()))
                 .expression_attribute_values(":expires_at", n(expiry.at))
                 .expression_attribute_values(":expires_on", s(&expiry.on))
                 .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
                 .return_values_on_condition_check_failure(
                     ReturnValuesOnConditionCheckFailure::AllOld,
                 );
-            if condition.contains(":zero") {
-                request = request.expression_attribute_values(":zero", n(0));
+            if condition.contains(":rpm") {
+                request = request.expression_attribute_values(":rpm", n(rpm - count));
             }
             match conditional(request.send().await)? {
                 Conditional::Done(output) => {
                     let quota: Quota = from_item(output.attributes.unwrap_or_default())?;
-                    return Ok(Ok(plan.requests_per_period().saturating_sub(quota.granted)));
+                    return Ok(Ok(limit.saturating_sub(quota.granted)));
                 }
                 Conditional::Refused(item) => {
                     let item = item.unwrap_or_default();
                     let same_minute = crate::store::number(&item, "current_minute") == Some(minute);
-                    let count = crate::store::number(&item, "minute_count").unwrap_or_default();
+                    let before = crate::store::number(&item, "minute_count").unwrap_or_default();
                     let quota: Quota = from_item(item)?;
-                    if quota.granted >= plan.requests_per_period() {
+                    if quota.granted + cost > limit {
                         return Ok(Err(Refusal::Period(quota)));
                     }
-                    if same_minute && count.unsigned_abs() >= plan.requests_per_minute() {
+                    if same_minute && before.unsigned_abs() + count > rpm {
                         return Ok(Err(Refusal::Minute));
                     }
                 }
@@ -249,12 +257,13 @@ pub(super) async fn take_one(
     Err(Error::Unavailable { dependency: "DynamoDB", detail: "the quota kept changing".to_owned() })
 }
 
-/// Returns one request to the period. DynamoDB remembers `request_id` for ten minutes, so that a
-/// repeated call returns it once.
+/// Returns `count` requests to the period. DynamoDB remembers `request_id` for ten minutes, so that a
+/// repeated call returns them once.
 pub async fn give_back_direct(
     store: &Store,
     account: &AccountId,
     period: &Period,
+    count: u64,
     request_id: &str,
 ) -> Result<(), Error> {
     let update = Update::builder()
@@ -262,9 +271,9 @@ pub async fn give_back_direct(
         .key("account", s(account.to_string()))
         .key("period", s(period.key()))
         .update_expression("ADD granted :minus")
-        .condition_expression("granted > :zero")
-        .expression_attribute_values(":minus", n(-1))
-        .expression_attribute_values(":zero", n(0))
+        .condition_expression("granted >= :count")
+        .expression_attribute_values(":minus", n(-count.cast_signed()))
+        .expression_attribute_values(":count", n(count))
         .build()
         .map_err(Error::internal)?;
     // The token is 36 characters at most; a hash of the id always fits.
@@ -311,16 +320,16 @@ mod tests {
     #[test]
     fn what_was_put_aside_is_credited_once() {
         let before = quota(4, Some("a"), 4);
-        let first = step(&before, &seen("", "a", ("a", 3)), "b", Plan::Free);
+        let first = step(&before, &seen("", "a", ("a", 3)), "b", Plan::Free, 1);
         assert_eq!((first.after.granted, first.size, first.after.lost), (1 + 4, 4, 0));
         // The refill died before it could install "b"; the note about "a" is still there.
-        let second = step(&first.after, &seen("b", "a", ("a", 3)), "c", Plan::Free);
+        let second = step(&first.after, &seen("b", "a", ("a", 3)), "c", Plan::Free, 1);
         assert_eq!((second.after.granted, second.after.lost), (1 + 4, 0));
     }
 
     #[test]
     fn a_lease_that_a_wipe_took_is_written_off() {
-        let after = step(&quota(4, Some("a"), 4), &seen("", "", ("", 0)), "b", Plan::Free).after;
+        let after = step(&quota(4, Some("a"), 4), &seen("", "", ("", 0)), "b", Plan::Free, 1).after;
         assert_eq!((after.granted, after.lost), (4 + 3, 4));
     }
 
@@ -328,13 +337,13 @@ mod tests {
         #[test]
         fn never_more_is_granted_than_the_limit(
             granted in 0u64..=50, size in 0u64..20, aside in 0u64..20,
-            names in prop::array::uniform4("[ab]?"), plan in 0usize..4,
+            names in prop::array::uniform4("[ab]?"), plan in 0usize..4, cost in 0u64..120,
         ) {
             let plan = Plan::ALL[plan];
             let lease = (!names[0].is_empty()).then_some(names[0].as_str());
             let before = quota(granted, lease, size);
             let seen = seen(&names[1], &names[2], (&names[3], aside));
-            let step = step(&before, &seen, "new", plan);
+            let step = step(&before, &seen, "new", plan, cost);
             prop_assert!(step.after.granted <= plan.requests_per_period().max(granted));
             prop_assert!(step.size <= 2 * plan.requests_per_minute());
             prop_assert_eq!(step.after.lease.is_some(), step.size > 0);

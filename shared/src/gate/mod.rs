@@ -28,7 +28,7 @@ pub use self::{
 use crate::{
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
-    keys::ApiKey,
+    keys::{ApiKey, Environment},
     plans::{Period, Plan},
     privacy::RestoreGate,
     redis::{Redis, RedisError, Script, is_no_script},
@@ -66,13 +66,28 @@ pub enum Denial {
         /// The key that was used.
         key_id: KeyId,
     },
-    /// The period's quota is used up.
-    #[error("the plan's {} requests of this period are used up", limits.period.limit)]
+    /// The period's quota is used up, or has less left than was asked for.
+    #[error(
+        "of the plan's {} requests of this period {} are left, which is less than this asks for",
+        limits.period.limit,
+        limits.period.remaining
+    )]
     Quota {
         /// Where the account stands.
         limits: Limits,
         /// The key that was used.
         key_id: KeyId,
+    },
+    /// More at once than any minute allows.
+    #[error(
+        "this asks for {asked} at once, and the plan allows {allowed} in any minute: ask for fewer \
+         at a time"
+    )]
+    TooMany {
+        /// Requests that it counts as.
+        asked: u64,
+        /// Requests that the plan allows in any minute.
+        allowed: u64,
     },
     /// The account exists but may not be served.
     #[error("the account is {0}; contact support")]
@@ -108,14 +123,16 @@ pub enum Token {
     Leased {
         /// Id of the lease.
         lease: String,
-        /// From 1 on, without gaps.
+        /// From 1 on; of several requests the last one's.
         seq: u64,
     },
     /// Written to DynamoDB on its own.
     Direct,
+    /// The sandbox costs nothing.
+    Sandbox,
 }
 
-/// The gate said yes, and one request has been taken from the quota.
+/// The gate said yes, and what was asked for has been taken from the quota.
 #[derive(Clone, Debug)]
 pub struct Admission {
     /// The account.
@@ -130,7 +147,12 @@ pub struct Admission {
     pub limits: Limits,
     /// What it was paid with.
     pub token: Token,
+    /// Requests that were taken: the items of a batch, else one; none in the sandbox.
+    pub cost: u64,
 }
+
+/// Values of the cache, in the order of their keys; `None` for those that it does not have.
+pub type Looked = Vec<Option<Vec<u8>>>;
 
 /// The gate of every account. Cheap to clone; clones share what they have seen.
 #[derive(Clone, Debug)]
@@ -147,23 +169,30 @@ impl Gate {
         Self { redis, store, fence: Fence::default(), restore: RestoreGate::default() }
     }
 
-    /// Asks for one request, and for the value at `cache_key` in the same write.
+    /// Asks for `count` requests, all or none, and for the values at `cache_keys` in the same write. With
+    /// a key of the sandbox they count against the minute only.
     pub async fn admit(
         &self,
         key: &ApiKey,
         peppers: &Peppers,
-        cache_key: &str,
+        count: u64,
+        cache_keys: &[String],
         now: OffsetDateTime,
-    ) -> Result<(Admission, Option<Vec<u8>>), Error> {
+    ) -> Result<(Admission, Looked), Error> {
         let (hash, previous) = key.hashes(peppers);
         let hashes = [hash.as_str(), previous.as_deref().unwrap_or_default()];
-        let now_ms = epoch_ms(now).to_string();
+        let is_sandbox = key.environment() == Environment::Test;
+        let cost = if is_sandbox { 0 } else { count };
+        let window = if is_sandbox { "t" } else { "" };
+        let (now_ms, counts, costs) = (epoch_ms(now).to_string(), count.to_string(), cost.to_string());
+        let mut loaded = "";
         let started = Instant::now();
         let mut pause = Duration::from_millis(4);
         while started.elapsed() < PATIENCE {
             let token = lease::new_id(now);
-            let args = [hashes[0], hashes[1], &now_ms, "1", &token];
-            let (reply, cached) = match self.ask(key.account(), &args, cache_key, now).await {
+            let args = [hashes[0], hashes[1], &now_ms, &counts, &token, &costs, window, loaded];
+            let asked = self.ask(key.account(), &args, cost, cache_keys, now).await;
+            let (reply, cached) = match asked {
                 Ok(answer) => answer,
                 Err(error) => {
                     tracing::warn!(error = %error, "the gate goes on without Redis");
@@ -171,7 +200,10 @@ impl Gate {
                 }
             };
             match reply {
-                Reply::Ok(admission) => {
+                Reply::Ok(mut admission) => {
+                    if is_sandbox {
+                        admission.token = Token::Sandbox;
+                    }
                     if let Token::Leased { lease, seq } = &admission.token
                         && !self.fence.passes(key.account(), lease, *seq)
                     {
@@ -180,6 +212,10 @@ impl Gate {
                     }
                     return Ok((*admission, cached));
                 }
+                Reply::Denied(Denial::Rate { limits, .. }) if count > limits.minute.limit => {
+                    let allowed = limits.minute.limit;
+                    return Err(Denial::TooMany { asked: count, allowed }.into());
+                }
                 Reply::Denied(denial) => return Err(denial.into()),
                 Reply::UnknownKey => return Err(AuthError::Unknown.into()),
                 Reply::Wait => {
@@ -187,13 +223,15 @@ impl Gate {
                     pause = (pause * 2).min(Duration::from_millis(40));
                 }
                 Reply::Load(seen) => {
-                    if !self.refill(key.account(), &token, &seen, now).await? {
+                    if !self.refill(key.account(), &token, &seen, cost, now).await? {
                         return Err(AuthError::Unknown.into());
                     }
+                    loaded = "1";
                 }
             }
         }
-        Ok((self.admit_directly(key, &hashes, now).await?, None))
+        let admission = self.admit_directly(key, &hashes, (count, cost), now).await?;
+        Ok((admission, vec![None; cache_keys.len()]))
     }
 
     /// Fails while the service is closed after a restore from a backup: nothing may be read from the
@@ -202,18 +240,27 @@ impl Gate {
         self.restore.check(&self.store).await
     }
 
-    /// Returns a request that could not be served. `request_id` makes it happen once.
-    pub async fn give_back(&self, admission: &Admission, request_id: &str) -> Result<(), Error> {
+    /// Returns `count` requests that could not be served. `request_id` makes it happen once.
+    pub async fn give_back(
+        &self,
+        admission: &Admission,
+        count: u64,
+        request_id: &str,
+    ) -> Result<(), Error> {
+        if count == 0 {
+            return Ok(());
+        }
         if let Token::Leased { lease, .. } = &admission.token {
-            let key = gate_key(&admission.account);
-            match GIVE_BACK.run::<u8>(&self.redis, &key, &[lease, "1"]).await {
+            let (key, count) = (gate_key(&admission.account), count.to_string());
+            match GIVE_BACK.run::<u8>(&self.redis, &key, &[lease, &count]).await {
                 Ok(1) => return Ok(()),
                 Ok(_) | Err(RedisError::Open) => {}
                 // It may have been returned: returning it again would give one away.
                 Err(error) => return Err(Error::unavailable("Redis", &error)),
             }
         }
-        give_back_direct(&self.store, &admission.account, &admission.period, request_id).await
+        let (account, period) = (&admission.account, &admission.period);
+        give_back_direct(&self.store, account, period, count, request_id).await
     }
 
     /// Makes the account's next request see what has changed in DynamoDB: keys, plan, status.
@@ -230,23 +277,27 @@ impl Gate {
         &self,
         account: &AccountId,
         args: &[&str],
-        cache_key: &str,
+        cost: u64,
+        cache_keys: &[String],
         now: OffsetDateTime,
-    ) -> Result<(Reply, Option<Vec<u8>>), RedisError> {
+    ) -> Result<(Reply, Looked), RedisError> {
         for _ in 0..2 {
             let mut pipeline = redis::pipe();
             GATE.add_to(&mut pipeline, &gate_key(account), args);
-            pipeline.cmd("GET").arg(cache_key);
+            for key in cache_keys {
+                // One command each: they lie in different slots.
+                pipeline.cmd("GET").arg(key);
+            }
             let value = match self.redis.query_raw(pipeline.ignore_errors().clone()).await {
                 Ok(value) => value,
                 Err((error, late)) => {
                     if let Some(late) = late {
-                        self.undo_when_late(account.clone(), late, now);
+                        self.undo_when_late(account.clone(), late, cost, now);
                     }
                     return Err(error);
                 }
             };
-            let [gate, cached] = pair(value)?;
+            let (gate, cached) = first(value)?;
             match gate {
                 Value::ServerError(error) => {
                     let error = redis::RedisError::from(error);
@@ -256,10 +307,10 @@ impl Gate {
                     GATE.load(&self.redis).await?;
                 }
                 gate => {
-                    let reply = Reply::parse(account, gate, now)?;
+                    let reply = Reply::parse(account, gate, cost, now)?;
                     // The cache is a help, never a condition: an error there is a miss.
-                    let cached = redis::from_redis_value(cached).unwrap_or_default();
-                    return Ok((reply, cached));
+                    let looked = cached.map(|it| redis::from_redis_value(it).unwrap_or_default());
+                    return Ok((reply, looked.collect()));
                 }
             }
         }
@@ -267,15 +318,25 @@ impl Gate {
     }
 
     /// An answer that came too late may have taken a request: it is returned.
-    fn undo_when_late(&self, account: AccountId, late: crate::redis::Late, now: OffsetDateTime) {
+    fn undo_when_late(
+        &self,
+        account: AccountId,
+        late: crate::redis::Late,
+        cost: u64,
+        now: OffsetDateTime,
+    ) {
+        if cost == 0 {
+            return;
+        }
         let gate = self.clone();
         tokio::spawn(async move {
             let Ok(Ok(value)) = late.await else { return };
-            let Ok([reply, _]) = pair(value) else { return };
-            let Ok(Reply::Ok(admission)) = Reply::parse(&account, reply, now) else { return };
+            let Ok((reply, _)) = first(value) else { return };
+            let Ok(Reply::Ok(admission)) = Reply::parse(&account, reply, cost, now) else { return };
             let Token::Leased { lease, seq } = &admission.token else { return };
+            let count = cost.to_string();
             loop {
-                match GIVE_BACK.run::<u8>(&gate.redis, &gate_key(&account), &[lease, "1"]).await {
+                match GIVE_BACK.run::<u8>(&gate.redis, &gate_key(&account), &[lease, &count]).await {
                     // Nothing was sent: the late answer itself has opened the breaker.
                     Err(RedisError::Open) => sleep(Duration::from_millis(250)).await,
                     Err(error) => {
@@ -288,7 +349,7 @@ impl Gate {
                 }
             }
             let (period, id) = (&admission.period, format!("late {lease} {seq}"));
-            if let Err(error) = give_back_direct(&gate.store, &account, period, &id).await {
+            if let Err(error) = give_back_direct(&gate.store, &account, period, cost, &id).await {
                 tracing::warn!(error = %error, "a late answer's request is not returned");
             }
         });
@@ -341,7 +402,10 @@ pub(crate) fn epoch_ms(at: OffsetDateTime) -> i64 {
     (at.unix_timestamp_nanos() / 1_000_000) as i64
 }
 
-fn pair(value: Value) -> Result<[Value; 2], RedisError> {
+/// The first of an answer's values, and the others.
+fn first(value: Value) -> Result<(Value, std::vec::IntoIter<Value>), RedisError> {
     let Value::Array(values) = value else { return Err(reply::not_understood()) };
-    values.try_into().map_err(|_| reply::not_understood())
+    let mut values = values.into_iter();
+    let first = values.next().ok_or_else(reply::not_understood)?;
+    Ok((first, values))
 }

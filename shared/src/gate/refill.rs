@@ -24,13 +24,14 @@ const TTL_MS: &str = "3000000";
 pub(super) const LEASES_KEY: &str = "leases";
 
 impl Gate {
-    /// Loads `account`. Says no when there is no such account. Errors of Redis are left to the next
+    /// Loads `account`, with a lease for `cost` requests at least if that many are left. Says no when there is no such account. Errors of Redis are left to the next
     /// attempt.
     pub(super) async fn refill(
         &self,
         account: &AccountId,
         token: &str,
         seen: &Seen,
+        cost: u64,
         now: OffsetDateTime,
     ) -> Result<bool, Error> {
         self.check_restored().await?;
@@ -55,7 +56,7 @@ impl Gate {
                     // Taken in the round before.
                     break lease::Step { size: before.lease_size, after: before };
                 }
-                let step = lease::step(&before, seen, token, item.plan);
+                let step = lease::step(&before, seen, token, item.plan, cost);
                 if step.after == before {
                     break step;
                 }

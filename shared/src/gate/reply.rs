@@ -46,6 +46,7 @@ impl Reply {
     pub(super) fn parse(
         account: &AccountId,
         value: Value,
+        cost: u64,
         now: OffsetDateTime,
     ) -> Result<Self, RedisError> {
         let Value::Array(values) = value else { return Err(not_understood()) };
@@ -60,7 +61,9 @@ impl Reply {
                     Window { limit: rpm, remaining: free, reset_seconds: fields.number()? };
                 let limits = limits(minute, period, limit, remaining, now);
                 let account = account.clone();
-                Self::Ok(Box::new(Admission { account, key_id, plan, period, limits, token }))
+                let admission =
+                    Admission { account, key_id, plan, period, limits, token, cost };
+                Self::Ok(Box::new(admission))
             }
             "RATE" => {
                 let (key_id, _, period, limit) = fields.account()?;
@@ -73,10 +76,10 @@ impl Reply {
             }
             "QUOTA" => {
                 let (key_id, _, period, limit) = fields.account()?;
-                let rpm = fields.number()?;
+                let (rpm, remaining) = (fields.number()?, fields.number()?);
                 let minute = Window { limit: rpm, remaining: rpm, reset_seconds: 60 };
                 Self::Denied(Denial::Quota {
-                    limits: limits(minute, period, limit, 0, now),
+                    limits: limits(minute, period, limit, remaining, now),
                     key_id,
                 })
             }

@@ -151,6 +151,7 @@ impl Cloud {
             ("PUBLIC_URL", url.clone()),
             ("TIKTOK_OEMBED_URL", format!("http://{tiktok_address}/oembed")),
             ("TIKTOK_API_URL", format!("http://{tiktok_address}")),
+            ("TIKTOK_WEB_URL", format!("http://{tiktok_address}/web")),
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint().to_owned()),
             ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_owned()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{secrets_address}")),

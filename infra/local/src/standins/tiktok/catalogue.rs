@@ -99,6 +99,11 @@ pub struct Statistics {
     pub saves: u64,
 }
 
+/// Handle and name of the creator with that handle; upper and lower case are the same.
+pub(super) fn creator(handle: &str) -> Option<(&'static str, &'static str)> {
+    CREATORS.into_iter().find(|it| it.0.eq_ignore_ascii_case(handle))
+}
+
 /// The catalogue, oldest video first.
 pub(super) fn make() -> Vec<CatalogueVideo> {
     let step = (LAST - FIRST).whole_seconds().unsigned_abs() / VIDEOS;
@@ -166,7 +171,7 @@ fn statistics(random: &mut Random, index: u64) -> Statistics {
 }
 
 /// `SplitMix64`: the same numbers for the same seed, everywhere and for ever.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -177,7 +182,7 @@ impl Random {
         value ^ (value >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
@@ -185,7 +190,7 @@ impl Random {
         self.below(len as u64) as usize
     }
 
-    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub(super) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.index(of.len())]
     }
 }

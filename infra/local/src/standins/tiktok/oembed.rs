@@ -1,4 +1,5 @@
-//! oEmbed: 16 fields for a video that may be embedded, and one and the same error for all else.
+//! oEmbed: 16 fields for a video that may be embedded, some for a creator, and one and the same error
+//! for all else.
 
 use axum::{
     Json,
@@ -10,7 +11,7 @@ use maud::html;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use super::{CatalogueVideo, Endpoint, Fault, TikTok};
+use super::{CatalogueVideo, Endpoint, Fault, TikTok, catalogue};
 
 pub(super) async fn show(State(tiktok): State<TikTok>, RawQuery(query): RawQuery) -> Response {
     let fault = match tiktok.enter(Endpoint::Oembed, |status, _| error(status)).await {
@@ -19,12 +20,17 @@ pub(super) async fn show(State(tiktok): State<TikTok>, RawQuery(query): RawQuery
     };
     let query = query.unwrap_or_default();
     let url = form_urlencoded::parse(query.as_bytes()).find(|it| it.0 == "url").map(|it| it.1);
-    let id = url.and_then(|url| video_id(&url));
-    let Some(video) = id.and_then(|id| tiktok.videos().find(|it| it.in_oembed && it.id == id))
-    else {
+    let answer = match url.and_then(|url| page(&url)) {
+        Some(Page::Video(id)) => {
+            let video = tiktok.videos().find(|it| it.in_oembed && it.id == id);
+            video.map(|it| describe(it, tiktok.now().unix_timestamp()))
+        }
+        Some(Page::Profile(name)) => catalogue::creator(&name).map(describe_creator),
+        None => None,
+    };
+    let Some(mut answer) = answer else {
         return error(StatusCode::BAD_REQUEST);
     };
-    let mut answer = describe(video, tiktok.now().unix_timestamp());
     if let (Fault::DropFields, Some(fields)) = (fault, answer.as_object_mut()) {
         // As answers were recorded in 2021, and then some.
         let gone = ["author_unique_id", "embed_product_id", "embed_type", "thumbnail_url", "html"];
@@ -38,16 +44,25 @@ fn error(status: StatusCode) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The id in `https://www.tiktok.com/@name/video/<id>`; no other form is accepted.
-fn video_id(url: &str) -> Option<u64> {
+/// What can be embedded.
+enum Page {
+    Video(u64),
+    Profile(String),
+}
+
+/// What is at `https://www.tiktok.com/@name` or `https://www.tiktok.com/@name/video/<id>`; no other
+/// form is accepted.
+fn page(url: &str) -> Option<Page> {
     let url: Url = url.parse().ok()?;
     if url.scheme() != "https" || url.host_str() != Some("www.tiktok.com") {
         return None;
     }
     let path: Vec<&str> = url.path_segments()?.collect();
-    match path[..] {
+    let name = path.first()?.strip_prefix('@')?;
+    match path[1..] {
+        [] => Some(Page::Profile(name.to_owned())),
         // Any name does: the id alone decides.
-        [name, "video", id] if name.starts_with('@') => id.parse().ok(),
+        ["video", id] => id.parse().ok().map(Page::Video),
         _ => None,
     }
 }
@@ -96,4 +111,29 @@ fn embed(video: &CatalogueVideo, profile: &str, sound: &str, slug: &str) -> Stri
         script async src="https://www.tiktok.com/embed.js" {}
     };
     page.into_string()
+}
+
+fn describe_creator((username, display_name): (&str, &str)) -> Value {
+    let profile = format!("https://www.tiktok.com/@{username}");
+    let page = html! {
+        blockquote class="tiktok-embed" cite=(profile) data-unique-id=(username)
+            data-embed-from="oembed" data-embed-type="creator" {
+            section { a target="_blank" href={ (profile) "?refer=creator_embed" } { "@" (username) } }
+        }
+        script async src="https://www.tiktok.com/embed.js" {}
+    };
+    json!({
+        "version": "1.0",
+        "type": "rich",
+        "title": format!("{display_name}'s Creator Profile"),
+        "author_url": profile,
+        "author_name": display_name,
+        "width": "100%",
+        "height": "100%",
+        "html": page.into_string(),
+        "provider_url": "https://www.tiktok.com",
+        "provider_name": "TikTok",
+        "embed_product_id": username,
+        "embed_type": "profile",
+    })
 }

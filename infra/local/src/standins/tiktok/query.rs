@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use time::{Date, Duration, Month, OffsetDateTime};
 
-use super::CatalogueVideo;
+use super::{CatalogueVideo, page::Window};
 
 /// A request, as the documents describe it.
 #[derive(Debug, Deserialize)]
@@ -71,8 +71,7 @@ pub(super) struct Search {
     query: Query,
     start: Date,
     end: Date,
-    pub(super) max_count: usize,
-    pub(super) cursor: usize,
+    pub(super) window: Window,
 }
 
 /// Longest span of dates, in days.
@@ -86,13 +85,7 @@ impl Request {
         if end < start || end - start > MAX_SPAN {
             return Err("The date range must be within 30 days");
         }
-        let max_count = self.max_count.unwrap_or(20);
-        let Ok(cursor) = usize::try_from(self.cursor.unwrap_or(0)) else {
-            return Err("Invalid count or cursor");
-        };
-        if !(1..=100).contains(&max_count) {
-            return Err("Invalid count or cursor");
-        }
+        let window = Window::check(self.cursor, self.max_count, 20)?;
         let all = || [&self.query.and, &self.query.or, &self.query.not].into_iter().flatten();
         if all().next().is_none() {
             return Err("The query is empty");
@@ -100,8 +93,7 @@ impl Request {
         if !all().all(Condition::is_valid) {
             return Err("Invalid condition");
         }
-        let max_count = max_count.unsigned_abs() as usize;
-        Ok(Search { query: self.query, start, end, max_count, cursor })
+        Ok(Search { query: self.query, start, end, window })
     }
 }
 
