@@ -202,7 +202,8 @@ async fn a_panic_after_the_gate_costs_nothing_and_is_logged() {
     event["headers"]["x-api-key"] = ada.key.as_str().into();
     let request = lambda_http::request::from_str(&event.to_string()).expect("a request");
     let call = Call::new(request).expect("a call");
-    let (visit, _) = Visit::admit(&app, &call, Vec::new(), "video:1").await.expect("admitted");
+    let (visit, _) =
+        Visit::admit(&app, &call, Vec::new(), 1, &["video:1".to_owned()]).await.expect("admitted");
     let reply = visit.finish(&app, &call, async { panic!("made up") }).await;
     assert_eq!(reply.status(), 500);
     app.usage.flush().await;

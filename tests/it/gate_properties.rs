@@ -132,7 +132,8 @@ impl Run {
     }
 
     async fn ask_in(&self, app: &App) -> Result<gate::Admission, Error> {
-        let asked = app.gate.admit(&self.key, &self.peppers, "video:1", self.now).await;
+        let asked =
+            app.gate.admit(&self.key, &self.peppers, 1, &["video:1".to_owned()], self.now).await;
         asked.map(|(admission, _)| admission)
     }
 
@@ -169,7 +170,7 @@ impl Run {
             Step::Fail => {
                 if let Ok(admission) = self.ask().await {
                     let id = vidintel::ids::random_base62(16);
-                    if self.app.gate.give_back(&admission, &id).await.is_err() {
+                    if self.app.gate.give_back(&admission, 1, &id).await.is_err() {
                         self.died += 1;
                     }
                 }
@@ -229,7 +230,11 @@ impl Run {
         let revoked = self.key.clone();
         keys::revoke(&self.app.store, &self.account, &old.key_id).await.expect("revoked");
         self.tell_gate().await;
-        let asked = self.app.gate.admit(&revoked, &self.peppers, "video:1", self.now).await;
+        let asked = self
+            .app
+            .gate
+            .admit(&revoked, &self.peppers, 1, &["video:1".to_owned()], self.now)
+            .await;
         assert!(matches!(asked, Err(Error::Auth(AuthError::Unknown))), "{asked:?}: a revoked key");
         self.key = ApiKey::random(self.account.clone());
         self.store_key(&self.key).await;

@@ -59,7 +59,7 @@ impl<'a> Customer<'a> {
     }
 
     async fn ask(&self, app: &App, now: OffsetDateTime) -> Result<Admission, Error> {
-        let asked = app.gate.admit(&self.key, &self.peppers, "video:1", now).await;
+        let asked = app.gate.admit(&self.key, &self.peppers, 1, &["video:1".to_owned()], now).await;
         asked.map(|(admission, _)| admission)
     }
 

@@ -184,7 +184,8 @@ impl Gate {
         let is_sandbox = key.environment() == Environment::Test;
         let cost = if is_sandbox { 0 } else { count };
         let window = if is_sandbox { "t" } else { "" };
-        let (now_ms, counts, costs) = (epoch_ms(now).to_string(), count.to_string(), cost.to_string());
+        let (now_ms, counts, costs) =
+            (epoch_ms(now).to_string(), count.to_string(), cost.to_string());
         let mut loaded = "";
         let started = Instant::now();
         let mut pause = Duration::from_millis(4);
@@ -336,7 +337,8 @@ impl Gate {
             let Token::Leased { lease, seq } = &admission.token else { return };
             let count = cost.to_string();
             loop {
-                match GIVE_BACK.run::<u8>(&gate.redis, &gate_key(&account), &[lease, &count]).await {
+                match GIVE_BACK.run::<u8>(&gate.redis, &gate_key(&account), &[lease, &count]).await
+                {
                     // Nothing was sent: the late answer itself has opened the breaker.
                     Err(RedisError::Open) => sleep(Duration::from_millis(250)).await,
                     Err(error) => {

@@ -61,8 +61,7 @@ impl Reply {
                     Window { limit: rpm, remaining: free, reset_seconds: fields.number()? };
                 let limits = limits(minute, period, limit, remaining, now);
                 let account = account.clone();
-                let admission =
-                    Admission { account, key_id, plan, period, limits, token, cost };
+                let admission = Admission { account, key_id, plan, period, limits, token, cost };
                 Self::Ok(Box::new(admission))
             }
             "RATE" => {

@@ -13,7 +13,7 @@ use crate::{
     accounts::Account,
     app::App,
     error::Error,
-    gate::{Admission, Denial, Token, epoch_ms},
+    gate::{Admission, Denial, Looked, Token, epoch_ms},
     ids::{AccountId, KeyId},
     plans::Period,
     usage::{Agent, Entry},
@@ -26,6 +26,15 @@ pub struct Served {
     pub reply: Reply,
     /// Whether it came from the cache.
     pub cached: bool,
+    /// How many of the requests that it counts as were not served: they are given back.
+    pub unserved: u64,
+}
+
+impl Served {
+    /// An answer that serves all that was asked for.
+    pub fn whole(reply: Reply, cached: bool) -> Self {
+        Self { reply, cached, unserved: 0 }
+    }
 }
 
 /// A request that the gate has let through.
@@ -38,19 +47,20 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// Asks the gate, and for what the cache has at `cache_key` in the same write. `parameters` go
-    /// into the log; a refusal is logged here.
+    /// Asks the gate for `count` requests, and for what the cache has at `cache_keys` in the same write.
+    /// `parameters` go into the log; a refusal is logged here.
     pub async fn admit(
         app: &App,
         call: &Call,
         parameters: Vec<(String, String)>,
-        cache_key: &str,
-    ) -> Result<(Self, Option<Vec<u8>>), Error> {
+        count: u64,
+        cache_keys: &[String],
+    ) -> Result<(Self, Looked), Error> {
         let started = Instant::now();
         let key = call.api_key()?;
         let peppers = app.secrets.get().await?.pepper;
-        match app.gate.admit(&key, &peppers, cache_key, call.now()).await {
-            Ok((admission, cached)) => Ok((Self { admission, started, parameters }, cached)),
+        match app.gate.admit(&key, &peppers, count, cache_keys, call.now()).await {
+            Ok((admission, looked)) => Ok((Self { admission, started, parameters }, looked)),
             Err(error) => {
                 if let Error::Denied(Denial::Rate { key_id, .. } | Denial::Quota { key_id, .. }) =
                     &error
@@ -73,31 +83,33 @@ impl Visit {
         call: &Call,
         work: impl Future<Output = Result<Served, Error>>,
     ) -> Reply {
-        let mut charged = true;
-        let (reply, cached) = match unless_panicking(work).await {
-            Ok(served) => (served.reply, served.cached),
+        let mut charged = self.admission.cost;
+        let (reply, cached, unserved) = match unless_panicking(work).await {
+            Ok(served) => (served.reply, served.cached, served.unserved.min(charged)),
             Err(error) => {
                 log_failure(&error, call.request_id());
-                match app.gate.give_back(&self.admission, call.request_id()).await {
-                    Ok(()) => {
-                        charged = false;
-                        self.admission.limits.period.remaining += 1;
-                    }
-                    Err(error) => {
-                        tracing::error!(error = %error, "a failed request could not be given back");
-                    }
-                }
-                (problem(&error, call.request_id()), false)
+                (problem(&error, call.request_id()), false, charged)
             }
         };
+        match app.gate.give_back(&self.admission, unserved, call.request_id()).await {
+            Ok(()) => {
+                charged -= unserved;
+                self.admission.limits.period.remaining += unserved;
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "a failed request could not be given back");
+            }
+        }
         let admission = self.admission;
         let mut entry =
             entry(call, &admission.account, &admission.key_id, self.parameters, self.started);
         entry.status = reply.status().as_u16();
         entry.cached = cached;
         entry.period = admission.period.key();
-        entry.charged = u8::from(charged);
-        if charged && let Token::Leased { lease, seq } = admission.token {
+        entry.charged = charged;
+        if charged > 0
+            && let Token::Leased { lease, seq } = admission.token
+        {
             entry.lease = Some((lease, seq));
         }
         app.usage.push(entry);

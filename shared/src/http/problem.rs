@@ -65,7 +65,7 @@ pub fn problem(error: &Error, request_id: &str) -> Reply {
         match denial {
             Denial::Rate { .. } => violated_policies.push("minute"),
             Denial::Quota { .. } => violated_policies.push("month"),
-            Denial::Inactive(_) => {}
+            Denial::TooMany { .. } | Denial::Inactive(_) => {}
         }
     }
     let body = Problem {
@@ -109,6 +109,9 @@ fn kind(error: &Error) -> Kind {
         }
         Error::Denied(Denial::Rate { .. } | Denial::Quota { .. }) => {
             Kind(QUOTA_EXCEEDED, S::TOO_MANY_REQUESTS, "Quota exceeded")
+        }
+        Error::Denied(Denial::TooMany { .. }) => {
+            Kind("too-many-at-once", StatusCode::BAD_REQUEST, "Too many at once")
         }
         Error::Denied(Denial::Inactive(_)) => {
             Kind("account-inactive", S::FORBIDDEN, "Account inactive")

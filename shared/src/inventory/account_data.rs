@@ -216,7 +216,7 @@ pub static API_LOGS: Category = Category {
             number("entries.status", "HTTP status of the answer"),
             number("entries.latency_ms", "how long it took, in milliseconds"),
             flag("entries.cached", "whether it came from the cache"),
-            number("entries.charged", "requests charged for it, 1 or 0"),
+            number("entries.charged", "requests charged for it"),
             text("entries.period", "first day of the period that paid"),
             text("entries.ip", "network address it came from"),
             text("entries.country", "country of that address, where the network tells it"),

@@ -8,8 +8,8 @@ static GATE: Category = Category {
     id: "gate",
     description: "Copy of an account's limits, keys (hashed) and current lease",
     fields: &[
-        "v", "st", "pl", "rp", "lm", "ps", "pe", "xp", "k:*", "m", "c", "p", "tm", "tc", "tp", "lid", "rem", "seq",
-        "out", "ex", "last", "lk", "lt", "ab", "bl", "bn",
+        "v", "st", "pl", "rp", "lm", "ps", "pe", "xp", "k:*", "m", "c", "p", "tm", "tc", "tp",
+        "lid", "rem", "seq", "out", "ex", "last", "lk", "lt", "ab", "bl", "bn",
     ],
     place: Place::Redis("{*}:g"),
     purpose: "to authenticate requests and enforce limits",

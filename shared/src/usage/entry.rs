@@ -23,8 +23,8 @@ pub struct Entry {
     pub latency_ms: u32,
     /// Whether the answer came from the cache.
     pub cached: bool,
-    /// What it cost: 1 or 0 requests.
-    pub charged: u8,
+    /// Requests that it cost: those of a batch that were served, else 1 or 0.
+    pub charged: u64,
     /// First day of the quota period that paid.
     pub period: String,
     /// The lease that paid, and which of its requests this was; absent if paid directly or free.

@@ -160,7 +160,7 @@ fn transaction(
     let mut items = vec![putting(put)?, updating(statistics)?];
     let mut settled: BTreeMap<&str, u64> = BTreeMap::new();
     for entry in entries {
-        *settled.entry(&entry.period).or_default() += u64::from(entry.charged);
+        *settled.entry(&entry.period).or_default() += entry.charged;
     }
     // An item that is not there any more comes back only with an end.
     let expiry = inventory::QUOTAS.expiry(minute, account.tag());
@@ -191,7 +191,7 @@ fn statistics(
         |test: fn(&Entry) -> bool| entries.iter().filter(|entry| test(entry)).count() as u64;
     let mut counts = vec![
         ("requests".to_owned(), entries.len() as u64),
-        ("charged".to_owned(), count(|it| it.charged > 0)),
+        ("charged".to_owned(), entries.iter().map(|it| it.charged).sum()),
         (
             "client_errors".to_owned(),
             count(|it| (400..500).contains(&it.status) && it.status != 429),

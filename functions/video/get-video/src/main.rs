@@ -23,7 +23,9 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         InputError::field("video_id", reason)
     })?;
     let parameters = vec![("video_id".to_owned(), id.to_string())];
-    let (visit, cached) = Visit::admit(app, call, parameters, &flight::cache_key(id)).await?;
+    let (visit, mut looked) =
+        Visit::admit(app, call, parameters, 1, &[flight::cache_key(id)]).await?;
+    let cached = looked.pop().flatten();
     let admission = visit.admission.clone();
     let work = look_up(app, call, id, &admission, cached);
     Ok(visit.finish(app, call, work).await)
@@ -46,5 +48,5 @@ async fn look_up(
     let view =
         View { include_country: admission.plan.includes_country(), cached: landed.cached, now };
     let video = Video::from_record(&landed.record, view);
-    Ok(Served { reply: Reply::json(StatusCode::OK, &video)?, cached: landed.cached })
+    Ok(Served::whole(Reply::json(StatusCode::OK, &video)?, landed.cached))
 }
