@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::{gate::Denial, video::FetchError};
+use crate::{gate::Denial, inventory::OBJECTION_HOURS, video::FetchError};
 
 /// Everything a handler can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +30,14 @@ pub enum Error {
     #[error("{0}")]
     Conflict(&'static str),
     /// More mails were asked for than are sent in an hour.
-    #[error("too many sign-ups came from your network within an hour; try again later")]
+    #[error("too many mails were asked for from your network within an hour; try again later")]
     TooManyMails,
     /// The video could not be had.
     #[error(transparent)]
     Video(#[from] FetchError),
+    /// The creator wants to be left out.
+    #[error("the creator of this video has objected to being looked up here")]
+    Suppressed,
     /// Data was restored from a backup, and later erasures have not been repeated yet.
     #[error(
         "data is being restored from a backup; the service stays closed until everything that was \
@@ -130,4 +133,7 @@ pub enum AuthError {
         "this token is not valid; it may have been used or be older than 24 hours: sign up again"
     )]
     Token,
+    /// The token mailed for an objection is unknown or too old.
+    #[error("this token is not valid; it may be older than {OBJECTION_HOURS} hours: object again")]
+    ObjectionToken,
 }

@@ -146,6 +146,13 @@ id!(
     "req"
 );
 
+id!(
+    /// A creator's objection, or its withdrawal. Cannot be guessed: whoever has it may read where it
+    /// stands.
+    ObjectionId,
+    "obj"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@
 //! - [`usage`]: from a request to its log entry, statistics and settlement.
 //! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it,
 //!   [`policy`] publishes it, [`privacy`] answers requests by it, [`audit`] records it.
+//! - [`objections`]: creators who want to be left out, and who they are asked of.
 //! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`files`], [`redis`], [`mail`]: the
 //!   clients.
 //! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`], [`ops`]: the edge.
@@ -31,6 +32,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod keys;
 pub mod mail;
+pub mod objections;
 pub mod openapi;
 pub mod ops;
 pub mod plans;

@@ -16,6 +16,7 @@ use crate::{
     accounts::{SignUpAccepted, SignUpRequest, Verified, VerifyRequest},
     http::Problem,
     keys::NewKeyView,
+    objections::{ConfirmObjection, ObjectionAccepted, ObjectionRequest, ObjectionView},
     policy::Policy,
     privacy::{Deletion, DeletionPreview, DeletionRequest, ExportLink, ExportRequest, RequestList},
     video::Video,
@@ -49,6 +50,9 @@ use crate::{
         download_export,
         list_privacy_requests,
         export_schema,
+        request_objection,
+        confirm_objection,
+        get_objection,
         get_policy,
         openapi_json
     ),
@@ -152,7 +156,7 @@ fn openapi_json() {}
         (status = 400, description = "Invalid body or value", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Under 13: no account can be opened, nothing was kept", body = Problem, content_type = "application/problem+json"),
         BodyProblems,
-        (status = 429, description = "Too many sign-ups from your network", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many mails asked for from your network", body = Problem, content_type = "application/problem+json"),
         Outage
     )
 )]
@@ -374,6 +378,49 @@ fn export_schema() {}
     )
 )]
 fn list_privacy_requests() {}
+
+/// A creator asks to be left out: what the profile publishes is not looked up any more. Or, as a
+/// `withdraw`, to be let in again. A mail with a token goes to the address; the answer does not tell
+/// whether handle or address is known. Needs no account.
+#[utoipa::path(
+    post, path = "/v1/creators/objections", tag = "Privacy", request_body = ObjectionRequest,
+    responses(
+        (status = 202, description = "A mail was sent, unless too many were", body = ObjectionAccepted),
+        (status = 400, description = "Invalid body or value", body = Problem, content_type = "application/problem+json"),
+        BodyProblems,
+        (status = 429, description = "Too many mails asked for from your network", body = Problem, content_type = "application/problem+json"),
+        Outage
+    )
+)]
+fn request_objection() {}
+
+/// Confirm an objection with the mailed token. Where the profile can be read and its bio holds the code,
+/// it is `active` (or `withdrawn`) at once. `waiting_for_code`: put the code there and send the same token
+/// again. `queued`: the operator looks, within 48 hours. The same token again comes to the same.
+#[utoipa::path(
+    post, path = "/v1/creators/objections/confirm", tag = "Privacy", request_body = ConfirmObjection,
+    responses(
+        (status = 200, description = "Where it stands", body = ObjectionView),
+        (status = 400, description = "Invalid body", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Unknown or expired token", body = Problem, content_type = "application/problem+json"),
+        BodyProblems,
+        (status = 503, description = "Not everywhere yet: confirm again", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn confirm_objection() {}
+
+/// Where an objection stands. It names nobody, and needs no key: the id cannot be guessed.
+#[utoipa::path(
+    get, path = "/v1/creators/objections/{objection_id}", tag = "Privacy",
+    params(("objection_id" = String, Path, description = "Id of the objection", example = "obj_4kPq9ZtR2mWx")),
+    responses(
+        (status = 200, description = "The objection", body = ObjectionView),
+        (status = 400, description = "Not an id of an objection", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such objection, or it ended unconfirmed", body = Problem, content_type = "application/problem+json"),
+        Outage
+    )
+)]
+fn get_objection() {}
 
 /// The tables of the privacy policy: what is kept, how long, why, and who receives it.
 #[utoipa::path(

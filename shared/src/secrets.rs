@@ -22,7 +22,7 @@ pub struct Secret {
     pub tiktok: Option<TikTokCredentials>,
 }
 
-/// The pepper in use and, during a rotation, the one before it.
+/// The pepper in use, during a rotation the one before it, and those before that.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Peppers {
     /// New hashes are made with this one.
@@ -30,12 +30,21 @@ pub struct Peppers {
     /// Hashes made with this one are still found.
     #[serde(default)]
     pub previous: Option<Pepper>,
+    /// Older ones, with which only creators' objections are still found: nobody but the creator may
+    /// end one, and a hash cannot be made anew without the name.
+    #[serde(default)]
+    pub retired: Vec<Pepper>,
 }
 
 impl Peppers {
     /// The pepper in use, then the one before it.
     pub fn all(&self) -> impl Iterator<Item = &Pepper> {
         std::iter::once(&self.current).chain(&self.previous)
+    }
+
+    /// Every pepper there has been, the one in use first: for what outlives all rotations.
+    pub fn ever(&self) -> impl Iterator<Item = &Pepper> {
+        self.all().chain(&self.retired)
     }
 }
 
@@ -138,7 +147,7 @@ impl Secrets {
         // The parser's own message could quote the secret.
         let secret: Secret = serde_json::from_str(text)
             .map_err(|_| Error::internal("the secret is not of the documented form"))?;
-        if !secret.pepper.all().all(Pepper::is_usable) {
+        if !secret.pepper.ever().all(Pepper::is_usable) {
             return Err(Error::internal("a pepper is not of 64 hexadecimal digits"));
         }
         Ok(secret)

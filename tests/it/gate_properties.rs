@@ -90,7 +90,8 @@ impl Run {
         world.cloud.redis.flush().await.expect("an empty Redis");
         // A new environment: nothing is remembered.
         let app = app_of(&world.cloud, world.cloud.redis.url());
-        let peppers = Peppers { current: Pepper::new(1, [1; 32]), previous: None };
+        let peppers =
+            Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() };
         let (account, now) = (AccountId::random(), datetime!(2026-11-24 12:00 UTC));
         let key = ApiKey::random(account.clone());
         let run = Self {

@@ -43,7 +43,8 @@ impl<'a> Customer<'a> {
     async fn new(world: &'a World) -> Self {
         let account = AccountId::random();
         store_account(&world.cloud, &account).await;
-        let peppers = Peppers { current: Pepper::new(1, [1; 32]), previous: None };
+        let peppers =
+            Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() };
         let (key, key_id) = (ApiKey::random(account.clone()), KeyId::random());
         let name = KeyName::parse("key").expect("a name");
         let item = KeyItem::new(&key, key_id.clone(), name, &peppers.current, NOON);

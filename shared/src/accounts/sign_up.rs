@@ -11,14 +11,10 @@ use crate::{
     error::{Error, InputError},
     ids::random_base62,
     inventory::{self, Table},
-    mail::Mail,
+    mail::{Mail, Mailer},
     secrets::Pepper,
     store::{to_item, unavailable},
 };
-
-/// Mails that one address can be sent in an hour, and that one network address can cause.
-const MAILS_PER_ADDRESS: u64 = 3;
-const MAILS_PER_SENDER: u64 = 20;
 
 /// What signing up asks for.
 #[derive(Deserialize, ToSchema)]
@@ -116,12 +112,7 @@ pub async fn sign_up(
     };
     let peppers = app.secrets.get().await?.pepper;
     let pepper = &peppers.current;
-    let email_hash = sign_up.email.hash(pepper);
-    let sender = pepper.hash("network address", source_ip);
-    if count(app, &format!("mails:from:{sender}")).await > MAILS_PER_SENDER {
-        return Err(Error::TooManyMails);
-    }
-    if count(app, &format!("mails:to:{email_hash}")).await > MAILS_PER_ADDRESS {
+    if !Mailer::may_send(&app.redis, pepper, &sign_up.email, source_ip).await? {
         // Saying so would tell whether somebody else has just signed up with it.
         return Ok(accepted);
     }
@@ -155,20 +146,6 @@ pub async fn sign_up(
     };
     app.mailer.send(&sign_up.email, mail).await?;
     Ok(accepted)
-}
-
-/// Counts one more mail under `key` for an hour. Redis away: no limit but API Gateway's own.
-async fn count(app: &App, key: &str) -> u64 {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("INCR").arg(key);
-    pipeline.cmd("EXPIRE").arg(key).arg(inventory::CACHE_SECONDS).arg("NX").ignore();
-    match app.redis.query::<(u64,)>(pipeline.atomic().clone()).await {
-        Ok((count,)) => count,
-        Err(error) => {
-            tracing::warn!(error = %error, "mails are not being counted");
-            0
-        }
-    }
 }
 
 fn confirmation(public_url: &str, token: &str) -> Mail {

@@ -101,7 +101,9 @@ fn kind(error: &Error) -> Kind {
         Error::Input(InputError::IdempotencyKeyReused) => {
             Kind("idempotency-key-reused", S::UNPROCESSABLE_ENTITY, "Idempotency key reused")
         }
-        Error::Auth(AuthError::Token) => Kind("invalid-token", S::UNAUTHORIZED, "Invalid token"),
+        Error::Auth(AuthError::Token | AuthError::ObjectionToken) => {
+            Kind("invalid-token", S::UNAUTHORIZED, "Invalid token")
+        }
         Error::Auth(AuthError::Missing | AuthError::Malformed | AuthError::Unknown) => {
             Kind("invalid-api-key", S::UNAUTHORIZED, "Invalid API key")
         }
@@ -117,7 +119,7 @@ fn kind(error: &Error) -> Kind {
         Error::NotFound(_) => Kind("not-found", S::NOT_FOUND, "Not found"),
         Error::Gone(_) => Kind("gone", S::GONE, "Gone"),
         Error::Conflict(_) => Kind("conflict", S::CONFLICT, "Conflict"),
-        Error::TooManyMails => Kind("too-many-sign-ups", S::TOO_MANY_REQUESTS, "Too many sign-ups"),
+        Error::TooManyMails => Kind("too-many-sign-ups", S::TOO_MANY_REQUESTS, "Too many mails"),
         Error::Video(FetchError::NotFound) => {
             Kind("video-not-found", S::NOT_FOUND, "Video not found")
         }
@@ -142,7 +144,7 @@ fn kind(error: &Error) -> Kind {
         Error::Video(FetchError::CursorExpired) => {
             Kind("cursor-expired", S::GONE, "Cursor has expired")
         }
-        Error::Video(FetchError::Objected) => {
+        Error::Suppressed | Error::Video(FetchError::Objected) => {
             Kind("creator-objected", S::UNAVAILABLE_FOR_LEGAL_REASONS, "Creator objected")
         }
         Error::Restoring => Kind("restoring", S::SERVICE_UNAVAILABLE, "Restoring from a backup"),

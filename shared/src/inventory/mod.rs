@@ -20,7 +20,10 @@ pub use self::{
         SUPPORT_MESSAGES, USAGE_STATISTICS,
     },
     field::{ENDS, Export, Field, Kind},
-    other_data::{AUDIT, DELETIONS, EXPORT_FILES, EXPORTS, PRIVACY_REQUESTS, SUPPRESSIONS},
+    other_data::{
+        AUDIT, DELETIONS, EXPORT_FILES, EXPORTS, NEW_OBJECTIONS, OBJECTIONS, PRIVACY_REQUESTS,
+        SUPPRESSIONS,
+    },
     period::{Expiry, Keep, SPREAD, expires_on},
     table::{RetentionJob, Table},
 };
@@ -33,6 +36,7 @@ const FROM_YOU: &str = "from you";
 const MADE: &str = "made by us when you ask for it";
 const OBSERVED: &str = "from your requests, as they arrive";
 const DERIVED: &str = "derived from the other categories";
+const FROM_CREATORS: &str = "from the creator, or whoever writes for them";
 const FROM_PAYMENT: &str = "from the payment processor";
 const TIKTOK: &str = "from TikTok's interfaces";
 const SERVICE: &str = "from the service's own work";
@@ -149,6 +153,10 @@ pub const FUNCTION_LOG_DAYS: i64 = 14;
 
 /// Longest life of a Redis key in seconds; privacy policy §3.1.
 pub const CACHE_SECONDS: i64 = 3600;
+
+/// How long the token of a creator's objection is valid, in hours: the policy says nothing of it. Three
+/// days bridge a weekend and leave time to change a profile.
+pub const OBJECTION_HOURS: i64 = 72;
 
 /// The category that declares the Redis key `key`, if any does.
 pub fn declares_redis_key(key: &str) -> Option<&'static Category> {

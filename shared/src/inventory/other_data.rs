@@ -1,8 +1,8 @@
 //! What the service keeps to answer for itself.
 
 use super::{
-    Category, DERIVED, EMAIL, Erasure, Export, FROM_YOU, HOSTING, Keep, LegalBasis, Place, SERVICE,
-    Table,
+    Category, DERIVED, EMAIL, Erasure, Export, FROM_CREATORS, FROM_YOU, HOSTING, Keep, LegalBasis,
+    OBJECTION_HOURS, Place, SERVICE, Table,
     field::{counts, instant, instants, text},
 };
 
@@ -88,6 +88,72 @@ pub static AUDIT: Category = Category {
     export: Export::No("holds nothing personal"),
     erasure: Erasure::NotPersonal,
     ccpa: &[],
+    cookie: None,
+};
+
+/// Objections that are not proven yet. The token is valid for an hour less: the hourly job deletes what
+/// comes due before its next run, and must not take a token that is still valid.
+pub static NEW_OBJECTIONS: Category = Category {
+    id: "new-objections",
+    description: "A creator's objection that is not confirmed yet: handle, address, code, found by a \
+                  keyed hash of the mailed token",
+    fields: &[
+        "hash",
+        "kind",
+        "username",
+        "email",
+        "code",
+        "received_at",
+        "confirmed_at",
+        "expires_at",
+        "expires_on",
+    ],
+    place: Place::Table(Table::Sessions),
+    purpose: "to make sure that an objection comes from the creator",
+    legal_basis: LegalBasis::LegalObligation,
+    source: FROM_CREATORS,
+    recipients: &[HOSTING, EMAIL],
+    keep: Keep::Hours(OBJECTION_HOURS + 1),
+    export: Export::No("a creator's, who has no account; gone within days"),
+    erasure: Erasure::Expires,
+    ccpa: &["Identifiers"],
+    cookie: None,
+};
+
+/// Confirmed objections: 24 months after they are closed, as every request under privacy law.
+pub static OBJECTIONS: Category = Category {
+    id: "objections",
+    description: "Objections of creators: state, every date, what was decided; handle, address and \
+                  code only until it is closed",
+    fields: &[
+        "id",
+        "kind",
+        "state",
+        "username",
+        "email",
+        "code",
+        "received_at",
+        "confirmed_at",
+        "due_at",
+        "closed_at",
+        "reason",
+        "queue",
+        "next_at",
+        "expires_at",
+        "expires_on",
+    ],
+    place: Place::Table(Table::PrivacyRequests),
+    purpose: "to decide on objections in time and to show that we did",
+    legal_basis: LegalBasis::LegalObligation,
+    source: FROM_CREATORS,
+    recipients: &[HOSTING, EMAIL],
+    keep: Keep::Months(24),
+    export: Export::No("a creator's, who has no account; it names no account"),
+    erasure: Erasure::Keep(
+        "not about the account; the law asks for a record of each request, and a closed one names \
+         nobody",
+    ),
+    ccpa: &["Identifiers"],
     cookie: None,
 };
 
@@ -227,7 +293,7 @@ static MAILS: Category = Category {
     description: "Mails we send: the address and the text, handed to the mail service and not kept",
     fields: &["to", "subject", "body"],
     place: Place::Mail,
-    purpose: "to confirm a sign-up and to tell you what becomes of a request",
+    purpose: "to confirm a sign-up or an objection and to tell you what becomes of a request",
     legal_basis: LegalBasis::Contract,
     source: SERVICE,
     recipients: &[EMAIL],
@@ -240,6 +306,8 @@ static MAILS: Category = Category {
 
 pub(super) static ALL: &[&Category] = &[
     &PRIVACY_REQUESTS,
+    &NEW_OBJECTIONS,
+    &OBJECTIONS,
     &AUDIT,
     &SUPPRESSIONS,
     &EXPORTS,

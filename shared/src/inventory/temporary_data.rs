@@ -124,7 +124,7 @@ static MAIL_LIMITS: Category = Category {
     description: "How many mails an address (hashed) or network address (hashed) has caused this hour",
     fields: &["count"],
     place: Place::Redis("mails:*"),
-    purpose: "to prevent abuse of the sign-up form",
+    purpose: "to prevent abuse of the forms that send a mail",
     legal_basis: LegalBasis::LegitimateInterest,
     source: OBSERVED,
     recipients: &[HOSTING],
@@ -132,6 +132,22 @@ static MAIL_LIMITS: Category = Category {
     export: Export::No("gone within the hour"),
     erasure: Erasure::Expires,
     ccpa: &["Identifiers"],
+    cookie: None,
+};
+
+static OBJECTION_STAMP: Category = Category {
+    id: "objection-stamp",
+    description: "A random mark that changes with each objection of a creator",
+    fields: &["stamp"],
+    place: Place::Redis("objections"),
+    purpose: "to look again whether a cached answer is about a creator who has objected",
+    legal_basis: LegalBasis::LegalObligation,
+    source: SERVICE,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: &[],
     cookie: None,
 };
 
@@ -144,4 +160,5 @@ pub(super) static ALL: &[&Category] = &[
     &SOURCE_TOKEN,
     &LOG_STREAM,
     &MAIL_LIMITS,
+    &OBJECTION_STAMP,
 ];

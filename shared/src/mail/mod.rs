@@ -1,10 +1,12 @@
 //! Mail through SES.
 
+mod limits;
+
 use aws_sdk_ses::{
     Client,
     types::{Body, Content, Destination, Message},
 };
-use maud::Markup;
+use maud::{Markup, html};
 
 use crate::{
     accounts::EmailAddress,
@@ -21,6 +23,17 @@ pub struct Mail {
     pub text: String,
     /// HTML part; escaping is done where it was built.
     pub html: Markup,
+}
+
+impl Mail {
+    /// A mail of these paragraphs.
+    pub fn of(subject: &str, paragraphs: &[String]) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            text: paragraphs.join("\n\n") + "\n",
+            html: html! { @for text in paragraphs { p { (text) } } },
+        }
+    }
 }
 
 /// Sends mail. Cheap to clone.

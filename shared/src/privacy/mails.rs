@@ -1,4 +1,3 @@
-use maud::html;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::request::Request;
@@ -9,18 +8,10 @@ fn day(seconds: i64) -> String {
     at.date().to_string()
 }
 
-fn mail(subject: &str, paragraphs: &[String]) -> Mail {
-    Mail {
-        subject: subject.to_owned(),
-        text: paragraphs.join("\n\n") + "\n",
-        html: html! { @for text in paragraphs { p { (text) } } },
-    }
-}
-
 /// Says that a deletion has been scheduled, and how to stop it: whoever did not ask for it learns of it.
 pub(super) fn scheduled(public_url: &str, erasure: &Request) -> Mail {
     let run = day(erasure.run_at);
-    mail(
+    Mail::of(
         "Your account will be deleted",
         &[
             format!("You asked to delete your account. It will be deleted on {run} (UTC)."),
@@ -36,13 +27,13 @@ pub(super) fn scheduled(public_url: &str, erasure: &Request) -> Mail {
 /// Says that a deletion was cancelled.
 pub(super) fn cancelled() -> Mail {
     let text = "The deletion of your account was cancelled. Nothing has been deleted.".to_owned();
-    mail("Your account stays", &[text])
+    Mail::of("Your account stays", &[text])
 }
 
 /// Says that a copy of the data can be fetched. The way there needs a key: a link that works by itself
 /// would be at home in a mailbox for good.
 pub(super) fn exported(public_url: &str, request: &Request, until: i64) -> Mail {
-    mail(
+    Mail::of(
         "Your data is ready",
         &[
             "You asked for a copy of what we keep about you. It is made.".to_owned(),
@@ -59,7 +50,7 @@ pub(super) fn exported(public_url: &str, request: &Request, until: i64) -> Mail 
 /// Says what was deleted, what stays, and until when.
 pub(super) fn certificate(public_url: &str, erasure: &Request) -> Mail {
     let found = erasure.found.iter().map(|(store, count)| format!("{store}: {count}"));
-    mail(
+    Mail::of(
         "Your account has been deleted",
         &[
             "Your account and what belonged to it have been deleted. This is the last mail to this \
@@ -76,7 +67,7 @@ pub(super) fn certificate(public_url: &str, erasure: &Request) -> Mail {
 }
 
 /// RFC 3339, for views.
-pub(super) fn instant(seconds: i64) -> String {
+pub(crate) fn instant(seconds: i64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     at.format(&Rfc3339).unwrap_or_default()
 }

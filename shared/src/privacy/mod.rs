@@ -18,6 +18,7 @@ mod work;
 
 use time::{Duration, OffsetDateTime};
 
+pub(crate) use self::mails::instant;
 pub use self::{
     erasure::process,
     export::{

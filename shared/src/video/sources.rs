@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{
     CommentPage, Facts, Outcome, Profile, Search, SearchPage, Source, VideoId, VideoRecord, oembed,
     research::{Allowance, Research, Spent},
-    state,
+    state::{self, Waits},
 };
 use crate::{error::Error, ids::AccountId, redis::Redis, store::Store, upstream};
 
@@ -253,12 +253,14 @@ impl Sources {
         search: &Search,
         asker: Asker<'_>,
     ) -> Result<SearchPage, FetchError> {
-        let found =
-            self.research(asker, async |research| match research.search(search, asker).await {
+        let (research, waits) = self.research(asker).await?;
+        let found = patiently(Source::Research, || async {
+            match research.search(search, asker).await {
                 Err(super::research::SearchFailure::Failed(failure)) => Err(failure),
                 other => Ok(other),
-            });
-        Ok(found.await??)
+            }
+        });
+        Ok(self.answered(found.await, &waits, asker).await??)
     }
 
     /// Up to `count` comments of `video` from the `from`-th on.
@@ -269,7 +271,9 @@ impl Sources {
         count: u64,
         asker: Asker<'_>,
     ) -> Result<CommentPage, FetchError> {
-        self.research(asker, async |it| it.comments(video, from, count, asker).await).await
+        let (research, waits) = self.research(asker).await?;
+        let ask = || research.comments(video, from, count, asker);
+        self.answered(patiently(Source::Research, ask).await, &waits, asker).await
     }
 
     /// The profile of the creator `username`; `None` if the source has no such one or may not show it.
@@ -278,24 +282,31 @@ impl Sources {
         username: &str,
         asker: Asker<'_>,
     ) -> Result<Option<Profile>, FetchError> {
-        self.research(asker, async |it| it.profile(username, asker).await).await
+        let (research, waits) = self.research(asker).await?;
+        let ask = || research.profile(username, asker);
+        self.answered(patiently(Source::Research, ask).await, &waits, asker).await
     }
 
-    /// Asks what only the Research API knows, within the time and with the retry of all questions.
-    async fn research<T>(
-        &self,
-        asker: Asker<'_>,
-        ask: impl AsyncFn(&Research) -> Result<T, Failure>,
-    ) -> Result<T, FetchError> {
-        let Inner { redis, research, .. } = &*self.0;
-        let research = research.as_ref().ok_or(FetchError::NeedsResearch)?;
-        let waits = state::waits(redis, asker.now).await;
-        if let Some(retry_after) = waits.of(Source::Research) {
-            return Err(FetchError::RateLimited { retry_after });
+    /// What only the Research API knows is asked of it within the time and with the retry of all
+    /// questions, unless it is to be left alone.
+    async fn research(&self, asker: Asker<'_>) -> Result<(&Research, Waits), FetchError> {
+        let research = self.0.research.as_ref().ok_or(FetchError::NeedsResearch)?;
+        let waits = state::waits(&self.0.redis, asker.now).await;
+        match waits.of(Source::Research) {
+            Some(retry_after) => Err(FetchError::RateLimited { retry_after }),
+            None => Ok((research, waits)),
         }
-        let answer = patiently(Source::Research, || ask(research)).await;
+    }
+
+    /// Notes how the Research API did.
+    async fn answered<T>(
+        &self,
+        answer: Result<T, Failure>,
+        waits: &Waits,
+        asker: Asker<'_>,
+    ) -> Result<T, FetchError> {
         let word = (Source::Research, answer.as_ref().map(|_| None).map_err(|it| *it));
-        state::note(redis, &waits, std::iter::once(&word), asker.now).await;
+        state::note(&self.0.redis, waits, std::iter::once(&word), asker.now).await;
         answer.map_err(|failure| failure.of(Source::Research))
     }
 }

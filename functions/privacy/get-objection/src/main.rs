@@ -1,0 +1,20 @@
+//! `GET /v1/creators/objections/{objection_id}`: where an objection stands. The id cannot be guessed, and
+//! the answer names nobody.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, serve},
+    objections::find,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let objection = find(&app.store, &call.path("objection_id"), call.now()).await?;
+    Reply::json(StatusCode::OK, &objection)
+}
