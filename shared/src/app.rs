@@ -11,12 +11,13 @@ use crate::{
     files::Files,
     gate::Gate,
     mail::Mailer,
+    objections::Objections,
     redis::Redis,
     secrets::Secrets,
     store::Store,
     upstream,
     usage::Log,
-    video::{ResearchCredentials, Sources, SourcesConfig},
+    video::{ResearchCredentials, Sources, SourcesConfig, WebAddress},
 };
 
 /// The clients. They connect on first use; clones share them.
@@ -67,6 +68,12 @@ impl App {
         })
     }
 
+    /// The creators who objected.
+    pub async fn objections(&self) -> Result<Objections, Error> {
+        let peppers = self.secrets.get().await?.pepper;
+        Ok(Objections::new(self.store.clone(), self.redis.clone(), peppers))
+    }
+
     /// TikTok's interfaces, with the operator's credentials where the Research source is on.
     pub async fn sources(&self) -> Result<&Sources, Error> {
         if let Some(sources) = self.sources.get() {
@@ -91,6 +98,7 @@ impl App {
         let config = SourcesConfig {
             oembed_url: settings.oembed_url.clone(),
             api_url: settings.api_url.clone(),
+            web: WebAddress::new(settings.web_url.clone()),
             research,
         };
         let client = upstream::Client::default();

@@ -35,9 +35,6 @@ pub enum Error {
     /// The video could not be had.
     #[error(transparent)]
     Video(#[from] FetchError),
-    /// The creator wants to be left out.
-    #[error("the creator of this video has objected to being looked up here")]
-    Suppressed,
     /// Data was restored from a backup, and later erasures have not been repeated yet.
     #[error(
         "data is being restored from a backup; the service stays closed until everything that was \

@@ -1,28 +1,34 @@
 //! One fetch for many: the answer comes from the cache, or one request fetches it while the others
 //! wait for it. What cannot be fetched is not asked for again by those who waited.
+//!
+//! Whatever is handed on, from the cache or fetched, has been held against the creators who objected. A
+//! cached answer carries the stamp under which that was done; each objection changes the stamp, and an
+//! answer under another one is looked at anew before it is used.
 
-use std::{sync::LazyLock, time::Duration as Wait};
+use std::{collections::HashSet, sync::LazyLock, time::Duration as Wait};
 
-use serde::{Deserialize, Serialize};
+use redis::pipe;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::{Duration, OffsetDateTime};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     error::Error,
     ids::random_base62,
-    redis::{Redis, RedisError, Script},
-    video::{FetchError, VideoId, VideoRecord},
+    objections::{Objections, STAMP_KEY},
+    redis::{Redis, RedisError, Script, is_no_script},
+    video::FetchError,
 };
 
-/// A found video is served from the cache for an hour at most (privacy policy §3.1)…
-const KEEP_FOUND: Duration = Duration::hours(1);
-/// …one that a source was missing for, for a minute: asking again may help…
-const KEEP_INCOMPLETE: Duration = Duration::minutes(1);
-/// …and "there is no such video" for a minute: it may have been published just now.
-const KEEP_NOT_FOUND: Duration = Duration::minutes(1);
+/// An answer is served from the cache for an hour at most (privacy policy §3.1).
+pub const KEEP: Duration = Duration::hours(1);
+/// "There is no such thing" is for a minute: it may have been published just now.
+pub const KEEP_BRIEFLY: Duration = Duration::minutes(1);
 
 /// Longest time one fetch may hold the others up. Above the sources' own time limit.
 const HOLD_MS: u64 = 6_000;
+/// The same for a fetch of many: those who wait go on by themselves after [`HOLD_MS`].
+const HOLD_MANY_MS: u64 = 25_000;
 
 /// Gives the flight up, or leaves word of why it failed, if it is still ours.
 static LAND: LazyLock<Script> = LazyLock::new(|| {
@@ -33,168 +39,374 @@ static LAND: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// What the cache holds of a video.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Entry {
-    Found(Box<VideoRecord>),
-    NotFound,
+/// What can be fetched once for many.
+pub trait Shared: Clone + Serialize + DeserializeOwned {
+    /// How long it may be kept, [`KEEP`] at most.
+    fn keep(&self) -> Duration;
+
+    /// Handles of the creators whose it is.
+    fn creators(&self) -> Vec<&str>;
+
+    /// What is left of it without what `objected` creators made; `None` if nothing may be shown.
+    fn without(self, objected: &HashSet<String>) -> Option<Self>;
 }
 
-impl Entry {
+/// What was found in the cache together with the gate's answer.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// The stamp that answers must carry.
+    pub stamp: Option<String>,
+    /// The values, in the order of the keys; `None` for those that are not there.
+    pub values: Vec<Option<Vec<u8>>>,
+}
+
+impl Looked {
+    /// Keys to look up for answers at `keys`: the stamp's first.
+    pub fn keys(keys: &[String]) -> Vec<String> {
+        std::iter::once(STAMP_KEY.to_owned()).chain(keys.iter().cloned()).collect()
+    }
+
+    /// From the values of [`Looked::keys`].
+    pub fn new(mut values: Vec<Option<Vec<u8>>>) -> Self {
+        if values.is_empty() {
+            return Self::default();
+        }
+        let stamp = values.remove(0).and_then(|it| String::from_utf8(it).ok());
+        Self { stamp, values }
+    }
+}
+
+/// What the cache holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Entry<T> {
+    Found(T),
+    /// There is none, in these words.
+    Nothing(FetchError),
+}
+
+impl<T: Shared> Entry<T> {
     fn keep(&self) -> Duration {
         match self {
-            Self::Found(record) if record.is_complete() => KEEP_FOUND,
-            Self::Found(_) => KEEP_INCOMPLETE,
-            Self::NotFound => KEEP_NOT_FOUND,
+            Self::Found(found) => found.keep().min(KEEP),
+            Self::Nothing(_) => KEEP_BRIEFLY,
         }
     }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Cached {
+struct Cached<T> {
     /// When it was put there, by the event's time: a moved clock ends it too.
     at: i64,
-    entry: Entry,
+    /// The stamp under which its creators were looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stamp: Option<String>,
+    entry: Entry<T>,
 }
 
-/// A video and where it came from.
-#[derive(Debug)]
-pub struct Landed {
-    /// The video.
-    pub record: VideoRecord,
+/// An answer and where it came from.
+#[derive(Clone, Debug)]
+pub struct Landed<T> {
+    /// The answer.
+    pub found: T,
     /// Whether it came from the cache.
     pub cached: bool,
 }
 
-/// Cache key of a video.
-pub fn cache_key(id: VideoId) -> String {
-    format!("video:{id}")
+/// What became of one key.
+pub type Outcome<T> = Result<Landed<T>, FetchError>;
+
+/// How requests share what they fetch.
+#[derive(Clone, Debug)]
+pub struct Flights<'a> {
+    /// The cache.
+    pub redis: &'a Redis,
+    /// Creators who objected.
+    pub objections: &'a Objections,
+    /// Time of the request.
+    pub now: OffsetDateTime,
 }
 
-fn flight_key(id: VideoId) -> String {
-    format!("flight:{id}")
-}
-
-/// What `bytes` from the cache say at `now`; `None` if they are of no use any more.
-fn read(bytes: &[u8], now: OffsetDateTime) -> Option<Entry> {
-    let cached: Cached = serde_json::from_slice(bytes).ok()?;
-    let age = now.unix_timestamp() - cached.at;
-    let keep = cached.entry.keep();
-    // A little below zero: environments' events may overtake each other.
-    (-60..keep.whole_seconds()).contains(&age).then_some(cached.entry)
-}
-
-/// The video, from `cached` (what the gate's look-up found), or by `fetch`: once for all who ask
-/// within the same moment.
-pub async fn land(
-    redis: &Redis,
-    id: VideoId,
-    cached: Option<&[u8]>,
-    now: OffsetDateTime,
-    fetch: impl Future<Output = Result<VideoRecord, FetchError>>,
-) -> Result<Landed, Error> {
-    if let Some(entry) = cached.and_then(|bytes| read(bytes, now)) {
-        return from_cache(entry);
-    }
-    let started = Instant::now();
-    let token = random_base62(16);
-    let mut pause = Wait::from_millis(10);
-    while started.elapsed() < Wait::from_millis(HOLD_MS) {
-        match board(redis, id, &token).await {
-            // Without Redis each asks for itself.
-            Err(error) => {
-                tracing::warn!(error = %error, "fetching without single flight");
-                break;
-            }
-            Ok((Some(bytes), boarded)) if let Some(entry) = read(&bytes, now) => {
-                if let Boarded::First = boarded {
-                    // It landed just before: nobody shall wait for this one.
-                    let _ = LAND.run::<u8>(redis, &flight_key(id), &[&token, ""]).await;
-                }
-                return from_cache(entry);
-            }
-            Ok((_, Boarded::First)) => {
-                let outcome = fetch.await;
-                leave(redis, id, &token, &outcome, now).await;
-                return Ok(Landed { record: outcome?, cached: false });
-            }
-            Ok((_, Boarded::Failed(error))) => return Err(error.into()),
-            Ok((_, Boarded::Waiting)) => {
-                sleep(pause).await;
-                pause = (pause * 2).min(Wait::from_millis(100));
-            }
-        }
-    }
-    Ok(Landed { record: fetch.await?, cached: false })
-}
-
-fn from_cache(entry: Entry) -> Result<Landed, Error> {
-    match entry {
-        Entry::Found(record) => Ok(Landed { record: *record, cached: true }),
-        Entry::NotFound => Err(FetchError::NotFound.into()),
-    }
-}
-
+/// One request's place in the queue for a key.
 enum Boarded {
     First,
     Waiting,
     Failed(FetchError),
 }
 
-async fn board(
-    redis: &Redis,
-    id: VideoId,
-    token: &str,
-) -> Result<(Option<Vec<u8>>, Boarded), RedisError> {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("SET").arg(flight_key(id)).arg(token).arg("NX").arg("PX").arg(HOLD_MS);
-    pipeline.cmd("GET").arg(flight_key(id));
-    pipeline.cmd("GET").arg(cache_key(id));
-    let (_, holder, cached): (Option<String>, Option<String>, Option<Vec<u8>>) =
-        redis.query(pipeline).await?;
-    let boarded = match holder.as_deref() {
-        Some(holder) if holder == token => Boarded::First,
-        Some(holder) => match holder.strip_prefix('!') {
-            Some(json) => match serde_json::from_str(json) {
-                Ok(error) => Boarded::Failed(error),
-                Err(_) => Boarded::Waiting,
-            },
-            None => Boarded::Waiting,
-        },
-        None => Boarded::Waiting,
-    };
-    Ok((cached, boarded))
+fn flight_key(key: &str) -> String {
+    format!("flight:{key}")
 }
 
-/// Leaves the outcome for those who wait. Failing to is no failure: they go on by themselves.
-async fn leave(
-    redis: &Redis,
-    id: VideoId,
-    token: &str,
-    outcome: &Result<VideoRecord, FetchError>,
-    now: OffsetDateTime,
-) {
-    let entry = match outcome {
-        Ok(record) => Some(Entry::Found(Box::new(record.clone()))),
-        Err(FetchError::NotFound) => Some(Entry::NotFound),
-        Err(_) => None,
-    };
-    let word = match (&entry, outcome) {
-        (None, Err(error)) => serde_json::to_string(error).map(|json| format!("!{json}")),
-        _ => Ok(String::new()),
-    };
-    let store = async {
-        if let Some(entry) = entry {
-            let seconds = entry.keep().whole_seconds();
-            let cached = Cached { at: now.unix_timestamp(), entry };
-            let Ok(json) = serde_json::to_string(&cached) else { return Ok(()) };
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("SET").arg(cache_key(id)).arg(json).arg("EX").arg(seconds).ignore();
-            redis.query::<()>(pipeline).await?;
+impl Flights<'_> {
+    /// What is at `keys`: from `looked`, or by `fetch`, which gets the places of the keys that it is to
+    /// fetch and answers in their order; once for all who ask within the same moment.
+    pub async fn land<T: Shared, F>(
+        &self,
+        keys: &[String],
+        looked: Looked,
+        fetch: impl Fn(Vec<usize>) -> F,
+    ) -> Result<Vec<Outcome<T>>, Error>
+    where
+        F: Future<Output = Vec<Result<T, FetchError>>>,
+    {
+        let mut outcomes: Vec<Option<Outcome<T>>> = keys.iter().map(|_| None).collect();
+        let values = looked.values.into_iter().enumerate().take(keys.len());
+        let values = values.filter_map(|(at, bytes)| Some((at, bytes?))).collect();
+        self.unload(keys, values, &looked.stamp, &mut outcomes).await?;
+        let mut waiting = missing(&outcomes);
+        let (started, token) = (Instant::now(), random_base62(16));
+        let mut pause = Wait::from_millis(10);
+        while !waiting.is_empty() && started.elapsed() < Wait::from_millis(HOLD_MS) {
+            let (boarded, stamp) = match self.board(keys, &waiting, &token).await {
+                Ok(boarded) => boarded,
+                // Without Redis each asks for itself.
+                Err(error) => {
+                    tracing::warn!(error = %error, "fetching without single flight");
+                    break;
+                }
+            };
+            let (mut cached, mut first) = (Vec::new(), Vec::new());
+            for (at, (bytes, place)) in waiting.iter().zip(boarded) {
+                cached.extend(bytes.map(|bytes| (*at, bytes)));
+                match place {
+                    Boarded::First => first.push(*at),
+                    Boarded::Waiting => {}
+                    Boarded::Failed(error) => outcomes[*at] = Some(Err(error)),
+                }
+            }
+            self.unload(keys, cached, &stamp, &mut outcomes).await?;
+            // What landed just before needs no fetching: nobody shall wait for it.
+            let (landed, mine): (Vec<_>, Vec<_>) =
+                first.into_iter().partition(|at| outcomes[*at].is_some());
+            self.give_up(keys, &landed, &token).await;
+            if !mine.is_empty() {
+                let fetched = fetch(mine.clone()).await;
+                self.share(keys, &mine, fetched, (&token, &stamp), &mut outcomes).await?;
+            }
+            waiting = missing(&outcomes);
+            if !waiting.is_empty() {
+                sleep(pause).await;
+                pause = (pause * 2).min(Wait::from_millis(100));
+            }
         }
-        LAND.run::<u8>(redis, &flight_key(id), &[token, &word.unwrap_or_default()]).await.map(drop)
-    };
-    if let Err(error) = store.await {
-        tracing::warn!(error = %error, "a fetched answer could not be shared");
+        if !waiting.is_empty() {
+            let fetched = fetch(waiting.clone()).await;
+            for (at, outcome) in waiting.iter().zip(self.checked(fetched).await?) {
+                outcomes[*at] = Some(landed(outcome, false));
+            }
+        }
+        Ok(outcomes.into_iter().map(|it| it.unwrap_or(Err(FetchError::Timeout))).collect())
     }
+
+    /// Takes what of `values` (places and bytes) is of use at this time.
+    async fn unload<T: Shared>(
+        &self,
+        keys: &[String],
+        values: Vec<(usize, Vec<u8>)>,
+        stamp: &Option<String>,
+        outcomes: &mut [Option<Outcome<T>>],
+    ) -> Result<(), Error> {
+        let mut unchecked = Vec::new();
+        for (at, bytes) in values {
+            match read(&bytes, self.now) {
+                Some(Cached { entry: Entry::Nothing(error), stamp: of, .. }) if of == *stamp => {
+                    outcomes[at] = Some(Err(error));
+                }
+                Some(Cached { entry: Entry::Found(found), stamp: of, .. }) if of == *stamp => {
+                    outcomes[at] = Some(Ok(Landed { found, cached: true }));
+                }
+                Some(cached @ Cached { entry: Entry::Found(_), .. }) => {
+                    unchecked.push((at, cached))
+                }
+                _ => {}
+            }
+        }
+        if unchecked.is_empty() {
+            return Ok(());
+        }
+        // Somebody has objected since: perhaps one of these.
+        let found = unchecked.iter().filter_map(|(_, it)| match &it.entry {
+            Entry::Found(found) => Some(Ok(found.clone())),
+            Entry::Nothing(_) => None,
+        });
+        let checked = self.checked(found.collect()).await?;
+        let mut pipeline = pipe();
+        for ((at, cached), outcome) in unchecked.into_iter().zip(checked) {
+            let entry = match &outcome {
+                Ok(found) => Entry::Found(found.clone()),
+                Err(error) => Entry::Nothing(error.clone()),
+            };
+            let cached = Cached { at: cached.at, stamp: stamp.clone(), entry };
+            if let Ok(json) = serde_json::to_string(&cached) {
+                pipeline.cmd("SET").arg(&keys[at]).arg(json).arg("XX").arg("KEEPTTL").ignore();
+            }
+            outcomes[at] = Some(landed(outcome, true));
+        }
+        self.store(pipeline, keys, stamp).await;
+        Ok(())
+    }
+
+    /// Leaves out what creators made who objected.
+    async fn checked<T: Shared>(
+        &self,
+        outcomes: Vec<Result<T, FetchError>>,
+    ) -> Result<Vec<Result<T, FetchError>>, Error> {
+        let creators: HashSet<&str> =
+            outcomes.iter().flatten().flat_map(|found| found.creators()).collect();
+        let creators: Vec<&str> = creators.into_iter().collect();
+        let objected = self.objections.among(&creators).await?;
+        if objected.is_empty() {
+            return Ok(outcomes);
+        }
+        let check = |outcome: Result<T, FetchError>| {
+            outcome.and_then(|found| found.without(&objected).ok_or(FetchError::Objected))
+        };
+        Ok(outcomes.into_iter().map(check).collect())
+    }
+
+    async fn board(
+        &self,
+        keys: &[String],
+        wanted: &[usize],
+        token: &str,
+    ) -> Result<(Vec<(Option<Vec<u8>>, Boarded)>, Option<String>), RedisError> {
+        let hold = if wanted.len() > 1 { HOLD_MANY_MS } else { HOLD_MS };
+        let mut pipeline = pipe();
+        pipeline.cmd("GET").arg(STAMP_KEY);
+        for at in wanted {
+            let flight = flight_key(&keys[*at]);
+            pipeline.cmd("SET").arg(&flight).arg(token).arg("NX").arg("PX").arg(hold).ignore();
+            pipeline.cmd("GET").arg(flight);
+            pipeline.cmd("GET").arg(&keys[*at]);
+        }
+        let mut answers: Vec<Option<Vec<u8>>> = self.redis.query(pipeline).await?;
+        let pairs = answers.split_off(1.min(answers.len()));
+        let stamp = answers.pop().flatten().and_then(|it| String::from_utf8(it).ok());
+        let boarded = pairs.chunks(2).map(|pair| {
+            let holder = pair[0].as_deref().unwrap_or_default();
+            let place = match holder.strip_prefix(b"!") {
+                Some(json) => match serde_json::from_slice(json) {
+                    Ok(error) => Boarded::Failed(error),
+                    Err(_) => Boarded::Waiting,
+                },
+                None if holder == token.as_bytes() => Boarded::First,
+                None => Boarded::Waiting,
+            };
+            (pair.get(1).cloned().flatten(), place)
+        });
+        Ok((boarded.collect(), stamp))
+    }
+
+    /// Checks what was fetched for `mine`, and leaves it for those who wait.
+    async fn share<T: Shared>(
+        &self,
+        keys: &[String],
+        mine: &[usize],
+        fetched: Vec<Result<T, FetchError>>,
+        (token, stamp): (&str, &Option<String>),
+        outcomes: &mut [Option<Outcome<T>>],
+    ) -> Result<(), Error> {
+        let checked = match self.checked(fetched).await {
+            Ok(checked) => checked,
+            Err(error) => {
+                self.give_up(keys, mine, token).await;
+                return Err(error);
+            }
+        };
+        let mut pipeline = pipe();
+        let mut words = Vec::new();
+        for (at, outcome) in mine.iter().zip(checked) {
+            let entry = match &outcome {
+                Ok(found) => Some(Entry::Found(found.clone())),
+                Err(
+                    error @ (FetchError::NotFound | FetchError::NoCreator | FetchError::Objected),
+                ) => Some(Entry::Nothing(error.clone())),
+                Err(_) => None,
+            };
+            let word = match (&entry, &outcome) {
+                (None, Err(error)) => serde_json::to_string(error).map(|json| format!("!{json}")),
+                _ => Ok(String::new()),
+            };
+            words.push((*at, word.unwrap_or_default()));
+            if let Some(entry) = entry {
+                let seconds = entry.keep().whole_seconds();
+                let cached = Cached { at: self.now.unix_timestamp(), stamp: stamp.clone(), entry };
+                if let Ok(json) = serde_json::to_string(&cached) {
+                    pipeline.cmd("SET").arg(&keys[*at]).arg(json).arg("EX").arg(seconds).ignore();
+                }
+            }
+            outcomes[*at] = Some(landed(outcome, false));
+        }
+        self.store(pipeline, keys, stamp).await;
+        self.leave(keys, words, token).await;
+        Ok(())
+    }
+
+    /// Stores answers that were checked under `stamp`. One that changed meanwhile takes them away again:
+    /// who objected may be one of theirs. Failing to store is no failure.
+    async fn store(&self, mut pipeline: redis::Pipeline, keys: &[String], stamp: &Option<String>) {
+        pipeline.cmd("GET").arg(STAMP_KEY);
+        let stored = self.redis.query::<(Option<String>,)>(pipeline).await;
+        let outcome = match stored {
+            Ok((now,)) if now == *stamp => return,
+            Ok(_) => {
+                let mut pipeline = pipe();
+                for key in keys {
+                    pipeline.cmd("DEL").arg(key).ignore();
+                }
+                self.redis.query::<()>(pipeline).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(error = %error, "a fetched answer could not be shared");
+        }
+    }
+
+    async fn give_up(&self, keys: &[String], places: &[usize], token: &str) {
+        self.leave(keys, places.iter().map(|at| (*at, String::new())).collect(), token).await;
+    }
+
+    /// Ends the flights, each with a word for those who wait. Failing to is no failure: they go on by
+    /// themselves.
+    async fn leave(&self, keys: &[String], words: Vec<(usize, String)>, token: &str) {
+        if words.is_empty() {
+            return;
+        }
+        for _ in 0..2 {
+            let mut pipeline = pipe();
+            for (at, word) in &words {
+                LAND.add_to(&mut pipeline, &flight_key(&keys[*at]), &[token, word]);
+            }
+            let error = match self.redis.query::<Vec<u8>>(pipeline).await {
+                Ok(_) => return,
+                Err(RedisError::Failed(error)) if is_no_script(&error) => {
+                    LAND.load(self.redis).await.err()
+                }
+                Err(error) => Some(error),
+            };
+            if let Some(error) = error {
+                tracing::warn!(error = %error, "those who wait for a fetch could not be told");
+                return;
+            }
+        }
+    }
+}
+
+/// Places without an outcome.
+fn missing<T>(outcomes: &[Option<T>]) -> Vec<usize> {
+    outcomes.iter().enumerate().filter(|(_, it)| it.is_none()).map(|(at, _)| at).collect()
+}
+
+fn landed<T>(outcome: Result<T, FetchError>, cached: bool) -> Outcome<T> {
+    outcome.map(|found| Landed { found, cached })
+}
+
+/// What `bytes` from the cache say at `now`; `None` if they are of no use any more.
+fn read<T: Shared>(bytes: &[u8], now: OffsetDateTime) -> Option<Cached<T>> {
+    let cached: Cached<T> = serde_json::from_slice(bytes).ok()?;
+    let age = now.unix_timestamp() - cached.at;
+    let keep = cached.entry.keep();
+    // A little below zero: environments' events may overtake each other.
+    (-60..keep.whole_seconds()).contains(&age).then_some(cached)
 }

@@ -152,7 +152,7 @@ pub struct Admission {
 }
 
 /// Values of the cache, in the order of their keys; `None` for those that it does not have.
-pub type Looked = Vec<Option<Vec<u8>>>;
+pub type Values = Vec<Option<Vec<u8>>>;
 
 /// The gate of every account. Cheap to clone; clones share what they have seen.
 #[derive(Clone, Debug)]
@@ -178,7 +178,7 @@ impl Gate {
         count: u64,
         cache_keys: &[String],
         now: OffsetDateTime,
-    ) -> Result<(Admission, Looked), Error> {
+    ) -> Result<(Admission, Values), Error> {
         let (hash, previous) = key.hashes(peppers);
         let hashes = [hash.as_str(), previous.as_deref().unwrap_or_default()];
         let is_sandbox = key.environment() == Environment::Test;
@@ -281,7 +281,7 @@ impl Gate {
         cost: u64,
         cache_keys: &[String],
         now: OffsetDateTime,
-    ) -> Result<(Reply, Looked), RedisError> {
+    ) -> Result<(Reply, Values), RedisError> {
         for _ in 0..2 {
             let mut pipeline = redis::pipe();
             GATE.add_to(&mut pipeline, &gate_key(account), args);

@@ -4,15 +4,16 @@ use lambda_http::{
     request::RequestContext,
 };
 use serde::de::DeserializeOwned;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use crate::{
+    dates,
     error::{AuthError, Error, InputError},
     keys::ApiKey,
 };
 
-/// Longest body that any endpoint accepts, in bytes.
-const MAX_BODY: usize = 16 * 1024;
+/// Longest body that any endpoint accepts, in bytes: a batch of 100 addresses.
+const MAX_BODY: usize = 64 * 1024;
 
 /// One request, with what API Gateway says of it.
 #[derive(Debug)]
@@ -66,6 +67,11 @@ impl Call {
     /// A query parameter, percent-decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         self.request.query_string_parameters().first(name).map(str::to_owned)
+    }
+
+    /// The date (UTC) in query parameter `name`, if there is one.
+    pub fn date(&self, name: &'static str) -> Result<Option<Date>, InputError> {
+        self.query(name).map(|text| dates::parse(name, &text)).transpose()
     }
 
     /// A header that is there once and is printable ASCII.

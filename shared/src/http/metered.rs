@@ -13,7 +13,8 @@ use crate::{
     accounts::Account,
     app::App,
     error::Error,
-    gate::{Admission, Denial, Looked, Token, epoch_ms},
+    flight::Looked,
+    gate::{Admission, Denial, Token, epoch_ms},
     ids::{AccountId, KeyId},
     plans::Period,
     usage::{Agent, Entry},
@@ -56,11 +57,14 @@ impl Visit {
         count: u64,
         cache_keys: &[String],
     ) -> Result<(Self, Looked), Error> {
+        let keys = Looked::keys(cache_keys);
         let started = Instant::now();
         let key = call.api_key()?;
         let peppers = app.secrets.get().await?.pepper;
-        match app.gate.admit(&key, &peppers, count, cache_keys, call.now()).await {
-            Ok((admission, looked)) => Ok((Self { admission, started, parameters }, looked)),
+        match app.gate.admit(&key, &peppers, count, &keys, call.now()).await {
+            Ok((admission, values)) => {
+                Ok((Self { admission, started, parameters }, Looked::new(values)))
+            }
             Err(error) => {
                 if let Error::Denied(Denial::Rate { key_id, .. } | Denial::Quota { key_id, .. }) =
                     &error
@@ -78,11 +82,12 @@ impl Visit {
     /// Answers with what `work` comes to, logs it, and returns the request to the quota if it failed;
     /// a panic is a failure too.
     pub async fn finish(
-        mut self,
+        self,
         app: &App,
         call: &Call,
         work: impl Future<Output = Result<Served, Error>>,
     ) -> Reply {
+        let mut limits = self.admission.limits;
         let mut charged = self.admission.cost;
         let (reply, cached, unserved) = match unless_panicking(work).await {
             Ok(served) => (served.reply, served.cached, served.unserved.min(charged)),
@@ -94,7 +99,7 @@ impl Visit {
         match app.gate.give_back(&self.admission, unserved, call.request_id()).await {
             Ok(()) => {
                 charged -= unserved;
-                self.admission.limits.period.remaining += unserved;
+                limits.period.remaining += unserved;
             }
             Err(error) => {
                 tracing::error!(error = %error, "a failed request could not be given back");
@@ -113,7 +118,7 @@ impl Visit {
             entry.lease = Some((lease, seq));
         }
         app.usage.push(entry);
-        headers::rate_limit(reply, &admission.limits)
+        headers::rate_limit(reply, &limits)
     }
 }
 

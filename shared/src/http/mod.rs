@@ -6,6 +6,7 @@ mod metered;
 mod problem;
 mod reply;
 mod serve;
+mod shape;
 
 pub use self::{
     call::Call,
@@ -13,4 +14,5 @@ pub use self::{
     problem::{Problem, problem},
     reply::Reply,
     serve::{Handler, serve, serve_metered},
+    shape::Shape,
 };

@@ -123,6 +123,12 @@ fn kind(error: &Error) -> Kind {
         Error::Video(FetchError::NotFound) => {
             Kind("video-not-found", S::NOT_FOUND, "Video not found")
         }
+        Error::Video(FetchError::LinkLeadsNowhere) => {
+            Kind("link-leads-nowhere", S::NOT_FOUND, "Link leads to no video")
+        }
+        Error::Video(FetchError::LinkFailed) => {
+            Kind("source-failed", S::BAD_GATEWAY, "Source failed")
+        }
         Error::Video(FetchError::Timeout) => {
             Kind("source-timeout", S::GATEWAY_TIMEOUT, "Source did not answer in time")
         }
@@ -144,7 +150,7 @@ fn kind(error: &Error) -> Kind {
         Error::Video(FetchError::CursorExpired) => {
             Kind("cursor-expired", S::GONE, "Cursor has expired")
         }
-        Error::Suppressed | Error::Video(FetchError::Objected) => {
+        Error::Video(FetchError::Objected) => {
             Kind("creator-objected", S::UNAVAILABLE_FOR_LEGAL_REASONS, "Creator objected")
         }
         Error::Restoring => Kind("restoring", S::SERVICE_UNAVAILABLE, "Restoring from a backup"),

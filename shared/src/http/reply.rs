@@ -36,8 +36,13 @@ impl Reply {
 
     /// 204, nothing to say.
     pub fn no_content() -> Self {
+        Self::empty(StatusCode::NO_CONTENT)
+    }
+
+    /// `status` without a body.
+    pub fn empty(status: StatusCode) -> Self {
         let mut response = Response::new(Body::Empty);
-        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.status_mut() = status;
         Self(response)
     }
 

@@ -4,12 +4,12 @@ use utoipa::ToSchema;
 
 use super::{
     Fact, Label, Outcome, Source, Thumbnail, VideoId, VideoRecord,
-    engagement::Engagement,
+    engagement::{Engagement, Standing},
     figure::{Basis, Figure, METADATA_LAG, Origin, Reason, STATISTICS_LAG, Timestamp},
 };
 
 /// What of a record a caller gets to see, and when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct View {
     /// Whether the caller's plan includes the country.
     pub include_country: bool,
@@ -17,6 +17,8 @@ pub struct View {
     pub cached: bool,
     /// Time of the request.
     pub now: OffsetDateTime,
+    /// The creator, where it was looked up.
+    pub standing: Standing,
 }
 
 /// A video. Every figure says where it comes from, when it was fetched, and how late it may be; one
@@ -118,7 +120,7 @@ const BOTH: &[Source] = &[Source::Oembed, Source::Research];
 
 impl Video {
     /// The answer that `record` gives to a caller with `view`.
-    pub fn from_record(record: &VideoRecord, view: View) -> Self {
+    pub fn from_record(record: &VideoRecord, view: &View) -> Self {
         let facts = &record.facts;
         let username = text(record, &facts.username, BOTH);
         let created_at = created_at(record, view.now);
@@ -158,7 +160,11 @@ impl Video {
                 Figure::unavailable(Reason::PlanDoesNotInclude)
             },
             labels: record.figure(&facts.labels, RESEARCH, METADATA_LAG, |it| Some(it.clone())),
-            engagement: Engagement::of(&statistics, seconds_live(record, &created_at)),
+            engagement: Engagement::of(
+                &statistics,
+                seconds_live(record, &created_at),
+                &view.standing,
+            ),
             created_at,
             statistics,
             cached: view.cached,
@@ -232,9 +238,11 @@ mod tests {
     use crate::video::{Facts, Provenance, record::tests::any_record};
 
     const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
-    const VIEW: View = View { include_country: true, cached: true, now: NOW };
+    fn view() -> View {
+        View { include_country: true, cached: true, now: NOW, standing: Standing::not_requested() }
+    }
 
-    fn answer(record: &VideoRecord, view: View) -> Value {
+    fn answer(record: &VideoRecord, view: &View) -> Value {
         serde_json::to_value(Video::from_record(record, view)).unwrap()
     }
 
@@ -268,7 +276,7 @@ mod tests {
                 research,
                 Facts::default(),
             );
-            let answer = answer(&record, VIEW);
+            let answer = answer(&record, &view());
             let reason = |figure: &Value| figure["reason"].as_str().unwrap().to_owned();
             [&answer["caption"], &answer["statistics"]["views"], &answer["thumbnail"]].map(reason)
         };
@@ -298,8 +306,8 @@ mod tests {
         let facts = Facts { country: Some(country), ..Facts::default() };
         let record =
             record().with(Source::Research, Outcome::Answered(NOW.unix_timestamp()), facts);
-        assert_eq!(answer(&record, VIEW)["country"]["value"], "IE");
-        let without = answer(&record, View { include_country: false, ..VIEW });
+        assert_eq!(answer(&record, &view())["country"]["value"], "IE");
+        let without = answer(&record, &View { include_country: false, ..view() });
         assert_eq!(without["country"]["reason"], "plan_does_not_include");
         assert!(!without.to_string().contains("\"IE\""));
     }
@@ -312,7 +320,7 @@ mod tests {
             answered(70),
             Facts::default(),
         );
-        let answer = answer(&record, VIEW);
+        let answer = answer(&record, &view());
         assert_eq!((&answer["age_seconds"], &answer["cached"]), (&70.into(), &true.into()));
     }
 
@@ -343,8 +351,8 @@ mod tests {
             now in 0..4_000_000_000i64,
         ) {
             let now = OffsetDateTime::from_unix_timestamp(now).unwrap();
-            let answer = answer(&record, View { include_country, cached: false, now });
-            let empty = self::answer(&self::record(), VIEW);
+            let answer = answer(&record, &View { include_country, cached: false, now, ..view() });
+            let empty = self::answer(&self::record(), &view());
             prop_assert_eq!(shape(&answer), shape(&empty));
         }
 
@@ -360,7 +368,7 @@ mod tests {
                 }
                 fields.values().all(check)
             }
-            prop_assert!(check(&answer(&record, VIEW)));
+            prop_assert!(check(&answer(&record, &view())));
         }
     }
 }

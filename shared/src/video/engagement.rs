@@ -7,8 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
+    SearchPage,
     answer::Statistics,
-    figure::{Basis, Figure, Origin, Reason, Timestamp},
+    figure::{Basis, Figure, Origin, Reason, STATISTICS_LAG, Timestamp},
 };
 
 /// Below this age views per hour jump about.
@@ -59,14 +60,45 @@ pub struct Engagement {
     /// Views an hour since the video was created, up to when they were fetched. Not given for the
     /// first two hours.
     pub view_velocity: Rate,
+    /// Likes, comments and shares for each follower that the creator has now. Only where the creator is
+    /// looked up too.
+    pub engagement_rate_by_followers: Rate,
+    /// Views for each follower that the creator has now. Only where the creator is looked up too.
+    pub views_to_followers: Rate,
+    /// Views as a multiple of the median of the creator's recent videos; 3 and more stand out. Only
+    /// where the creator is looked up too.
+    pub outlier_multiple: Rate,
+}
+
+/// What a video is held against: its creator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Followers.
+    pub followers: Figure<u64>,
+    /// Median of the views of the creator's recent videos.
+    pub median_views: Figure<u64>,
+}
+
+impl Standing {
+    /// Nobody asked for the creator.
+    pub fn not_requested() -> Self {
+        Self {
+            followers: Figure::unavailable(Reason::NotRequested),
+            median_views: Figure::unavailable(Reason::NotRequested),
+        }
+    }
 }
 
 /// A named input: its figure's value, time and lag.
 type Input = (&'static str, Option<u64>, Option<Timestamp>, Option<u64>);
 
 impl Engagement {
-    /// From the statistics and the time between the video's creation and their fetching.
-    pub(super) fn of(statistics: &Statistics, seconds_live: Figure<u64>) -> Self {
+    /// From the statistics, the time between the video's creation and their fetching, and the creator.
+    pub(super) fn of(
+        statistics: &Statistics,
+        seconds_live: Figure<u64>,
+        standing: &Standing,
+    ) -> Self {
         let input = |name, it: &Figure<u64>| (name, it.value, it.fetched_at, it.lag_seconds_max);
         let views = input("views", &statistics.views);
         let likes = input("likes", &statistics.likes);
@@ -74,6 +106,13 @@ impl Engagement {
         let shares = input("shares", &statistics.shares);
         let saves = input("saves", &statistics.saves);
         let live = input("seconds_live", &seconds_live);
+        let followers = input("followers", &standing.followers);
+        let median = input("median_views", &standing.median_views);
+        let against = |rate: Rate, figure: &Figure<u64>| match figure.reason {
+            // Why there is none says more than that there is none.
+            Some(reason) => rate.without(reason),
+            None => rate,
+        };
         let too_young = live.1.is_some_and(|seconds| seconds < MIN_AGE_SECONDS);
         Self {
             engagement_rate_by_views: rate(
@@ -90,11 +129,50 @@ impl Engagement {
                 let rate = rate(formula, &[views], 3_600.0, live);
                 if too_young { rate.without(Reason::TooYoung) } else { rate }
             },
+            engagement_rate_by_followers: against(
+                rate(
+                    "(likes + comments + shares) / followers",
+                    &[likes, comments, shares],
+                    1.0,
+                    followers,
+                ),
+                &standing.followers,
+            ),
+            views_to_followers: against(
+                rate("views / followers", &[views], 1.0, followers),
+                &standing.followers,
+            ),
+            outlier_multiple: against(
+                rate("views / median_views", &[views], 1.0, median),
+                &standing.median_views,
+            ),
         }
     }
 }
 
 impl Rate {
+    /// Interactions for each view over the videos of `page` that tell all four counts.
+    pub(super) fn over(page: &SearchPage) -> Self {
+        let mut sums = [0u64; 4];
+        let mut any = false;
+        for video in &page.videos {
+            let facts = &video.facts;
+            let counts = [&facts.likes, &facts.comments, &facts.shares, &facts.views];
+            let [Some(likes), Some(comments), Some(shares), Some(views)] = counts else { continue };
+            for (sum, count) in sums.iter_mut().zip([likes, comments, shares, views]) {
+                *sum = sum.saturating_add(count.value);
+            }
+            any = true;
+        }
+        let at = Timestamp::from_unix(page.at);
+        let input = |name, sum| (name, any.then_some(sum), at, Some(STATISTICS_LAG));
+        let [likes, comments, shares, views] = sums;
+        let interactions =
+            [input("likes", likes), input("comments", comments), input("shares", shares)];
+        let formula = "sum(likes + comments + shares) / sum(views)";
+        rate(formula, &interactions, 1.0, input("views", views))
+    }
+
     fn without(self, reason: Reason) -> Self {
         Self {
             value: None,
@@ -106,6 +184,17 @@ impl Rate {
             ..self
         }
     }
+}
+
+/// The median of `values`, of an even number of them the lower middle's and the upper one's mean, rounded
+/// down; `None` of none.
+pub(super) fn median(mut values: Vec<u64>) -> Option<u64> {
+    values.sort_unstable();
+    let upper = *values.get(values.len() / 2)?;
+    if values.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some(values[values.len() / 2 - 1].midpoint(upper))
 }
 
 /// The sum of `numerators` times `factor`, over `denominator`.
@@ -150,10 +239,37 @@ mod tests {
         Statistics { views, likes, comments, shares, saves }
     }
 
+    fn of(counts: &Statistics, live: Figure<u64>) -> Engagement {
+        Engagement::of(counts, live, &Standing::not_requested())
+    }
+
+    #[test]
+    fn a_video_is_held_against_its_creator() {
+        let counts = statistics([Some(1_000), Some(80), Some(20), Some(10), Some(5)]);
+        let standing =
+            |followers, median| Standing { followers: figure(followers), median_views: median };
+        let known = |value| Figure { reason: None, ..figure(Some(value)) };
+        let held = Standing { followers: known(500), median_views: known(250) };
+        let engagement = Engagement::of(&counts, figure(None), &held);
+        assert_eq!(engagement.engagement_rate_by_followers.value, Some(0.22));
+        assert_eq!(engagement.views_to_followers.value, Some(2.0));
+        assert_eq!(engagement.outlier_multiple.value, Some(4.0));
+        let zero = Standing { followers: known(0), median_views: known(0) };
+        let zero = Engagement::of(&counts, figure(None), &zero);
+        for rate in [zero.views_to_followers, zero.outlier_multiple] {
+            assert_eq!((rate.value, rate.reason), (None, Some(Reason::ZeroDenominator)));
+        }
+        let few = standing(None, Figure::unavailable(Reason::TooFew));
+        let few = Engagement::of(&counts, figure(None), &few).outlier_multiple;
+        assert_eq!((few.value, few.reason), (None, Some(Reason::TooFew)));
+        let unasked = of(&counts, figure(None)).views_to_followers;
+        assert_eq!(unasked.reason, Some(Reason::NotRequested));
+    }
+
     #[test]
     fn rates_are_as_documented() {
         let counts = statistics([Some(1_000), Some(80), Some(20), Some(10), Some(5)]);
-        let engagement = Engagement::of(&counts, figure(Some(7_200)));
+        let engagement = of(&counts, figure(Some(7_200)));
         assert_eq!(engagement.engagement_rate_by_views.value, Some(0.11));
         assert_eq!(engagement.share_rate.value, Some(0.01));
         assert_eq!(engagement.save_rate.value, Some(0.005));
@@ -163,11 +279,20 @@ mod tests {
             engagement.share_rate.inputs,
             [("shares", Some(10)), ("views", Some(1_000))].into()
         );
-        let young = Engagement::of(&counts, figure(Some(7_199))).view_velocity;
+        let young = of(&counts, figure(Some(7_199))).view_velocity;
         assert_eq!((young.value, young.reason), (None, Some(Reason::TooYoung)));
     }
 
     proptest! {
+        #[test]
+        fn as_many_lie_above_the_median_as_below(values in prop::collection::vec(any::<u64>(), 1..40)) {
+            let median = median(values.clone()).unwrap();
+            let below = values.iter().filter(|it| **it < median).count();
+            let above = values.iter().filter(|it| **it > median).count();
+            prop_assert!(below <= values.len() / 2 && above <= values.len() / 2);
+            prop_assert!(values.iter().min() <= Some(&median) && Some(&median) <= values.iter().max());
+        }
+
         #[test]
         fn a_rate_is_finite_or_null_with_a_reason(
             counts in any::<[Option<u64>; 5]>(),
@@ -178,7 +303,7 @@ mod tests {
             if let Some(count) = counts.get_mut(zero) {
                 *count = Some(0);
             }
-            let engagement = Engagement::of(&statistics(counts), figure(live));
+            let engagement = of(&statistics(counts), figure(live));
             let views = counts[0].filter(|it| *it > 0);
             let likes = counts[1].filter(|it| *it > 0);
             for (rate, expected) in [

@@ -69,6 +69,10 @@ pub enum Reason {
     ZeroDenominator,
     /// The video is too young for the formula to mean anything: less than two hours.
     TooYoung,
+    /// There are fewer than three recent videos to compare with.
+    TooFew,
+    /// It needs the creator, who is looked up only where you ask for it (`include=creator`).
+    NotRequested,
 }
 
 /// A point in time, to the second, UTC.
@@ -121,7 +125,7 @@ pub struct Figure<T> {
 
 impl<T> Figure<T> {
     /// There is none, because of `reason`.
-    pub(super) fn unavailable(reason: Reason) -> Self {
+    pub fn unavailable(reason: Reason) -> Self {
         Self {
             value: None,
             source: None,

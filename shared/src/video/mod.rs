@@ -5,10 +5,15 @@
 
 mod address;
 mod answer;
+mod batch;
+mod comment;
+mod creator;
 mod engagement;
 mod figure;
 mod id;
+mod listing;
 mod oembed;
+mod query;
 mod record;
 mod research;
 mod short_link;
@@ -16,12 +21,18 @@ mod sources;
 mod state;
 mod text;
 
+use self::research::MAX_SPAN;
 pub use self::{
     address::{InvalidAddress, ShortLink, VideoAddress},
     answer::{Author, Picture, Sound, Statistics, Video, View},
-    engagement::{Engagement, Rate},
+    batch::{Batch, BatchItem, BatchRequest, ItemStatus, MAX_ITEMS},
+    comment::{CommentView, Comments},
+    creator::{Creator, Linked, ProfileRecord, PostingTimes, Recent, recent_days},
+    engagement::{Engagement, Rate, Standing},
     figure::{Basis, Figure, Origin, Reason, Timestamp},
     id::{InvalidVideoId, VideoId},
+    listing::{Hashtag, HashtagUse, RegionUse, Sample, VideoPage, median_views},
+    query::{Condition, Operation, SearchField, SearchRequest, hashtag, limit},
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
     research::{Comment, CommentPage, Position, Profile, Search, SearchPage, Spent},
     short_link::{FollowError, WebAddress, follow},

@@ -238,6 +238,12 @@ impl VideoRecord {
         answered.min()
     }
 
+    /// The most preferred source that answered.
+    pub(super) fn answered_by(&self) -> Option<Source> {
+        let answered = |source: &Source| matches!(self.outcome(*source), Outcome::Answered(_));
+        Source::ALL.into_iter().rev().find(answered)
+    }
+
     /// Whether every source that is switched on gave its word. Where not, asking again soon helps.
     pub fn is_complete(&self) -> bool {
         let is_missing = |outcome| matches!(outcome, Outcome::Failed | Outcome::LeftAlone);

@@ -8,8 +8,10 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::{
-    CommentPage, Facts, Outcome, Profile, Search, SearchPage, Source, VideoId, VideoRecord, oembed,
+    CommentPage, Facts, Outcome, Profile, Search, SearchPage, ShortLink, Source, VideoId,
+    VideoRecord, WebAddress, oembed,
     research::{Allowance, Research, Spent},
+    short_link,
     state::{self, Waits},
 };
 use crate::{error::Error, ids::AccountId, redis::Redis, store::Store, upstream};
@@ -31,6 +33,8 @@ pub struct SourcesConfig {
     pub oembed_url: String,
     /// Base address of the Research API.
     pub api_url: String,
+    /// Where short links are followed; for tests elsewhere than at TikTok.
+    pub web: WebAddress,
     /// With them the Research API is asked too.
     pub research: Option<ResearchCredentials>,
 }
@@ -100,6 +104,12 @@ pub enum FetchError {
     /// The search that a cursor belongs to has ended at the source.
     #[error("this cursor has expired; begin the search anew, without `cursor`")]
     CursorExpired,
+    /// The short link leads away from TikTok, or to no video.
+    #[error("the short link does not lead to a video")]
+    LinkLeadsNowhere,
+    /// TikTok could not be asked where a short link leads.
+    #[error("TikTok could not be asked where the short link leads")]
+    LinkFailed,
     /// The creator asked to be left out.
     #[error("the creator has objected to being looked up here")]
     Objected,
@@ -166,6 +176,7 @@ struct Inner {
     client: upstream::Client,
     redis: Redis,
     oembed_url: String,
+    web: WebAddress,
     research: Option<Research>,
 }
 
@@ -181,7 +192,8 @@ impl Sources {
             let (api, allowance) = (config.api_url.clone(), Allowance::new(store));
             Research::new(api, client.clone(), redis.clone(), credentials, allowance)
         });
-        Self(Arc::new(Inner { client, redis, oembed_url: config.oembed_url.clone(), research }))
+        let (oembed_url, web) = (config.oembed_url.clone(), config.web.clone());
+        Self(Arc::new(Inner { client, redis, oembed_url, web, research }))
     }
 
     /// Every source, and whether it is switched on.
@@ -245,6 +257,12 @@ impl Sources {
             Some(wait) => Err(Failure::RateLimited(wait)),
             None => patiently(Source::Oembed, || oembed::ask(client, oembed_url, id)).await,
         }
+    }
+
+    /// The video that a short link leads to.
+    pub async fn follow(&self, link: &ShortLink) -> Result<VideoId, FetchError> {
+        let Inner { client, web, .. } = &*self.0;
+        short_link::follow(client, web, link).await?.ok_or(FetchError::LinkLeadsNowhere)
     }
 
     /// A page of a search.
@@ -363,8 +381,12 @@ fn combine(
         };
         record = record.with(source, outcome, facts);
     }
-    if record.fetched_at().is_some() {
-        return Ok(record);
+    if let Some(by) = record.answered_by() {
+        // Without a name it could not be held against the creators who objected.
+        return match record.facts.username {
+            Some(_) => Ok(record),
+            None => Err(FetchError::Upstream { retryable: true, by }),
+        };
     }
     Err(worst(&failures).unwrap_or(FetchError::NotFound))
 }

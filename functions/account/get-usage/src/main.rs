@@ -1,7 +1,6 @@
 //! `GET /v1/usage`: this period's quota, and the use of its days or of any others kept.
 
 use lambda_http::http::StatusCode;
-use time::{Date, macros::format_description};
 use vidintel::{
     app::App,
     error::{Error, InputError},
@@ -23,8 +22,8 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let now = call.now();
     let period = account.period(now);
     let standing = app.gate.standing(&account.id, account.plan, &period).await?;
-    let from = date(call, "from")?.unwrap_or(period.start.date());
-    let to = date(call, "to")?.unwrap_or(now.date());
+    let from = call.date("from")?.unwrap_or(period.start.date());
+    let to = call.date("to")?.unwrap_or(now.date());
     if from > to || (to - from).whole_days() > LONGEST_DAYS {
         let reason = "must not be after `to`, nor more than 366 days before it";
         return Err(InputError::field("from", reason).into());
@@ -42,13 +41,4 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         days,
     };
     Reply::json(StatusCode::OK, &view)
-}
-
-/// The date in query parameter `name`, if there is one.
-fn date(call: &Call, name: &'static str) -> Result<Option<Date>, InputError> {
-    let parse = |text: String| {
-        Date::parse(&text, format_description!("[year]-[month]-[day]"))
-            .map_err(|_| InputError::field(name, "must be a date such as 2026-11-24"))
-    };
-    call.query(name).map(parse).transpose()
 }

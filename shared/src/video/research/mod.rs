@@ -22,6 +22,7 @@ use time::{OffsetDateTime, Time, UtcOffset};
 pub(super) use self::allowance::Allowance;
 pub(super) use self::search::SearchFailure;
 use self::token::Tokens;
+pub(super) use self::videos::MAX_SPAN;
 pub use self::{
     allowance::Spent,
     comments::{Comment, CommentPage},

@@ -101,7 +101,9 @@ impl Research {
             let records = |(id, facts): (VideoId, Facts)| {
                 VideoRecord::empty(id).with(Source::Research, Outcome::Answered(at), facts)
             };
-            let videos: Vec<_> = videos(&data)?.into_iter().map(records).collect();
+            // One without a name could not be held against the creators who objected.
+            let named = videos(&data)?.into_iter().filter(|(_, facts)| facts.username.is_some());
+            let videos: Vec<_> = named.map(records).collect();
             match next {
                 Some(next) if videos.is_empty() && empty < EMPTY_PAGES => from = next,
                 next => return Ok(SearchPage { videos, next, suppressed: 0, at }),

@@ -26,7 +26,7 @@ pub(super) const FIELDS: &str = "id,create_time,username,region_code,video_descr
 pub(super) const MAX_COUNT: u64 = 100;
 
 /// Most that the first and the last day of a query may lie apart.
-pub(super) const MAX_SPAN: Duration = Duration::days(30);
+pub(in super::super) const MAX_SPAN: Duration = Duration::days(30);
 
 /// Matching is approximate, and a page may come short: so many pages are looked through for an id.
 const PAGES: usize = 3;

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     InvalidAddress, ShortLink, VideoAddress, VideoId,
-    sources::{Failure, refusal},
+    sources::{Failure, FetchError, refusal},
 };
 use crate::upstream;
 
@@ -73,11 +73,24 @@ pub enum FollowError {
     },
 }
 
+impl From<FollowError> for FetchError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::RedirectRefused => Self::LinkLeadsNowhere,
+            FollowError::Timeout => Self::Timeout,
+            FollowError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            FollowError::Upstream { .. } => Self::LinkFailed,
+        }
+    }
+}
+
 impl From<Failure> for FollowError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Timeout => Self::Timeout,
-            Failure::RateLimited(retry_after) => Self::RateLimited { retry_after },
+            Failure::RateLimited(retry_after) | Failure::Exhausted(retry_after) => {
+                Self::RateLimited { retry_after }
+            }
             Failure::Unavailable => Self::Upstream { retryable: true },
             Failure::Unusable => Self::Upstream { retryable: false },
         }

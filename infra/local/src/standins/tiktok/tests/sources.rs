@@ -9,8 +9,8 @@ use vidintel::{
     store::Store,
     upstream,
     video::{
-        Asker, FetchError, Outcome, ResearchCredentials, Source, Sources, SourcesConfig, Video,
-        VideoId, VideoRecord, View,
+        Asker, FetchError, Outcome, ResearchCredentials, Source, Sources, SourcesConfig, Standing,
+        Video, VideoId, VideoRecord, View, WebAddress,
     },
 };
 
@@ -37,6 +37,7 @@ async fn pair(secret: Option<&str>) -> Pair {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let config = SourcesConfig {
         oembed_url: format!("{base}/oembed"),
+        web: WebAddress::new(Some(format!("{base}/web"))),
         api_url: base,
         research: secret.map(|secret| ResearchCredentials {
             client_key: CLIENT_KEY.to_owned(),
@@ -90,8 +91,13 @@ impl Pair {
 }
 
 fn answer(record: &VideoRecord, include_country: bool) -> Value {
-    let view = View { include_country, cached: false, now: NOW + time::Duration::MINUTE };
-    serde_json::to_value(Video::from_record(record, view)).unwrap()
+    let view = View {
+        include_country,
+        cached: false,
+        now: NOW + time::Duration::MINUTE,
+        standing: Standing::not_requested(),
+    };
+    serde_json::to_value(Video::from_record(record, &view)).unwrap()
 }
 
 #[tokio::test]

@@ -1,0 +1,87 @@
+//! What the cache keeps, how long, and whose it is.
+
+use std::collections::HashSet;
+
+use time::Duration;
+
+use crate::{
+    flight::{KEEP, KEEP_BRIEFLY, Shared},
+    video::{CommentPage, Linked, ProfileRecord, SearchPage, VideoRecord},
+};
+
+impl Shared for VideoRecord {
+    fn keep(&self) -> Duration {
+        // One that a source was missing for may be whole soon.
+        if self.is_complete() { KEEP } else { KEEP_BRIEFLY }
+    }
+
+    fn creators(&self) -> Vec<&str> {
+        self.facts.username.iter().map(|name| name.value.as_str()).collect()
+    }
+
+    fn without(self, objected: &HashSet<String>) -> Option<Self> {
+        let is_theirs = self.creators().into_iter().any(|name| objected.contains(name));
+        (!is_theirs).then_some(self)
+    }
+}
+
+impl Shared for SearchPage {
+    fn keep(&self) -> Duration {
+        KEEP
+    }
+
+    fn creators(&self) -> Vec<&str> {
+        self.videos.iter().flat_map(|video| video.creators()).collect()
+    }
+
+    fn without(mut self, objected: &HashSet<String>) -> Option<Self> {
+        let before = self.videos.len();
+        self.videos = self.videos.into_iter().filter_map(|it| it.without(objected)).collect();
+        self.suppressed += (before - self.videos.len()) as u64;
+        Some(self)
+    }
+}
+
+/// The video that the comments are on tells whose they are: it is looked up first.
+impl Shared for CommentPage {
+    fn keep(&self) -> Duration {
+        KEEP
+    }
+
+    fn creators(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn without(self, _: &HashSet<String>) -> Option<Self> {
+        Some(self)
+    }
+}
+
+impl Shared for ProfileRecord {
+    fn keep(&self) -> Duration {
+        KEEP
+    }
+
+    fn creators(&self) -> Vec<&str> {
+        vec![&self.username]
+    }
+
+    fn without(self, objected: &HashSet<String>) -> Option<Self> {
+        (!objected.contains(&self.username)).then_some(self)
+    }
+}
+
+/// The video that it leads to is looked up and tells whose it is.
+impl Shared for Linked {
+    fn keep(&self) -> Duration {
+        KEEP
+    }
+
+    fn creators(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn without(self, _: &HashSet<String>) -> Option<Self> {
+        Some(self)
+    }
+}

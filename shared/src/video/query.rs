@@ -1,0 +1,398 @@
+//! What a caller may search for, checked and turned into the Research API's terms.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use time::{Date, OffsetDateTime, UtcOffset};
+use utoipa::ToSchema;
+
+use super::{MAX_SPAN, Position, Search, text};
+use crate::{dates, error::InputError};
+
+/// Most conditions of a search.
+const MAX_CONDITIONS: usize = 30;
+/// Most values of one condition.
+const MAX_VALUES: usize = 100;
+/// Videos in a page, if the caller does not say.
+const DEFAULT_LIMIT: u64 = 20;
+
+/// A search. A video is found for which every condition in `and`, one of those in `or` if there are any,
+/// and none of those in `not` holds.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchRequest {
+    /// All of these must hold.
+    #[serde(default)]
+    pub and: Vec<Condition>,
+    /// One of these must hold.
+    #[serde(default)]
+    pub or: Vec<Condition>,
+    /// None of these may hold.
+    #[serde(default)]
+    pub not: Vec<Condition>,
+    /// First day on which the videos were created (UTC).
+    #[schema(format = Date, examples("2026-10-01"))]
+    pub from: String,
+    /// Last day, at most 30 days after the first; today if left out.
+    #[schema(format = Date, examples("2026-10-30"))]
+    pub to: Option<String>,
+    /// Most videos in a page, 1 to 100; 20 if left out. A page may hold fewer although there are more.
+    #[schema(minimum = 1, maximum = 100, examples(20))]
+    pub limit: Option<u64>,
+    /// `next_cursor` of the page before; everything else as it was there.
+    pub cursor: Option<String>,
+}
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// What of the video is looked at.
+    pub field: SearchField,
+    /// How it is compared; `in` if left out.
+    #[serde(default)]
+    pub operation: Operation,
+    /// With what: 1 to 100 values for `in`, one for everything else.
+    #[schema(min_items = 1, max_items = 100, examples(json!(["sourdough"])))]
+    pub values: Vec<String>,
+}
+
+/// What can be searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchField {
+    /// A word in the caption.
+    Keyword,
+    /// A hashtag, with or without `#`.
+    Hashtag,
+    /// A creator's handle, with or without `@`.
+    Creator,
+    /// Country in which the creator registered (ISO 3166-1 alpha-2).
+    Region,
+    /// TikTok's id of a sound.
+    Sound,
+    /// TikTok's id of an effect.
+    Effect,
+    /// `short` (under 15 s), `mid` (15 to 60 s), `long` (1 to 5 min) or `extra_long`.
+    Length,
+    /// Number of views.
+    Views,
+    /// Number of comments.
+    Comments,
+}
+
+/// How a value is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// One of the values.
+    #[default]
+    In,
+    /// The value. Of `views` and `comments` as the rest.
+    Eq,
+    /// More than the value.
+    Gt,
+    /// The value or more.
+    Gte,
+    /// Less than the value.
+    Lt,
+    /// The value or less.
+    Lte,
+}
+
+/// What a cursor holds. It is no secret, and whoever changes it gets another page of the same search.
+#[derive(Deserialize, Serialize)]
+struct Cursor {
+    #[serde(flatten)]
+    position: Position,
+    /// Of the search that it belongs to.
+    #[serde(rename = "q")]
+    query: String,
+}
+
+impl SearchRequest {
+    /// Checks it.
+    pub fn check(&self, now: OffsetDateTime) -> Result<Search, InputError> {
+        let lists = [("and", &self.and), ("or", &self.or), ("not", &self.not)];
+        let count: usize = lists.iter().map(|(_, list)| list.len()).sum();
+        if !(1..=MAX_CONDITIONS).contains(&count) {
+            let reason = format!("with `or` and `not` must have 1 to {MAX_CONDITIONS} conditions");
+            return Err(InputError::field("and", reason));
+        }
+        let mut query = json!({});
+        for (name, list) in lists {
+            if !list.is_empty() {
+                let conditions = list.iter().map(|it| it.check(name)).collect::<Result<_, _>>()?;
+                query[name] = Value::Array(conditions);
+            }
+        }
+        let days = days(dates::parse("from", &self.from)?, self.to.as_deref(), now)?;
+        let limit = limit(self.limit)?;
+        let mut search = Search { query, days, from: Position::default(), count: limit };
+        if let Some(cursor) = &self.cursor {
+            search.from = search.position(cursor)?;
+        }
+        Ok(search)
+    }
+}
+
+/// A number of entries to answer with, 1 to 100.
+pub fn limit(given: Option<u64>) -> Result<u64, InputError> {
+    match given.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=100 => Ok(limit),
+        _ => Err(InputError::field("limit", "must be a number from 1 to 100")),
+    }
+}
+
+/// The days from `from` to `to`, or to today.
+fn days(from: Date, to: Option<&str>, now: OffsetDateTime) -> Result<(Date, Date), InputError> {
+    let today = now.to_offset(UtcOffset::UTC).date();
+    let to = to.map_or(Ok(today), |text| dates::parse("to", text))?;
+    if from > to || to - from > MAX_SPAN {
+        let reason = format!(
+            "must not be after `to`, nor more than {} days before it",
+            MAX_SPAN.whole_days()
+        );
+        return Err(InputError::field("from", reason));
+    }
+    if from > today {
+        return Err(InputError::field("from", "must not be in the future"));
+    }
+    Ok((from, to.min(today)))
+}
+
+impl Search {
+    /// The videos of one creator or with one hashtag within `days`.
+    pub fn of(field: SearchField, value: &str, days: (Date, Date), count: u64) -> Self {
+        let condition = json!({
+            "operation": "EQ", "field_name": field.name(), "field_values": [value],
+        });
+        Self { query: json!({ "and": [condition] }), days, from: Position::default(), count }
+    }
+
+    /// The cursor of the page that begins at `next`.
+    pub fn cursor(&self, next: &Position) -> String {
+        let cursor = Cursor { position: next.clone(), query: self.id() };
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
+    }
+
+    /// Where the page of `cursor` begins.
+    pub fn position(&self, cursor: &str) -> Result<Position, InputError> {
+        let read = || {
+            let json = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|it| it.len() <= 512)?;
+            serde_json::from_slice::<Cursor>(&json).ok()
+        };
+        let wrong = |reason| InputError::field("cursor", reason);
+        let read = read().ok_or_else(|| wrong("must be a `next_cursor` of an earlier answer"))?;
+        if read.query != self.id() {
+            let reason = "belongs to another search: repeat everything else as it was there";
+            return Err(wrong(reason));
+        }
+        Ok(read.position)
+    }
+
+    /// Tells this search from others, whatever the page.
+    fn id(&self) -> String {
+        let text = format!("{} {} {} {}", self.query, self.days.0, self.days.1, self.count);
+        format!("{:.16}", blake3::hash(text.as_bytes()).to_hex())
+    }
+}
+
+impl Condition {
+    /// In the source's terms.
+    fn check(&self, list: &'static str) -> Result<Value, InputError> {
+        let wrong = |reason: String| Err(InputError::field(list, reason));
+        let name = self.field.name();
+        let is_counted = matches!(self.field, SearchField::Views | SearchField::Comments);
+        let one_of = matches!(self.operation, Operation::In | Operation::Eq);
+        if !is_counted && !one_of {
+            return wrong("compares what is no number; use `in` or `eq`".to_owned());
+        }
+        let most = if self.operation == Operation::In { MAX_VALUES } else { 1 };
+        if self.values.is_empty() || self.values.len() > most {
+            return wrong(format!("has a condition that must have 1 to {most} values"));
+        }
+        let mut values = Vec::new();
+        for value in &self.values {
+            let Some(value) = self.field.value(value) else {
+                return wrong(format!(
+                    "has a value that is none for its field: {}",
+                    self.field.about()
+                ));
+            };
+            values.push(value);
+        }
+        let operation = match self.operation {
+            Operation::In => "IN",
+            Operation::Eq => "EQ",
+            Operation::Gt => "GT",
+            Operation::Gte => "GTE",
+            Operation::Lt => "LT",
+            Operation::Lte => "LTE",
+        };
+        Ok(json!({ "operation": operation, "field_name": name, "field_values": values }))
+    }
+}
+
+impl SearchField {
+    /// As the Research API calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Keyword => "keyword",
+            Self::Hashtag => "hashtag_name",
+            Self::Creator => "username",
+            Self::Region => "region_code",
+            Self::Sound => "music_id",
+            Self::Effect => "effect_id",
+            Self::Length => "video_length",
+            Self::Views => "view_count",
+            Self::Comments => "comment_count",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Self::Keyword => "a keyword is of 1 to 100 characters",
+            Self::Hashtag => "a hashtag is of 1 to 100 characters without spaces",
+            Self::Creator => "a creator is a TikTok handle",
+            Self::Region => "a region is a code of two letters, such as `IE`",
+            Self::Sound | Self::Effect => "an id is a number",
+            Self::Length => "a length is `short`, `mid`, `long` or `extra_long`",
+            Self::Views | Self::Comments => "a count is a number",
+        }
+    }
+
+    /// `value` as the Research API takes it.
+    fn value(self, value: &str) -> Option<String> {
+        let number = |value: &str| Some(value.parse::<u64>().ok()?.to_string());
+        match self {
+            Self::Keyword => text::line(value, 101).filter(|it| it.chars().count() <= 100),
+            Self::Hashtag => hashtag(value),
+            Self::Creator => text::handle(value).map(|it| it.to_lowercase()),
+            Self::Region => {
+                let is_code = value.len() == 2 && value.bytes().all(|it| it.is_ascii_alphabetic());
+                is_code.then(|| value.to_ascii_uppercase())
+            }
+            Self::Sound | Self::Effect | Self::Views | Self::Comments => number(value),
+            Self::Length => ["short", "mid", "long", "extra_long"]
+                .contains(&value)
+                .then(|| value.to_ascii_uppercase()),
+        }
+    }
+}
+
+/// A hashtag without `#`, if `text` is one.
+pub fn hashtag(text: &str) -> Option<String> {
+    let text = text.strip_prefix(['#', '＃']).unwrap_or(text);
+    let is_one = (1..=100).contains(&text.chars().count())
+        && !text.chars().any(|it| it.is_control() || it.is_whitespace() || it == '#');
+    is_one.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use time::macros::{date, datetime};
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
+
+    fn request(body: Value) -> Result<Search, String> {
+        let request: SearchRequest =
+            serde_json::from_value(body).map_err(|error| error.to_string())?;
+        request.check(NOW).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_search_in_the_source_s_terms() {
+        let search = request(json!({
+            "and": [
+                { "field": "region", "values": ["jp", "US"] },
+                { "field": "hashtag", "operation": "eq", "values": ["#animal"] },
+            ],
+            "not": [{ "field": "length", "values": ["short"] }, { "field": "creator", "values": ["@Made.Up"] }],
+            "or": [{ "field": "views", "operation": "gte", "values": ["0100"] }],
+            "from": "2026-11-01", "to": "2026-12-01", "limit": 100,
+        }))
+        .unwrap();
+        let condition = |operation: &str, field: &str, values: Value| json!({ "operation": operation, "field_name": field, "field_values": values });
+        let expected = json!({
+            "and": [
+                condition("IN", "region_code", json!(["JP", "US"])),
+                condition("EQ", "hashtag_name", json!(["animal"])),
+            ],
+            "or": [condition("GTE", "view_count", json!(["100"]))],
+            "not": [
+                condition("IN", "video_length", json!(["SHORT"])),
+                condition("IN", "username", json!(["made.up"])),
+            ],
+        });
+        assert_eq!(search.query, expected);
+        // Never a day to come.
+        assert_eq!(search.days, (date!(2026 - 11 - 01), date!(2026 - 11 - 24)));
+        assert_eq!(search.count, 100);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let one = |field: &str, operation: &str, values: Value| {
+            let condition = json!({ "field": field, "operation": operation, "values": values });
+            request(json!({ "and": [condition], "from": "2026-11-01" }))
+        };
+        assert!(one("keyword", "in", json!(["soup"])).is_ok());
+        for (field, operation, values) in [
+            ("keyword", "in", json!([])),
+            ("keyword", "gt", json!(["a"])),
+            ("keyword", "in", json!([" "])),
+            ("views", "gt", json!(["1", "2"])),
+            ("views", "gt", json!(["-1"])),
+            ("region", "in", json!(["Ireland"])),
+            ("creator", "in", json!(["a/b"])),
+            ("hashtag", "in", json!(["a b"])),
+            ("length", "in", json!(["tiny"])),
+            ("sound", "in", json!(["x"])),
+            ("colour", "in", json!(["red"])),
+        ] {
+            assert!(one(field, operation, values.clone()).is_err(), "{field} {operation} {values}");
+        }
+        let dates = |from: &str, to: &str| {
+            let and = json!([{ "field": "keyword", "values": ["a"] }]);
+            request(json!({ "and": and, "from": from, "to": to }))
+        };
+        assert!(dates("2026-10-24", "2026-11-23").is_ok());
+        for (from, to) in [
+            ("2026-10-24", "2026-11-24"),
+            ("2026-11-24", "2026-11-23"),
+            ("2026-11-25", "2026-11-26"),
+            ("24.11.2026", "2026-11-24"),
+        ] {
+            assert!(dates(from, to).is_err(), "{from} {to}");
+        }
+        let none = request(json!({ "from": "2026-11-01" })).unwrap_err();
+        assert_eq!(none, "`and` with `or` and `not` must have 1 to 30 conditions");
+        let and = json!([{ "field": "keyword", "values": ["a"] }]);
+        assert!(request(json!({ "and": and, "from": "2026-11-01", "limit": 101 })).is_err());
+    }
+
+    #[test]
+    fn a_cursor_goes_with_its_search() {
+        let search = |word: &str| {
+            let and = json!([{ "field": "keyword", "values": [word] }]);
+            request(json!({ "and": and, "from": "2026-11-01" })).unwrap()
+        };
+        let next = Position { cursor: 100, search_id: Some("7".to_owned()) };
+        let cursor = search("a").cursor(&next);
+        assert_eq!(search("a").position(&cursor), Ok(next));
+        assert!(search("b").position(&cursor).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_cursor_is_survived(text in "\\PC{0,60}") {
+            let search = Search::of(SearchField::Creator, "a", (date!(2026-11-01), date!(2026-11-24)), 20);
+            prop_assert!(search.position(&text).is_err());
+            let _ = hashtag(&text);
+        }
+    }
+}
