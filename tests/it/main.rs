@@ -13,6 +13,7 @@ mod gate_properties;
 mod health;
 mod journey;
 mod keys;
+mod objections;
 mod openapi;
 mod policy;
 mod restore;
