@@ -10,14 +10,12 @@ use vidintel::inventory::{
     declares_redis_key,
 };
 
-use crate::{
+use crate::util::{
+    Customer, World, app_of,
+    copy::{ask, fetch},
     objections::use_objections,
-    util::{
-        Customer, World, app_of,
-        copy::{ask, fetch},
-        patient,
-        plant::{expiring, item, plant},
-    },
+    patient,
+    plant::{expiring, item, plant},
 };
 
 /// Uses every endpoint and job in every way that reaches further: each failure makes functions do

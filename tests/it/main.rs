@@ -14,6 +14,7 @@ mod health;
 mod journey;
 mod keys;
 mod objections;
+mod objections_list;
 mod openapi;
 mod policy;
 mod restore;

@@ -1,172 +1,27 @@
 //! A creator asks to be left out: proven by the code in the profile, or decided by the operator within 48
 //! hours; what stays is a hash.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
 use local::{
     http::Response,
-    redis::Fault,
-    standins::tiktok::{CatalogueVideo, Endpoint, Fault as TikTokFault},
+    standins::tiktok::{Endpoint, Fault},
 };
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::{
     audit,
-    inventory::{CACHE_SECONDS, OBJECTION_HOURS, Table},
-    objections::{Objections, STAMP_KEY},
-    secrets::{Pepper, Peppers},
+    inventory::{OBJECTION_HOURS, Table},
 };
 
-use crate::util::{World, app_of, assert_problem, patient, sign_up, subject::everything, token_in};
-
-const PATH: &str = "/v1/creators/objections";
-const CONFIRM: &str = "ConfirmObjectionFunction";
-const DECIDE: &str = "DecideObjectionFunction";
-const WATCH: &str = "WatchObjectionsFunction";
-
-/// A creator whom the stand-in for TikTok knows…
-const CREATOR: &str = "alba.bakes";
-/// …and one whom it does not.
-const UNKNOWN: &str = "nobody.known";
-
-/// An objection that was asked for.
-struct Asked {
-    id: String,
-    code: String,
-    token: String,
-}
-
-fn form(username: &str, email: &str, kind: &str) -> Value {
-    json!({ "username": username, "email": email, "kind": kind })
-}
-
-async fn post(world: &World, form: &Value) -> Response {
-    let client = world.cloud.client();
-    world.send(client.post(PATH, form)).await
-}
-
-/// Asks, and reads the token from the mail.
-async fn ask(world: &World, form: &Value) -> Asked {
-    let before = world.cloud.ses.mails().len();
-    let answer = post(world, form).await;
-    assert_eq!(answer.status, 202, "{}", answer.text());
-    let mails = world.cloud.ses.mails();
-    let mail = mails.get(before..).and_then(<[_]>::last).expect("a mail");
-    assert_eq!(mail.to, [form["email"].as_str().expect("an address")]);
-    let text = mail.text.as_deref().expect("a text part");
-    let field = |name: &str| answer.json()[name].as_str().expect(name).to_owned();
-    let asked = Asked { id: field("id"), code: field("code"), token: token_in(text) };
-    for part in [&asked.token, &asked.code] {
-        assert!(text.contains(part), "{part} is not in the text");
-        assert!(mail.html.as_deref().expect("an HTML part").contains(part), "nor in the HTML");
-    }
-    assert!(!answer.text().contains(&asked.token), "the token is for the mailbox only");
-    asked
-}
-
-async fn confirm(world: &World, asked: &Asked) -> Response {
-    let client = world.cloud.client();
-    let body = json!({ "token": asked.token });
-    world.send(client.post(format!("{PATH}/confirm"), &body)).await
-}
-
-/// Confirms; what the answer says.
-async fn confirmed(world: &World, asked: &Asked) -> Value {
-    let answer = confirm(world, asked).await;
-    assert_eq!(answer.status, 200, "{}: {}", answer.text(), world.logs(CONFIRM));
-    answer.json()
-}
-
-async fn view(world: &World, asked: &Asked) -> Response {
-    let client = world.cloud.client();
-    world.send(client.get(format!("{PATH}/{}", asked.id))).await
-}
-
-async fn state(world: &World, asked: &Asked) -> Value {
-    view(world, asked).await.json()["state"].clone()
-}
-
-/// What the operator gets for an order.
-async fn operate(world: &World, order: &Value) -> Result<Value, String> {
-    let mut order = order.clone();
-    order["time"] = json!(instant(world));
-    world.cloud.invoke(DECIDE, &order).await.map_err(|error| error.message)
-}
-
-async fn queue(world: &World) -> Vec<Value> {
-    let answer = operate(world, &json!({})).await.expect("the queue");
-    answer["queued"].as_array().expect("a list").clone()
-}
-
-/// The present, as events have it.
-fn instant(world: &World) -> String {
-    let now = world.cloud.clock.now();
-    now.format(&time::format_description::well_known::Rfc3339).expect("a time")
-}
-
-async fn with_research() -> World {
-    let mut options = patient();
-    options.parameters.insert("TikTokResearch".to_owned(), "on".to_owned());
-    World::start_with(options).await
-}
-
-async fn items(world: &World, table: Table) -> Vec<Value> {
-    world.cloud.dynamodb.items(table.name()).await.expect("the items")
-}
-
-/// The library's list, with peppers of these versions: the one in use first.
-fn list(world: &World, versions: &[u8]) -> Objections {
-    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
-    let mut peppers = versions.iter().map(|it| Pepper::new(u32::from(*it), [*it; 32]));
-    let peppers = Peppers {
-        current: peppers.next().expect("one"),
-        previous: peppers.next(),
-        retired: peppers.collect(),
-    };
-    Objections::new(app.store, app.redis, peppers)
-}
-
-/// The library's list with the service's own secret.
-async fn own_list(world: &World) -> Objections {
-    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
-    let peppers = app.secrets.get().await.expect("the secret").pepper;
-    Objections::new(app.store, app.redis, peppers)
-}
-
-async fn is_left_out(world: &World, username: &str) -> bool {
-    !own_list(world).await.among(&[username]).await.expect("read").is_empty()
-}
-
-/// Checks that no table, Redis key, file or log holds any of `words`.
-async fn assert_forgotten(world: &World, words: &[&str]) {
-    for text in everything(world).await {
-        let text = text.to_lowercase();
-        for word in words {
-            assert!(!text.contains(&word.to_lowercase()), "{word} is left: {text}");
-        }
-    }
-}
-
-/// Uses every endpoint and job of objections in every way that reaches further. Research is on.
-pub(crate) async fn use_objections(world: &World) {
-    let order = |asked: &Asked| json!({ "id": asked.id, "decision": "accept" });
-    for kind in ["object", "withdraw"] {
-        let asked = ask(world, &form(CREATOR, &format!("proven-{kind}@example.com"), kind)).await;
-        assert_eq!(state(world, &asked).await, "unconfirmed");
-        assert_eq!(confirmed(world, &asked).await["state"], "waiting_for_code");
-        world.cloud.tiktok.set_bio(CREATOR, &asked.code);
-        confirmed(world, &asked).await;
-        view(world, &asked).await;
-        let asked = ask(world, &form(UNKNOWN, &format!("queued-{kind}@example.com"), kind)).await;
-        for _ in 0..2 {
-            assert_eq!(confirmed(world, &asked).await["state"], "queued");
-        }
-        assert_eq!(queue(world).await.len(), 1);
-        world.run_job(WATCH).await;
-        operate(world, &order(&asked)).await.expect("decided");
-    }
-}
+use crate::util::{
+    World, app_of, assert_problem,
+    objections::{
+        CREATOR, PATH, UNKNOWN, WATCH, ask, assert_forgotten, confirm, confirmed, form,
+        is_left_out, items, operate, own_list, post, queue, state, view, with_research,
+    },
+    sign_up,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_objection_is_proven_by_token_and_code_and_leaves_nothing_but_a_hash() {
@@ -421,7 +276,7 @@ async fn whoever_cannot_be_looked_at_is_queued_and_looks_are_not_without_end() {
     let before = world.cloud.tiktok.counts();
     assert_eq!(confirmed(&world, &patient).await["state"], "queued");
     assert_eq!(world.cloud.tiktok.counts(), before, "a person looks from now on");
-    world.cloud.tiktok.fault(Endpoint::Users, TikTokFault::Status(500));
+    world.cloud.tiktok.fault(Endpoint::Users, Fault::Status(500));
     let failing = ask(&world, &form(CREATOR, "alba2@example.com", "object")).await;
     assert_eq!(confirmed(&world, &failing).await["state"], "queued");
     assert_eq!(queue(&world).await.len(), 3);
@@ -467,155 +322,4 @@ async fn the_record_of_an_objection_ends_after_24_months_and_the_objection_does_
     world.run_job("PurgePrivacyRequestsFunction").await;
     assert_problem(&view(&world, &asked).await, 404, "not-found");
     assert!(is_left_out(&world, UNKNOWN).await);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_token_at_the_same_moment_is_one_objection() {
-    let world = with_research().await;
-    let asked = ask(&world, &form(CREATOR, "alba@example.com", "object")).await;
-    world.cloud.tiktok.set_bio(CREATOR, &asked.code);
-    for view in join_all((0..8).map(|_| confirmed(&world, &asked))).await {
-        assert_eq!(view["state"], "active");
-    }
-    assert_eq!(items(&world, Table::Suppressions).await.len(), 1);
-    assert_eq!(items(&world, Table::PrivacyRequests).await.len(), 1);
-    assert!(items(&world, Table::Sessions).await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_it_is_made_up_for_by_doing_it_again() {
-    let world = with_research().await;
-    let proven = ask(&world, &form(CREATOR, "alba@example.com", "object")).await;
-    let queued = ask(&world, &form(UNKNOWN, "nobody@example.com", "object")).await;
-    assert_eq!(confirmed(&world, &queued).await["state"], "queued");
-    world.cloud.tiktok.set_bio(CREATOR, &proven.code);
-    let accept = json!({ "id": queued.id, "decision": "accept" });
-    let mails = world.cloud.ses.mails().len();
-
-    // The table is written, then Redis cannot be told.
-    world.cloud.redis.fault(Fault::Refuse);
-    assert_problem(&confirm(&world, &proven).await, 503, "unavailable");
-    assert!(operate(&world, &accept).await.is_err());
-    for name in [CREATOR, UNKNOWN] {
-        assert!(is_left_out(&world, name).await, "{name} waits for nobody's cache");
-    }
-    assert_eq!(state(&world, &queued).await, "queued");
-    assert_eq!(world.cloud.ses.mails().len(), mails, "nothing is said that is not done");
-    let keys = world.cloud.redis.keys().await.expect("the keys");
-    assert!(keys.iter().all(|(key, _)| key != STAMP_KEY), "{keys:?}");
-
-    world.cloud.redis.fault(Fault::None);
-    for function in [CONFIRM, DECIDE] {
-        world.cloud.kill(function).await.expect("killed");
-    }
-    assert_eq!(confirmed(&world, &proven).await["state"], "active");
-    assert_eq!(operate(&world, &accept).await.expect("decided")["state"], "active");
-    assert_eq!(items(&world, Table::Suppressions).await.len(), 2);
-    let keys = world.cloud.redis.keys().await.expect("the keys");
-    assert!(keys.iter().any(|(key, _)| key == STAMP_KEY), "{keys:?}");
-    assert_forgotten(&world, &[CREATOR, UNKNOWN, "alba@", "nobody@"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn cached_answers_of_the_creator_are_dropped_and_no_others() {
-    let world = World::start().await;
-    let ada = world.customer("ada@example.com").await;
-    let catalogue = world.cloud.tiktok.catalogue();
-    let video_of = |is_creator: bool| {
-        let fits = |it: &CatalogueVideo| (it.username == CREATOR) == is_creator;
-        let plain = |it: &CatalogueVideo| it.in_oembed && it.mentions.is_empty();
-        catalogue.iter().position(|it| fits(it) && plain(it)).expect("a video")
-    };
-    let (own, other) = (video_of(true), video_of(false));
-    for n in [own, other] {
-        assert_eq!(world.video(n, &ada).await.status, 200);
-    }
-    let cached = |n: usize| format!("video:{}", world.video_id(n));
-    let mut redis = world.cloud.redis.connection().await.expect("connected");
-    // Of features that are to come, and of a form that nobody can look into.
-    let mut plant = redis::pipe();
-    let quoted = format!("{{\"name\":\"{}\"}}", CREATOR.to_uppercase());
-    for (key, value) in [("creator:1", quoted.as_str()), ("search:1", "{\"name\":\"alba.bakes2\"}")]
-    {
-        plant.cmd("SET").arg(key).arg(value).arg("EX").arg(60).ignore();
-    }
-    plant.cmd("SADD").arg("search:2").arg("x").ignore();
-    plant.cmd("EXPIRE").arg("search:2").arg(60).ignore();
-    plant.exec_async(&mut redis).await.expect("planted");
-
-    let list = own_list(&world).await;
-    list.object(CREATOR, world.cloud.clock.now()).await.expect("objected");
-    let left = async || {
-        let keys = world.cloud.redis.keys().await.expect("the keys").into_iter();
-        keys.collect::<BTreeMap<String, i64>>()
-    };
-    let keys = left().await;
-    let is_there = |key: &str| keys.contains_key(key);
-    assert!(!is_there(&cached(own)) && !is_there("creator:1") && !is_there("search:2"), "{keys:?}");
-    assert!(is_there(&cached(other)) && is_there("search:1"), "{keys:?}");
-    assert!((1..=CACHE_SECONDS * 1000).contains(&keys[STAMP_KEY]), "{keys:?}");
-    let mut stamp = async || -> String {
-        redis::cmd("GET").arg(STAMP_KEY).query_async(&mut redis).await.expect("a stamp")
-    };
-    // Each change has a stamp of its own, also one that changes nothing in the table.
-    let first = stamp().await;
-    list.object(CREATOR, world.cloud.clock.now()).await.expect("objected");
-    let second = stamp().await;
-    list.withdraw(CREATOR).await.expect("withdrawn");
-    let third = stamp().await;
-    assert!(first != second && second != third && first != third && first.len() == 16);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_of_the_pepper_never_ends_an_objection() {
-    let world = World::start().await;
-    let now = world.cloud.clock.now();
-    list(&world, &[1]).object(CREATOR, now).await.expect("objected");
-    for versions in [&[2, 1][..], &[3, 2, 1], &[4, 3, 2, 1]] {
-        let found =
-            list(&world, versions).among(&["Alba.Bakes", "bolt_bikes"]).await.expect("read");
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["Alba.Bakes"], "{versions:?}");
-    }
-    assert!(list(&world, &[4, 3]).among(&[CREATOR]).await.expect("read").is_empty());
-    // The functions read retired peppers from the secret, and an objection under one can be withdrawn.
-    let pepper =
-        |version: u8| json!({ "version": version, "key": format!("{version:02x}").repeat(32) });
-    let secret = json!({
-        "pepper": { "current": pepper(3), "previous": pepper(2), "retired": [pepper(1)] },
-        "tiktok": null,
-    });
-    let id = &world.cloud.template.function(DECIDE).expect("a function").environment["SECRET_ID"];
-    world.cloud.secrets.put(id, &secret);
-    list(&world, &[3, 2, 1]).object(CREATOR, now).await.expect("objected again");
-    assert_eq!(items(&world, Table::Suppressions).await.len(), 2);
-    let asked = ask(&world, &form(CREATOR, "alba@example.com", "withdraw")).await;
-    confirmed(&world, &asked).await;
-    let accept = json!({ "id": asked.id, "decision": "accept" });
-    assert_eq!(operate(&world, &accept).await.expect("decided")["state"], "withdrawn");
-    assert!(items(&world, Table::Suppressions).await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hundreds_of_names_are_looked_up_in_a_few_calls() {
-    let world = World::start().await;
-    let list = list(&world, &[2, 1]);
-    let names: Vec<String> = (0..250).map(|n| format!("Made.Up{n}")).collect();
-    for n in [0, 99, 249] {
-        list.object(&names[n], world.cloud.clock.now()).await.expect("objected");
-    }
-    let calls = || world.cloud.access.count(local::access::OPERATOR_KEY);
-    let before = calls();
-    assert!(list.among(&[]).await.expect("nothing").is_empty());
-    assert_eq!(calls(), before, "nobody is asked for nothing");
-    let mut given: Vec<&str> = names.iter().map(String::as_str).collect();
-    // However it is written, and whatever else is in it.
-    given.extend(["made.up99", "@MADE.UP249", "made.up0\0", "", "💥", "made.up2500"]);
-    let mut found: Vec<_> = list.among(&given).await.expect("read").into_iter().collect();
-    found.sort();
-    assert_eq!(
-        found,
-        ["@MADE.UP249", "Made.Up0", "Made.Up249", "Made.Up99", "made.up0\0", "made.up99"]
-    );
-    let asked = calls() - before;
-    assert!(asked <= 6, "{asked} calls for two hashes each of 250 names");
 }

@@ -102,9 +102,9 @@ pub(super) static CLAUSES: &[Clause] = &[
         proof: Proof::Tests(&[
             "objections::an_objection_is_proven_by_token_and_code_and_leaves_nothing_but_a_hash",
             "objections::an_objection_is_withdrawn_as_it_was_made",
-            "objections::cached_answers_of_the_creator_are_dropped_and_no_others",
-            "objections::a_rotation_of_the_pepper_never_ends_an_objection",
-            "objections::killed_in_the_middle_it_is_made_up_for_by_doing_it_again",
+            "objections_list::cached_answers_of_the_creator_are_dropped_and_no_others",
+            "objections_list::a_rotation_of_the_pepper_never_ends_an_objection",
+            "objections_list::killed_in_the_middle_it_is_made_up_for_by_doing_it_again",
         ]),
     },
     Clause {
