@@ -13,6 +13,7 @@ use vidintel::inventory::{
 use crate::util::{
     Customer, World, app_of,
     copy::{ask, fetch},
+    objections::use_objections,
     patient,
     plant::{expiring, item, plant},
 };
@@ -58,6 +59,7 @@ async fn use_everything(world: &World) {
     world.run_job("RollUpUsageFunction").await;
     assert_eq!(world.get("/v1/usage", &ada).await.status, 200);
     assert_eq!(world.video(5, &ada).await.status, 200);
+    use_objections(world).await;
     use_retention(world, &ada).await;
     use_exports(world, &ada).await;
     use_erasure(world, &ada).await;
@@ -246,7 +248,9 @@ async fn nothing_personal_is_in_the_functions_logs() {
     let world = used_world().await;
     for function in &world.cloud.template.functions {
         let logs = world.logs(&function.id);
-        for marker in ["@example.com", "tvi_live_", "acc_", "127.0.0.1\"", "bob", "sig="] {
+        for marker in
+            ["@example.com", "tvi_live_", "acc_", "127.0.0.1\"", "bob", "sig=", "nobody.known"]
+        {
             assert!(!logs.contains(marker), "{} logs {marker}: {logs}", function.id);
         }
     }

@@ -13,6 +13,8 @@ mod gate_properties;
 mod health;
 mod journey;
 mod keys;
+mod objections;
+mod objections_list;
 mod openapi;
 mod policy;
 mod restore;

@@ -105,6 +105,7 @@ pub static NEW_OBJECTIONS: Category = Category {
         "code",
         "received_at",
         "confirmed_at",
+        "looks",
         "expires_at",
         "expires_on",
     ],

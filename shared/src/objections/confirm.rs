@@ -20,6 +20,10 @@ use crate::{
 /// Audit chain of objections.
 pub(super) const CHAIN: &str = "objections";
 
+/// How often the profile is looked at for one objection: each look is a call out of the 1,000 that TikTok
+/// allows the whole service in a day. After that a person looks.
+const MAX_LOOKS: i64 = 20;
+
 /// What the creator's profile says.
 enum Profile {
     /// The code is in its bio.
@@ -59,11 +63,13 @@ async fn prove(
     pending: &Pending,
     now: OffsetDateTime,
 ) -> Result<ObjectionView, Error> {
-    let objection = match look(app, pending, now).await {
-        Profile::HasNoCode => {
-            note_confirmed(&app.store, id, now).await?;
-            return again(app, id).await;
-        }
+    let Some(looks) = note_confirmed(&app.store, id, now).await? else {
+        return again(app, id).await;
+    };
+    let profile =
+        if looks > MAX_LOOKS { Profile::Unreadable } else { look(app, pending, now).await };
+    let objection = match profile {
+        Profile::HasNoCode => return again(app, id).await,
         Profile::Unreadable => pending.queued(id, now),
         Profile::HasCode => {
             let proven = pending.proven(id, now);

@@ -1,7 +1,7 @@
 //! Creators who want to be left out: nobody looks up what is theirs any more.
 //!
-//! [`ask()`] takes an objection and mails a token, [`confirm`] looks for the code in the creator's
-//! profile, [`decide`] is the operator's where TikTok does not let us look, [`watch`] keeps the time.
+//! [`ask()`] takes an objection and mails a token, [`confirm()`] looks for the code in the creator's
+//! profile, [`decide()`] is the operator's where TikTok does not let us look, [`watch()`] keeps the time.
 //! [`Objections`] is what every answer about a creator goes by. An objection is withdrawn on the same
 //! way.
 //!

@@ -2,7 +2,7 @@
 //! token; from then on it is an item of `privacy-requests`, in the queue `objection` while the operator
 //! is to decide. Its id is a keyed hash of the mailed token, which is stored nowhere.
 
-use aws_sdk_dynamodb::types::{Delete, Put};
+use aws_sdk_dynamodb::types::{Delete, Put, ReturnValue};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -16,8 +16,8 @@ use crate::{
     ids::ObjectionId,
     inventory::{self, Table},
     store::{
-        Conditional, Store, conditional, deleting, from_item, n, putting, s, to_item, transact,
-        unavailable,
+        Conditional, Store, conditional, deleting, from_item, n, number, putting, s, to_item,
+        transact, unavailable,
     },
 };
 
@@ -237,24 +237,30 @@ pub(super) async fn insert(store: &Store, pending: &Pending) -> Result<(), Error
         .map_err(unavailable)
 }
 
-/// Notes that the token of `id` was sent back. Says no where it has moved on or is over.
+/// Notes that the token of `id` was sent back, and says how often it was by now; `None` where the
+/// objection has moved on or is over.
 pub(super) async fn note_confirmed(
     store: &Store,
     id: &ObjectionId,
     now: OffsetDateTime,
-) -> Result<bool, Error> {
+) -> Result<Option<i64>, Error> {
     let answer = store
         .client()
         .update_item()
         .table_name(store.name(Table::Sessions))
         .key("hash", s(key(id)))
-        .update_expression("SET confirmed_at = if_not_exists(confirmed_at, :now)")
+        .update_expression("SET confirmed_at = if_not_exists(confirmed_at, :now) ADD looks :one")
         .condition_expression("attribute_exists(#hash)")
         .expression_attribute_names("#hash", "hash")
         .expression_attribute_values(":now", n(now.unix_timestamp()))
+        .expression_attribute_values(":one", n(1))
+        .return_values(ReturnValue::UpdatedNew)
         .send()
         .await;
-    Ok(matches!(conditional(answer)?, Conditional::Done(_)))
+    Ok(match conditional(answer)? {
+        Conditional::Done(done) => done.attributes.and_then(|it| number(&it, "looks")),
+        Conditional::Refused(_) => None,
+    })
 }
 
 /// Moves an objection on: out of `sessions`, into `privacy-requests`. Says no where it is there already;

@@ -2,6 +2,7 @@
 
 mod app;
 pub(crate) mod copy;
+pub(crate) mod objections;
 pub(crate) mod plant;
 pub(crate) mod stored;
 pub(crate) mod subject;

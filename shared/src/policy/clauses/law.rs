@@ -95,8 +95,23 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "9.2",
         promise: "EU users can say no to processing",
-        control: "not built; the table `suppressions` waits for it",
-        proof: Proof::NotYet("objections, also of creators"),
+        control: "creators: `POST /v1/creators/objections`, proven by a mailed token and a code in the \
+                  profile, or decided by the operator (`decide-objection`); `suppressions` holds a \
+                  keyed hash of the handle, found under every pepper there has been, and cached \
+                  answers go at once",
+        proof: Proof::Tests(&[
+            "objections::an_objection_is_proven_by_token_and_code_and_leaves_nothing_but_a_hash",
+            "objections::an_objection_is_withdrawn_as_it_was_made",
+            "objections_list::cached_answers_of_the_creator_are_dropped_and_no_others",
+            "objections_list::a_rotation_of_the_pepper_never_ends_an_objection",
+            "objections_list::killed_in_the_middle_it_is_made_up_for_by_doing_it_again",
+        ]),
+    },
+    Clause {
+        section: "9.2",
+        promise: "Customers can say no to what is done with their logs and statistics",
+        control: "not built; deleting the account ends it",
+        proof: Proof::NotYet("objections of customers"),
     },
     Clause {
         section: "9.2",

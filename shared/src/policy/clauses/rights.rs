@@ -119,7 +119,18 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "5.4",
         promise: "An opt-out is honoured within 48 hours",
-        control: "not built; the table `suppressions` waits for it",
+        control: "a creator's objection: at once where the profile can be read, else the operator's \
+                  queue with `due_at`, `watch-objections` every hour and the alarm `ObjectionIsLate` \
+                  half a day before",
+        proof: Proof::Tests(&[
+            "objections::where_the_profile_cannot_be_read_the_operator_decides_within_48_hours",
+            "objections::an_objection_is_proven_by_token_and_code_and_leaves_nothing_but_a_hash",
+        ]),
+    },
+    Clause {
+        section: "5.4",
+        promise: "An opt-out of marketing too",
+        control: "not built: no marketing mail is sent",
         proof: Proof::NotYet("unsubscribe, and a clock on it"),
     },
     Clause {
