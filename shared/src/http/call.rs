@@ -69,6 +69,12 @@ impl Call {
         self.request.query_string_parameters().first(name).map(str::to_owned)
     }
 
+    /// The whole number in query parameter `name`, if there is one.
+    pub fn number(&self, name: &'static str) -> Result<Option<u64>, InputError> {
+        let wrong = |_| InputError::field(name, "must be a whole number");
+        self.query(name).map(|text| text.parse().map_err(wrong)).transpose()
+    }
+
     /// The date (UTC) in query parameter `name`, if there is one.
     pub fn date(&self, name: &'static str) -> Result<Option<Date>, InputError> {
         self.query(name).map(|text| dates::parse(name, &text)).transpose()

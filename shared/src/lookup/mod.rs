@@ -2,11 +2,15 @@
 //! video, a page or a creator leads through here, and so past the creators who objected.
 
 mod kept;
+mod many;
 mod show;
 
 use time::OffsetDateTime;
 
-pub use self::show::{RECENT, Wanted};
+pub use self::{
+    many::Many,
+    show::{RECENT, Wanted},
+};
 use crate::{
     app::App,
     error::Error,

@@ -6,8 +6,7 @@ use crate::{
     flight::Looked,
     http::{Call, Served, Shape},
     video::{
-        FetchError, Figure, Reason, Search, SearchField, Standing, Video, VideoId,
-        recent_days,
+        FetchError, Figure, Reason, Search, SearchField, Standing, Video, VideoId, recent_days,
     },
 };
 

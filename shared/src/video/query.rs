@@ -126,7 +126,8 @@ impl SearchRequest {
                 query[name] = Value::Array(conditions);
             }
         }
-        let days = days(dates::parse("from", &self.from)?, self.to.as_deref(), now)?;
+        let to = self.to.as_deref().map(|text| dates::parse("to", text)).transpose()?;
+        let days = search_days(dates::parse("from", &self.from)?, to, now)?;
         let limit = limit(self.limit)?;
         let mut search = Search { query, days, from: Position::default(), count: limit };
         if let Some(cursor) = &self.cursor {
@@ -144,10 +145,14 @@ pub fn limit(given: Option<u64>) -> Result<u64, InputError> {
     }
 }
 
-/// The days from `from` to `to`, or to today.
-fn days(from: Date, to: Option<&str>, now: OffsetDateTime) -> Result<(Date, Date), InputError> {
+/// The days from `from` to `to`, or to today, as a query may cover them.
+pub fn search_days(
+    from: Date,
+    to: Option<Date>,
+    now: OffsetDateTime,
+) -> Result<(Date, Date), InputError> {
     let today = now.to_offset(UtcOffset::UTC).date();
-    let to = to.map_or(Ok(today), |text| dates::parse("to", text))?;
+    let to = to.unwrap_or(today);
     if from > to || to - from > MAX_SPAN {
         let reason = format!(
             "must not be after `to`, nor more than {} days before it",

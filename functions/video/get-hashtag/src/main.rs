@@ -1,0 +1,37 @@
+//! `GET /v1/hashtags/{name}`: what the newest videos with a hashtag show together.
+
+use vidintel::{
+    app::App,
+    error::{Error, InputError},
+    http::{Call, Reply, Served, Shape, Visit, serve_metered},
+    lookup::{LookUp, RECENT, search_key},
+    video::{Hashtag, Search, SearchField, hashtag, recent_days},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve_metered(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    // The key first: who has none learns nothing else.
+    call.api_key()?;
+    let name = hashtag(&call.path("name")).ok_or_else(|| {
+        InputError::field("name", "must be a hashtag of 1 to 100 characters without spaces")
+    })?;
+    let shape = Shape::of(call)?;
+    let mut parameters = vec![("name".to_owned(), name.clone())];
+    parameters.extend(shape.parameters(call));
+    let search = Search::of(SearchField::Hashtag, &name, recent_days(call.now()), RECENT);
+    let (visit, looked) = Visit::admit(app, call, parameters, 1, &[search_key(&search)]).await?;
+    let admission = visit.admission.clone();
+    let work = async {
+        let look_up = LookUp::new(app, &admission, call.now()).await?;
+        look_up.needs_research()?;
+        let landed = look_up.search(&search, looked).await?;
+        let view = look_up.view(landed.cached);
+        let answer = Hashtag::new(&name, &search, &landed.found, &view);
+        Ok(Served::whole(shape.answer(&answer)?, landed.cached))
+    };
+    Ok(visit.finish(app, call, work).await)
+}

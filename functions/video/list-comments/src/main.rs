@@ -1,0 +1,47 @@
+//! `GET /v1/videos/{video_id}/comments`: a page of the comments on a video.
+
+use vidintel::{
+    app::App,
+    error::{Error, InputError},
+    flight::Looked,
+    http::{Call, Reply, Served, Shape, Visit, serve_metered},
+    lookup::{LookUp, comments_key, video_key},
+    video::{Comments, VideoId, limit},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve_metered(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    // The key first: who has none learns nothing else.
+    call.api_key()?;
+    let id: VideoId = call.path("video_id").parse().map_err(|_| {
+        let reason = "must be the number in the video's address, such as 7565919548239514898";
+        InputError::field("video_id", reason)
+    })?;
+    let shape = Shape::of(call)?;
+    let count = limit(call.number("limit")?)?;
+    let from = call.number("cursor")?.unwrap_or(0);
+    let mut parameters = vec![
+        ("video_id".to_owned(), id.to_string()),
+        ("cursor".to_owned(), from.to_string()),
+        ("limit".to_owned(), count.to_string()),
+    ];
+    parameters.extend(shape.parameters(call));
+    let keys = [comments_key(id, from, count), video_key(id)];
+    let (visit, mut looked) = Visit::admit(app, call, parameters, 1, &keys).await?;
+    let admission = visit.admission.clone();
+    let work = async {
+        let look_up = LookUp::new(app, &admission, call.now()).await?;
+        look_up.needs_research()?;
+        // The video tells whose the comments are.
+        let values = looked.values.split_off(1.min(looked.values.len()));
+        look_up.video(id, Looked { stamp: looked.stamp.clone(), values }).await?;
+        let landed = look_up.comments(id, (from, count), looked).await?;
+        let comments = Comments::new(id, &landed.found, &look_up.view(landed.cached));
+        Ok(Served::whole(shape.answer(&comments)?, landed.cached))
+    };
+    Ok(visit.finish(app, call, work).await)
+}

@@ -1,0 +1,52 @@
+//! `GET /v1/creators/{username}/videos`: a page of a creator's videos, each held against the creator's
+//! followers and recent median.
+
+use vidintel::{
+    app::App,
+    error::Error,
+    http::{Call, Reply, Served, Shape, Visit, serve_metered},
+    lookup::{LookUp, search_key},
+    objections::Username,
+    video::{Search, SearchField, VideoPage, limit, recent_days, search_days},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve_metered(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    // The key first: who has none learns nothing else.
+    call.api_key()?;
+    let username = Username::parse(&call.path("username"))?;
+    let name = username.expose();
+    let shape = Shape::of(call)?;
+    let days = match call.date("from")? {
+        Some(from) => search_days(from, call.date("to")?, call.now())?,
+        None => recent_days(call.now()),
+    };
+    let count = limit(call.number("limit")?)?;
+    let mut search = Search::of(SearchField::Creator, name, days, count);
+    if let Some(cursor) = call.query("cursor") {
+        search.from = search.position(&cursor)?;
+    }
+    let mut parameters = vec![
+        ("username".to_owned(), name.to_owned()),
+        ("from".to_owned(), days.0.to_string()),
+        ("to".to_owned(), days.1.to_string()),
+    ];
+    parameters.extend(shape.parameters(call));
+    let (visit, looked) = Visit::admit(app, call, parameters, 1, &[search_key(&search)]).await?;
+    let admission = visit.admission.clone();
+    let work = async {
+        let look_up = LookUp::new(app, &admission, call.now()).await?;
+        look_up.needs_research()?;
+        look_up.may_be_asked_about(name).await?;
+        let landed = look_up.search(&search, looked).await?;
+        let mut view = look_up.view(landed.cached);
+        view.standing = look_up.standing(name).await?;
+        let page = VideoPage::new(&search, &landed.found, &view);
+        Ok(Served::whole(shape.answer(&page)?, landed.cached))
+    };
+    Ok(visit.finish(app, call, work).await)
+}
