@@ -14,13 +14,14 @@
 //!   [`policy`] publishes it, [`privacy`] answers requests by it, [`audit`] records it.
 //! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`files`], [`redis`], [`mail`]: the
 //!   clients.
-//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`], [`ops`]: the edge.
+//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`docs`], [`views`], [`jobs`], [`ops`]: the edge.
 
 pub mod accounts;
 pub mod app;
 pub mod audit;
 pub mod aws;
 pub mod config;
+pub mod docs;
 pub mod error;
 pub mod files;
 pub mod flight;
