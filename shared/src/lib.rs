@@ -15,7 +15,7 @@
 //! - [`objections`]: creators who want to be left out, and who they are asked of.
 //! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`files`], [`redis`], [`mail`]: the
 //!   clients.
-//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`views`], [`jobs`], [`ops`]: the edge.
+//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`docs`], [`views`], [`jobs`], [`ops`]: the edge.
 
 pub mod accounts;
 pub mod app;
@@ -23,6 +23,7 @@ pub mod audit;
 pub mod aws;
 pub mod config;
 pub mod dates;
+pub mod docs;
 pub mod error;
 pub mod files;
 pub mod flight;

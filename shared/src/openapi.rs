@@ -54,7 +54,9 @@ use crate::{
         confirm_objection,
         get_objection,
         get_policy,
-        openapi_json
+        openapi_json,
+        docs,
+        show_problem
     ),
     modifiers(&Security),
     tags(
@@ -146,6 +148,24 @@ fn health() {}
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
 )]
 fn openapi_json() {}
+
+/// The documentation, as a page to read.
+#[utoipa::path(
+    get, path = "/docs", tag = "Service",
+    responses((status = 200, description = "The page", body = String, content_type = "text/html"))
+)]
+fn docs() {}
+
+/// What a kind of problem means and what to do: where the `type` of an error leads.
+#[utoipa::path(
+    get, path = "/problems/{kind}", tag = "Service",
+    params(("kind" = String, Path, description = "Name of the kind", example = "not-found")),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 404, description = "There is no such kind", body = Problem, content_type = "application/problem+json")
+    )
+)]
+fn show_problem() {}
 
 /// Sign up. A mail with a token goes to the address; the answer does not tell whether the address
 /// is known.

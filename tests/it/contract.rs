@@ -26,6 +26,8 @@ async fn use_everything(world: &World) {
     world.customer("bob@example.com").await;
     world.send(client.get("/health")).await;
     world.send(client.get("/openapi.json")).await;
+    world.send(client.get("/docs")).await;
+    world.send(client.get("/problems/not-found")).await;
     world.send(client.get("/v1/policy")).await;
     for n in 0..3 {
         assert_eq!(world.video(n, &ada).await.status, 200);

@@ -4,6 +4,7 @@
 mod accounts;
 mod bad_input;
 mod contract;
+mod docs;
 mod erasure;
 mod erasure_races;
 mod exports;

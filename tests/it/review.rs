@@ -297,9 +297,12 @@ async fn who_finds_the_answer_at_the_last_moment_holds_nobody_up() {
     let app = app_of(&world.cloud, world.cloud.redis.direct_url());
     let id: VideoId = "7000000000000000001".parse().expect("an id");
     for _ in 0..2 {
-        let fetch = async { Err(FetchError::NotFound) };
-        let landed = flight::land(&app.redis, id, None, NOON, fetch).await;
-        assert!(matches!(landed, Err(Error::Video(FetchError::NotFound))), "{landed:?}");
+        let objections = app.objections().await.expect("the secret");
+        let flights = Flights { redis: &app.redis, objections: &objections, now: NOON };
+        let fetch = |_| async { vec![Err(FetchError::NotFound)] };
+        let landed: Vec<Outcome<VideoRecord>> =
+            flights.land(&[video_key(id)], Looked::default(), fetch).await.expect("landed");
+        assert!(matches!(landed[..], [Err(FetchError::NotFound)]), "{landed:?}");
         let keys = world.cloud.redis.keys().await.expect("the keys");
         assert!(keys.iter().all(|(key, _)| !key.starts_with("flight:")), "{keys:?}");
     }

@@ -4,6 +4,7 @@ mod call;
 mod headers;
 mod metered;
 mod problem;
+mod problem_kinds;
 mod reply;
 mod serve;
 mod shape;
@@ -12,6 +13,7 @@ pub use self::{
     call::Call,
     metered::{Served, Visit, authenticate, authenticate_holder},
     problem::{Problem, problem},
+    problem_kinds::{KINDS, Kind},
     reply::Reply,
     serve::{Handler, serve, serve_metered},
     shape::Shape,

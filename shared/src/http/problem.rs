@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
-use lambda_http::http::{HeaderValue, StatusCode, header};
+use lambda_http::http::{HeaderValue, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Reply, headers};
+use super::{
+    Reply, headers,
+    problem_kinds::{self as kinds, Kind},
+};
 use crate::{
     error::{AuthError, Error, InputError},
     gate::Denial,
@@ -39,13 +42,6 @@ pub struct Problem {
     pub violated_policies: Vec<&'static str>,
 }
 
-/// Kind, status and title of a problem. Kinds are relative references: they resolve against the
-/// documentation's address.
-struct Kind(&'static str, StatusCode, &'static str);
-
-/// Registered with IANA by draft-ietf-httpapi-ratelimit-headers.
-const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-
 /// The answer to `error`.
 pub fn problem(error: &Error, request_id: &str) -> Reply {
     let kind = kind(error);
@@ -69,95 +65,51 @@ pub fn problem(error: &Error, request_id: &str) -> Reply {
         }
     }
     let body = Problem {
-        kind: if kind.0.starts_with("https:") {
-            kind.0.to_owned()
-        } else {
-            format!("/problems/{}", kind.0)
-        },
-        title: kind.2,
-        status: kind.1.as_u16(),
+        kind: kind.uri(),
+        title: kind.title(),
+        status: kind.status().as_u16(),
         detail,
         request_id: request_id.to_owned(),
         violated_policies,
     };
     let json = serde_json::to_string(&body).unwrap_or_default();
-    decorate(Reply::text(kind.1, "application/problem+json", json), error)
+    decorate(Reply::text(kind.status(), "application/problem+json", json), error)
 }
 
-fn kind(error: &Error) -> Kind {
-    use StatusCode as S;
+fn kind(error: &Error) -> &'static Kind {
     match error {
-        Error::Input(InputError::MediaType) => {
-            Kind("unsupported-media-type", S::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
-        }
-        Error::Input(InputError::TooLarge(_)) => {
-            Kind("body-too-large", S::PAYLOAD_TOO_LARGE, "Body too large")
-        }
-        Error::Input(InputError::Body(_)) => Kind("invalid-body", S::BAD_REQUEST, "Invalid body"),
-        Error::Input(InputError::Field { .. }) => {
-            Kind("invalid-value", S::BAD_REQUEST, "Invalid value")
-        }
-        Error::Input(InputError::UnderAge) => Kind("under-age", S::FORBIDDEN, "Under age"),
-        Error::Input(InputError::IdempotencyKeyReused) => {
-            Kind("idempotency-key-reused", S::UNPROCESSABLE_ENTITY, "Idempotency key reused")
-        }
-        Error::Auth(AuthError::Token | AuthError::ObjectionToken) => {
-            Kind("invalid-token", S::UNAUTHORIZED, "Invalid token")
-        }
+        Error::Input(InputError::MediaType) => &kinds::UNSUPPORTED_MEDIA_TYPE,
+        Error::Input(InputError::TooLarge(_)) => &kinds::BODY_TOO_LARGE,
+        Error::Input(InputError::Body(_)) => &kinds::INVALID_BODY,
+        Error::Input(InputError::Field { .. }) => &kinds::INVALID_VALUE,
+        Error::Input(InputError::UnderAge) => &kinds::UNDER_AGE,
+        Error::Input(InputError::IdempotencyKeyReused) => &kinds::IDEMPOTENCY_KEY_REUSED,
+        Error::Auth(AuthError::Token | AuthError::ObjectionToken) => &kinds::INVALID_TOKEN,
         Error::Auth(AuthError::Missing | AuthError::Malformed | AuthError::Unknown) => {
-            Kind("invalid-api-key", S::UNAUTHORIZED, "Invalid API key")
+            &kinds::INVALID_API_KEY
         }
-        Error::Denied(Denial::Rate { .. } | Denial::Quota { .. }) => {
-            Kind(QUOTA_EXCEEDED, S::TOO_MANY_REQUESTS, "Quota exceeded")
+        Error::Denied(Denial::Rate { .. } | Denial::Quota { .. }) => &kinds::QUOTA_EXCEEDED,
+        Error::Denied(Denial::TooMany { .. }) => &kinds::TOO_MANY_AT_ONCE,
+        Error::Denied(Denial::Inactive(_)) => &kinds::ACCOUNT_INACTIVE,
+        Error::NotFound(_) => &kinds::NOT_FOUND,
+        Error::Gone(_) => &kinds::GONE,
+        Error::Conflict(_) => &kinds::CONFLICT,
+        Error::TooManyMails => &kinds::TOO_MANY_SIGN_UPS,
+        Error::Video(FetchError::NotFound) => &kinds::VIDEO_NOT_FOUND,
+        Error::Video(FetchError::Timeout) => &kinds::SOURCE_TIMEOUT,
+        Error::Video(FetchError::RateLimited { .. }) => &kinds::SOURCE_BUSY,
+        Error::Video(FetchError::Upstream { .. } | FetchError::LinkFailed) => {
+            &kinds::SOURCE_FAILED
         }
-        Error::Denied(Denial::TooMany { .. }) => {
-            Kind("too-many-at-once", StatusCode::BAD_REQUEST, "Too many at once")
-        }
-        Error::Denied(Denial::Inactive(_)) => {
-            Kind("account-inactive", S::FORBIDDEN, "Account inactive")
-        }
-        Error::NotFound(_) => Kind("not-found", S::NOT_FOUND, "Not found"),
-        Error::Gone(_) => Kind("gone", S::GONE, "Gone"),
-        Error::Conflict(_) => Kind("conflict", S::CONFLICT, "Conflict"),
-        Error::TooManyMails => Kind("too-many-sign-ups", S::TOO_MANY_REQUESTS, "Too many mails"),
-        Error::Video(FetchError::NotFound) => {
-            Kind("video-not-found", S::NOT_FOUND, "Video not found")
-        }
-        Error::Video(FetchError::LinkLeadsNowhere) => {
-            Kind("link-leads-nowhere", S::NOT_FOUND, "Link leads to no video")
-        }
-        Error::Video(FetchError::LinkFailed) => {
-            Kind("source-failed", S::BAD_GATEWAY, "Source failed")
-        }
-        Error::Video(FetchError::Timeout) => {
-            Kind("source-timeout", S::GATEWAY_TIMEOUT, "Source did not answer in time")
-        }
-        Error::Video(FetchError::RateLimited { .. }) => {
-            Kind("source-busy", S::SERVICE_UNAVAILABLE, "Source is busy")
-        }
-        Error::Video(FetchError::Upstream { .. }) => {
-            Kind("source-failed", S::BAD_GATEWAY, "Source failed")
-        }
-        Error::Video(FetchError::Exhausted { .. }) => {
-            Kind("source-allowance-used", S::SERVICE_UNAVAILABLE, "Source's allowance is used up")
-        }
-        Error::Video(FetchError::NoCreator) => {
-            Kind("creator-not-found", S::NOT_FOUND, "Creator not found")
-        }
-        Error::Video(FetchError::NeedsResearch) => {
-            Kind("source-not-enabled", S::CONFLICT, "Source not enabled")
-        }
-        Error::Video(FetchError::CursorExpired) => {
-            Kind("cursor-expired", S::GONE, "Cursor has expired")
-        }
-        Error::Video(FetchError::Objected) => {
-            Kind("creator-objected", S::UNAVAILABLE_FOR_LEGAL_REASONS, "Creator objected")
-        }
-        Error::Restoring => Kind("restoring", S::SERVICE_UNAVAILABLE, "Restoring from a backup"),
-        Error::Unavailable { .. } => {
-            Kind("unavailable", S::SERVICE_UNAVAILABLE, "Service unavailable")
-        }
-        Error::Internal(_) => Kind("internal", S::INTERNAL_SERVER_ERROR, "Internal error"),
+        Error::Video(FetchError::LinkLeadsNowhere) => &kinds::LINK_LEADS_NOWHERE,
+        Error::Video(FetchError::Exhausted { .. }) => &kinds::SOURCE_ALLOWANCE_USED,
+        Error::Video(FetchError::NoCreator) => &kinds::CREATOR_NOT_FOUND,
+        Error::Video(FetchError::NeedsResearch) => &kinds::SOURCE_NOT_ENABLED,
+        Error::Video(FetchError::CursorExpired) => &kinds::CURSOR_EXPIRED,
+        Error::Video(FetchError::Objected) => &kinds::CREATOR_OBJECTED,
+        Error::Restoring => &kinds::RESTORING,
+        Error::Unavailable { .. } => &kinds::UNAVAILABLE,
+        Error::Internal(_) => &kinds::INTERNAL,
     }
 }
 

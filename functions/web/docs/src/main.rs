@@ -1,0 +1,17 @@
+//! `GET /docs`: the documentation as a page.
+
+use vidintel::{
+    app::App,
+    docs,
+    error::Error,
+    http::{Call, Reply, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(_: &App, _: &Call) -> Result<Reply, Error> {
+    Ok(docs::reply(docs::page()))
+}

@@ -1,0 +1,18 @@
+//! `GET /problems/{kind}`: what a kind of problem means and what to do; where its `type` leads.
+
+use vidintel::{
+    app::App,
+    docs,
+    error::Error,
+    http::{Call, Kind, Reply, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(_: &App, call: &Call) -> Result<Reply, Error> {
+    let kind = Kind::named(&call.path("kind")).ok_or(Error::NotFound("kind of problem"))?;
+    Ok(docs::reply(docs::problem_page(kind)))
+}

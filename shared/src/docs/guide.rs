@@ -1,0 +1,224 @@
+//! What the document itself does not say: how to begin, limits, headers, problems.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{
+    layout::scroll,
+    text::{line, paragraphs},
+};
+use crate::{
+    http::{KINDS, Kind},
+    plans::Plan,
+};
+
+/// Header fields: of requests and of answers.
+const HEADERS: [(&str, &str); 8] = [
+    ("X-API-Key", "Request: your API key. `Authorization: Bearer …` does as well."),
+    (
+        "Idempotency-Key",
+        "Request, where an operation names it: 1 to 128 printable characters of your choice. Sent \
+         again within a day, the request is answered as before and nothing is done twice.",
+    ),
+    ("X-Request-Id", "Every answer: its id. Quote it when you ask for help."),
+    (
+        "RateLimit-Policy",
+        "Metered answers: your limits as `q` requests in `w` seconds, `minute` and `month`.",
+    ),
+    (
+        "RateLimit",
+        "Metered answers: of each limit, `r` requests are left, and in `t` seconds there are more.",
+    ),
+    ("Retry-After", "With `429` and `503`: wait for so many seconds before the next attempt."),
+    ("WWW-Authenticate", "With `401`: send an API key."),
+    ("Location", "With `303`: where to go on. Do not send your key there: it is another host."),
+];
+
+const SIGN_UP: &str = r#"API=https://api.example.com   # the address of this page, without /docs
+
+curl -X POST "$API/v1/accounts" -H 'Content-Type: application/json' \
+  -d '{"email":"ada@example.com","policy_version":"1.0","is_13_or_older":true}'
+
+curl -X POST "$API/v1/accounts/verify" -H 'Content-Type: application/json' \
+  -d '{"token":"…"}'          # from the mail; the answer holds your first key"#;
+
+const FIRST_REQUEST: &str = r#"KEY=tvi_live_…
+
+curl -i -H "X-API-Key: $KEY" "$API/v1/videos/7565919548239514898""#;
+
+/// Anchors and titles of the sections.
+pub(super) const SECTIONS: [(&str, &str); 4] = [
+    ("authentication", "Authentication"),
+    ("first-request", "A first request"),
+    ("limits", "Limits"),
+    ("headers", "Headers"),
+];
+
+/// Title and description of the document.
+pub(super) fn introduction(document: &Value) -> Markup {
+    let text = |name: &str| document["info"][name].as_str().unwrap_or_default();
+    html! {
+        h1 { (text("title")) }
+        (paragraphs(text("description")))
+        p {
+            "Version " (text("version")) ". For programs, the same as OpenAPI: "
+            a href="/openapi.json" { code { "/openapi.json" } } ". What is kept about you, how long "
+            "and why: " a href="/v1/policy" { code { "/v1/policy" } } "."
+        }
+    }
+}
+
+/// How to begin, and what holds for all operations.
+pub(super) fn sections() -> Markup {
+    html! {
+        (authentication())
+        (first_request())
+        (limits())
+        (headers())
+    }
+}
+
+/// The heading of a section of [`SECTIONS`].
+fn heading(index: usize) -> Markup {
+    let (anchor, title) = SECTIONS[index];
+    html! { h2 id=(anchor) { (title) } }
+}
+
+fn code_block(text: &str) -> Markup {
+    html! { (scroll("Commands", &html! { pre { code { (text) } } })) }
+}
+
+fn authentication() -> Markup {
+    html! {
+        (heading(0))
+        p {
+            (line("Send your API key with each request that needs one, in the header `X-API-Key` or \
+                   as `Authorization: Bearer`. Never put it into an address: addresses end up in \
+                   logs."))
+        }
+        p { "Sign up with an address, and confirm it with the token that is mailed to you:" }
+        (code_block(SIGN_UP))
+        p {
+            "A key is shown once. Make another one and revoke the old one under "
+            a href="#tag-account" { "Account" } "; a revoked key is refused from the next request on."
+        }
+    }
+}
+
+fn first_request() -> Markup {
+    html! {
+        (heading(1))
+        (code_block(FIRST_REQUEST))
+        p {
+            "Each figure of the answer says its source, when it was fetched, and how late it may be; \
+             one that no source can give is " code { "null" } ", with the reason."
+        }
+    }
+}
+
+fn limits() -> Markup {
+    let table = html! {
+        table.narrow {
+            thead {
+                tr {
+                    th scope="col" { "Plan" }
+                    th scope="col" { "Requests a month" }
+                    th scope="col" { "In any minute" }
+                    th scope="col" { "Country" }
+                }
+            }
+            tbody {
+                @for plan in Plan::ALL {
+                    tr {
+                        th scope="row" { code { (plan.name()) } }
+                        td { (grouped(plan.requests_per_period())) }
+                        td { (grouped(plan.requests_per_minute())) }
+                        td { @if plan.includes_country() { "included" } @else { "not included" } }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        (heading(2))
+        p {
+            "A month is a calendar month, and ends at 00:00 UTC. Over a limit the answer is "
+            a href="#problem-quota-exceeded" { code { "429" } } ", and says when to come back. Requests \
+             that are refused or fail are not charged, and whatever is not marked as metered never is."
+        }
+        (scroll("Limits of each plan", &table))
+    }
+}
+
+/// A number with its thousands apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn headers() -> Markup {
+    let table = html! {
+        table.narrow {
+            thead { tr { th scope="col" { "Header" } th scope="col" { "Meaning" } } }
+            tbody {
+                @for (name, about) in HEADERS {
+                    tr { th scope="row" { code { (name) } } td { (line(about)) } }
+                }
+            }
+        }
+    };
+    html! { (heading(3)) (scroll("Headers", &table)) }
+}
+
+/// The anchor of a kind of problem.
+pub(super) fn anchor(kind: &Kind) -> String {
+    format!("problem-{}", kind.name())
+}
+
+/// Every kind of problem.
+pub(super) fn problems() -> Markup {
+    html! {
+        section aria-labelledby="errors" {
+            h2 id="errors" { "Errors" }
+            p {
+                "An error is answered as " code { "application/problem+json" } " (RFC 9457), a "
+                a href="#schema-Problem" { "Problem" } ": its " code { "type" } " names the kind and \
+                 stays the same, its " code { "detail" } " is for people and may change."
+            }
+            @for kind in KINDS {
+                h3 id=(anchor(kind)) { (kind.title()) }
+                (problem(kind))
+            }
+        }
+    }
+}
+
+/// What there is to say of one kind.
+pub(super) fn problem(kind: &Kind) -> Markup {
+    html! {
+        p.soft {
+            "Status " code { (kind.status().as_u16()) } ", type " code { (kind.uri()) } " "
+            a href={ "/problems/" (kind.name()) } aria-label={ "Page of: " (kind.title()) } { "(page)" }
+        }
+        p { (line(kind.about())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let numbers = [0, 50, 999, 1_000, 100_000, 1_234_567];
+        let texts = ["0", "50", "999", "1,000", "100,000", "1,234,567"];
+        assert_eq!(numbers.map(grouped), texts);
+    }
+}
