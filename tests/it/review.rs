@@ -13,7 +13,7 @@ use vidintel::{
     gate::{self, Admission},
     ids::{AccountId, KeyId, random_base62},
     inventory::CACHE_SECONDS,
-    keys::{self, ApiKey, KeyItem, KeyName},
+    keys::{self, ApiKey, Environment, KeyItem, KeyName},
     plans::Period,
     secrets::{Pepper, Peppers},
     usage::{self, Agent, Entry},
@@ -44,7 +44,7 @@ impl<'a> Customer<'a> {
         let account = AccountId::random();
         store_account(&world.cloud, &account).await;
         let peppers = Peppers { current: Pepper::new(1, [1; 32]), previous: None };
-        let (key, key_id) = (ApiKey::random(account.clone()), KeyId::random());
+        let (key, key_id) = (ApiKey::random(account.clone(), Environment::Live), KeyId::random());
         let name = KeyName::parse("key").expect("a name");
         let item = KeyItem::new(&key, key_id.clone(), name, &peppers.current, NOON);
         let customer = Self { world, account, key, key_id, peppers };
