@@ -1,23 +1,32 @@
 //! The service's own client against the stand-in.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use vidintel::{
-    config::RedisConfig,
+    aws::Aws,
+    config::{AwsConfig, RedisConfig},
     redis::Redis,
+    store::Store,
     upstream,
     video::{
-        FetchError, Outcome, ResearchCredentials, Source, Sources, SourcesConfig, Video, VideoId,
-        VideoRecord, View,
+        Asker, FetchError, Outcome, ResearchCredentials, Source, Sources, SourcesConfig, Video,
+        VideoId, VideoRecord, View,
     },
 };
 
 use super::*;
+use crate::{
+    access::{Access, OPERATOR_KEY},
+    dynamodb::DynamoDb,
+    template::Template,
+};
 
 /// The service's client and the stand-in it talks to over a socket.
 struct Pair {
     tiktok: TikTok,
     sources: Sources,
+    /// Keeps the allowance.
+    _dynamodb: DynamoDb,
 }
 
 async fn pair(secret: Option<&str>) -> Pair {
@@ -32,6 +41,7 @@ async fn pair(secret: Option<&str>) -> Pair {
         research: secret.map(|secret| ResearchCredentials {
             client_key: CLIENT_KEY.to_owned(),
             client_secret: secret.into(),
+            seal: Arc::new(Box::new([7; 32]).into()),
         }),
     };
     // Nobody is there: what is noted there is not needed.
@@ -40,8 +50,24 @@ async fn pair(secret: Option<&str>) -> Pair {
         response_timeout: Duration::from_millis(50),
         connect_timeout: Duration::from_millis(50),
     });
-    let sources = Sources::new(&config, upstream::Client::new(), redis.unwrap());
-    Pair { tiktok, sources }
+    let template =
+        Template::read(&crate::workspace().join("template.yaml"), "local", &Default::default());
+    let (clock, access, prefix) = (Clock::frozen_at(NOW), Access::default(), "local-");
+    let tables = template.unwrap().tables;
+    let dynamodb = DynamoDb::start(&clock, &access, prefix, &tables, None).await.unwrap();
+    let aws = Aws::new(&AwsConfig {
+        region: "eu-west-1".to_owned(),
+        access_key_id: OPERATOR_KEY.to_owned(),
+        secret_access_key: "local".to_owned().into(),
+        session_token: None,
+        dynamodb_endpoint: Some(dynamodb.endpoint().to_owned()),
+        s3_endpoint: None,
+        secrets_endpoint: None,
+        ses_endpoint: None,
+    });
+    let store = Store::new(aws.dynamodb, prefix.to_owned());
+    let sources = Sources::new(&config, upstream::Client::new(), redis.unwrap(), store);
+    Pair { tiktok, sources, _dynamodb: dynamodb }
 }
 
 impl Pair {
@@ -50,7 +76,16 @@ impl Pair {
     }
 
     async fn fetch(&self, video: &CatalogueVideo) -> Result<VideoRecord, FetchError> {
-        self.sources.fetch(VideoId::new(video.id).unwrap(), NOW).await
+        self.fetch_at(video, NOW).await
+    }
+
+    async fn fetch_at(
+        &self,
+        video: &CatalogueVideo,
+        now: OffsetDateTime,
+    ) -> Result<VideoRecord, FetchError> {
+        let asker = Asker { payer: None, now };
+        self.sources.fetch(&[VideoId::new(video.id).unwrap()], asker).await.pop().unwrap()
     }
 }
 
@@ -141,8 +176,12 @@ async fn one_source_answers_for_the_other_but_does_not_speak_for_it() {
     for fault in [Fault::Status(500), Fault::Html504, Fault::RateLimited, Fault::Status(400)] {
         pair.tiktok.fault(Endpoint::Research, fault);
         let record = pair.fetch(&video).await.unwrap();
-        assert_eq!((record.research, record.is_complete()), (Outcome::Failed, false), "{fault:?}");
-        assert_eq!(answer(&record, true)["country"]["reason"], "source_failed");
+        let (outcome, reason) = match fault {
+            Fault::RateLimited => (Outcome::LeftAlone, "source_busy"),
+            _ => (Outcome::Failed, "source_failed"),
+        };
+        assert_eq!((record.research, record.is_complete()), (outcome, false), "{fault:?}");
+        assert_eq!(answer(&record, true)["country"]["reason"], reason);
         assert!(record.facts.caption.is_some());
     }
     // Retried once each: 500 and 504; the others not.
@@ -196,10 +235,9 @@ async fn tokens_are_shared_and_replaced_when_refused() {
     assert!(pair.fetch(&video).await.unwrap().is_complete());
     assert_eq!(pair.tiktok.counts().token, 2);
     // Shortly before its end a token is replaced unasked.
-    let id = VideoId::new(video.id).unwrap();
     let later = NOW + time::Duration::minutes(116);
     pair.tiktok.0.clock.set(later);
-    assert!(pair.sources.fetch(id, later).await.unwrap().is_complete());
+    assert!(pair.fetch_at(&video, later).await.unwrap().is_complete());
     assert_eq!(
         pair.tiktok.counts(),
         Counts { oembed: 22, token: 3, research: 23, ..Counts::default() }
