@@ -32,7 +32,7 @@ An error is answered at once, also a timeout, and as often as you ask.
 const VIDEO_RULES: &str = "
 The id of video number `NN` is `75NN`, 13 zeros, `NN`. It does not fit a JavaScript number: read as one, it
 comes out as another id, which is not found. The upper 32 bits are the second in which it was given out, and
-the video was created 10 seconds later.
+Research says that the video was created 10 seconds later.
 
 Where the table does not say otherwise, video `NN` has 1,000 × `NN` views, 100 × `NN` likes, `NN` comments,
 10 × `NN` shares and 20 × `NN` saves, lasts 10 × `NN` seconds, has the sound `74NN`, 13 zeros, `NN`, and the
@@ -44,8 +44,8 @@ A video that is answered with an error answers with the same error when its comm
 that Research does not know is not found; where Research failed, is busy or is not enabled, that is the answer.
 
 The comments are in order, oldest first, a minute apart. Comment number `III` of video `NN` has the id `75NN`,
-zeros, `III`, `NN`, 19 digits in all, and `III` likes. Every fifth one answers the one before it. Of those whose number ends
-in 7 there is no text, and of those in 8 the likes are not known.
+zeros, `III`, `NN`, 19 digits in all, and `III` likes. Every fifth one answers the one before it. Of those
+whose number ends in 7 there is no text, and of those in 8 the likes are not known.
 ";
 
 const CREATOR_RULES: &str = "
