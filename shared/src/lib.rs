@@ -9,6 +9,7 @@
 //!   are what it lets through.
 //! - [`video`]: what TikTok's official interfaces say of a video; [`flight`] asks them once for
 //!   many; [`upstream`] is the HTTP client underneath.
+//! - [`sandbox`]: what the same questions are answered with under a key of the sandbox.
 //! - [`usage`]: from a request to its log entry, statistics and settlement.
 //! - [`inventory`]: every category of personal data, declared once; [`retention`] enforces it,
 //!   [`policy`] publishes it, [`privacy`] answers requests by it, [`audit`] records it.

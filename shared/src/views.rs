@@ -4,7 +4,12 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{keys::KeyView, plans::Plan, usage::DayUsage, video::SourceState};
+use crate::{
+    keys::{Environment, KeyView},
+    plans::Plan,
+    usage::DayUsage,
+    video::SourceState,
+};
 
 /// What making a key asks for.
 #[derive(Deserialize, ToSchema)]
@@ -13,6 +18,10 @@ pub struct CreateKeyRequest {
     /// Your name for it: 1 to 64 printable characters.
     #[schema(example = "production", min_length = 1, max_length = 64)]
     pub name: String,
+    /// `live` for real data, `test` for the sandbox; `live` if you do not say.
+    #[serde(default)]
+    #[schema(example = "live")]
+    pub environment: Environment,
 }
 
 /// An account's keys.

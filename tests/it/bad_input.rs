@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::json;
+use vidintel::keys::{ApiKey, Environment};
 
 use crate::util::{World, assert_problem, sign_up};
 
@@ -58,9 +59,9 @@ async fn keys_of_every_bad_kind_are_refused() {
     let ada = world.customer("ada@example.com").await;
     let client = world.cloud.client();
     let path = format!("/v1/videos/{}", world.video_id(0));
-    let unknown = vidintel::keys::ApiKey::random(vidintel::ids::AccountId::random());
+    let unknown = ApiKey::random(vidintel::ids::AccountId::random(), Environment::Live);
     let account = ada.account_id.parse().expect("an id");
-    let forged = vidintel::keys::ApiKey::random(account);
+    let forged = ApiKey::random(account, Environment::Live);
     let mut cut = ada.key.clone();
     cut.pop();
     let long = "a".repeat(4_000);

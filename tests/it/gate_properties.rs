@@ -17,7 +17,7 @@ use vidintel::{
     gate::{self, Denial},
     ids::{AccountId, KeyId},
     inventory::{CACHE_SECONDS, declares_redis_key},
-    keys::{self, ApiKey, KeyItem, KeyName},
+    keys::{self, ApiKey, Environment, KeyItem, KeyName},
     plans::{Period, Plan},
     secrets::{Pepper, Peppers},
 };
@@ -93,7 +93,7 @@ impl Run {
         let peppers =
             Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() };
         let (account, now) = (AccountId::random(), datetime!(2026-11-24 12:00 UTC));
-        let key = ApiKey::random(account.clone());
+        let key = ApiKey::random(account.clone(), Environment::Live);
         let run = Self {
             world,
             app,
@@ -236,7 +236,7 @@ impl Run {
             .admit(&revoked, &self.peppers, 1, &["video:1".to_owned()], self.now)
             .await;
         assert!(matches!(asked, Err(Error::Auth(AuthError::Unknown))), "{asked:?}: a revoked key");
-        self.key = ApiKey::random(self.account.clone());
+        self.key = ApiKey::random(self.account.clone(), Environment::Live);
         self.store_key(&self.key).await;
         self.tell_gate().await;
     }

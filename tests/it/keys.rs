@@ -59,6 +59,28 @@ async fn an_idempotency_key_makes_one_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_of_the_environment_that_was_asked_for() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    let make = |environment: &str| {
+        let body = json!({ "name": "ci", "environment": environment });
+        client.post("/v1/keys", &body).key(&ada.key).header("idempotency-key", "a")
+    };
+    let made = world.send(make("test")).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let key = made.json()["key"].as_str().expect("the key").to_owned();
+    assert!(key.starts_with("tvi_test_"));
+    assert_eq!(world.send(make("test")).await.json(), made.json());
+    // The same words for another key: that is another request.
+    assert_problem(&world.send(make("live")).await, 422, "idempotency-key-reused");
+    assert_problem(&world.send(make("production")).await, 400, "invalid-body");
+    let list = world.get("/v1/keys", &ada).await.json();
+    let environments = [&list["keys"][0]["environment"], &list["keys"][1]["environment"]];
+    assert_eq!(environments, ["live", "test"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn there_are_at_most_twenty_live_keys() {
     let world = World::start().await;
     let ada = world.customer("ada@example.com").await;

@@ -9,15 +9,16 @@ use vidintel::{
     accounts,
     app::App,
     error::{AuthError, Error},
-    flight,
+    flight::{Flights, Looked, Outcome},
     gate::{self, Admission},
     ids::{AccountId, KeyId, random_base62},
     inventory::CACHE_SECONDS,
-    keys::{self, ApiKey, KeyItem, KeyName},
+    keys::{self, ApiKey, Environment, KeyItem, KeyName},
+    lookup::video_key,
     plans::Period,
     secrets::{Pepper, Peppers},
     usage::{self, Agent, Entry},
-    video::{FetchError, VideoId},
+    video::{FetchError, VideoId, VideoRecord},
 };
 
 use crate::util::{World, advance, app_of, store_account};
@@ -45,7 +46,7 @@ impl<'a> Customer<'a> {
         store_account(&world.cloud, &account).await;
         let peppers =
             Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() };
-        let (key, key_id) = (ApiKey::random(account.clone()), KeyId::random());
+        let (key, key_id) = (ApiKey::random(account.clone(), Environment::Live), KeyId::random());
         let name = KeyName::parse("key").expect("a name");
         let item = KeyItem::new(&key, key_id.clone(), name, &peppers.current, NOON);
         let customer = Self { world, account, key, key_id, peppers };

@@ -15,7 +15,7 @@ use crate::{
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
     inventory::Table,
-    keys::{self, ApiKey, KeyItem, KeyName, NewKeyView},
+    keys::{self, ApiKey, Environment, KeyItem, KeyName, NewKeyView},
     plans::Plan,
     secrets::{Pepper, Peppers},
     store::{Item, from_item, n, putting, s, to_item, transact, updating},
@@ -79,7 +79,7 @@ async fn open(
     // Everything follows from the token, so that doing it again comes to the same.
     let id = AccountId::derived(pepper, token);
     let key_id = KeyId::derived(pepper, token);
-    let api_key = ApiKey::derived(id.clone(), pepper, token);
+    let api_key = ApiKey::derived(id.clone(), Environment::Live, pepper, token);
     if let Some(email) = pending.email {
         // Its marker under this pepper is for the transaction to find.
         let others = peppers.all().filter(|it| it.version != pepper.version);

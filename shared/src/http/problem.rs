@@ -98,9 +98,7 @@ fn kind(error: &Error) -> &'static Kind {
         Error::Video(FetchError::NotFound) => &kinds::VIDEO_NOT_FOUND,
         Error::Video(FetchError::Timeout) => &kinds::SOURCE_TIMEOUT,
         Error::Video(FetchError::RateLimited { .. }) => &kinds::SOURCE_BUSY,
-        Error::Video(FetchError::Upstream { .. } | FetchError::LinkFailed) => {
-            &kinds::SOURCE_FAILED
-        }
+        Error::Video(FetchError::Upstream { .. } | FetchError::LinkFailed) => &kinds::SOURCE_FAILED,
         Error::Video(FetchError::LinkLeadsNowhere) => &kinds::LINK_LEADS_NOWHERE,
         Error::Video(FetchError::Exhausted { .. }) => &kinds::SOURCE_ALLOWANCE_USED,
         Error::Video(FetchError::NoCreator) => &kinds::CREATOR_NOT_FOUND,

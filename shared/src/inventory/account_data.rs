@@ -58,13 +58,14 @@ pub static ACCOUNTS: Category = Category {
 /// API keys, as keyed hashes.
 pub static API_KEYS: Category = Category {
     id: "api-keys",
-    description: "Your API keys: a keyed hash, your name for each, when made and last used",
+    description: "Your API keys: a keyed hash, your name for each, what it is for, when made and last used",
     fields: &[
         "account",
         "key_id",
         "hash",
         "pepper_version",
         "name",
+        "environment",
         "hint",
         "created_at",
         "last_used_at",
@@ -81,6 +82,7 @@ pub static API_KEYS: Category = Category {
             text("account", "your account"),
             text("key_id", "public id of the key"),
             text("name", "your name for it"),
+            text("environment", "live or test (the sandbox); if it is not there: live"),
             text("hint", "its beginning and end"),
             instant("created_at", "when it was made"),
             instant("last_used_at", "when it was last used, to the minute"),

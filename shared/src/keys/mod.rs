@@ -24,11 +24,13 @@ const SECRET_LEN: usize = 32;
 const CHECKSUM_LEN: usize = 6;
 
 /// What a key is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// Real data, metered.
+    #[default]
     Live,
-    /// The sandbox.
+    /// The sandbox: made-up data, always the same, not metered.
     Test,
 }
 
@@ -57,20 +59,24 @@ impl fmt::Debug for ApiKey {
 
 impl ApiKey {
     /// A new random key of `account`.
-    pub fn random(account: AccountId) -> Self {
-        Self::assemble(account, &random_base62(SECRET_LEN))
+    pub fn random(account: AccountId, environment: Environment) -> Self {
+        Self::assemble(account, environment, &random_base62(SECRET_LEN))
     }
 
     /// The key that `seed` stands for: the same each time, so that a request that is tried again is
     /// answered as before without the key being stored. Nobody without the pepper can compute it.
-    pub fn derived(account: AccountId, pepper: &Pepper, seed: &str) -> Self {
+    pub fn derived(
+        account: AccountId,
+        environment: Environment,
+        pepper: &Pepper,
+        seed: &str,
+    ) -> Self {
         let seed = format!("{account}\0{seed}");
         let secret = derived_base62(SECRET_LEN, pepper, "api key secret", &seed);
-        Self::assemble(account, &secret)
+        Self::assemble(account, environment, &secret)
     }
 
-    fn assemble(account: AccountId, secret: &str) -> Self {
-        let environment = Environment::Live;
+    fn assemble(account: AccountId, environment: Environment, secret: &str) -> Self {
         let body = format!("tvi_{}_{}_{secret}", environment.name(), account.tag());
         let text = format!("{body}_{}", checksum(&body)).into();
         Self { environment, account, text }
@@ -153,6 +159,9 @@ pub struct KeyItem {
     pub pepper_version: u32,
     /// The customer's name for it.
     pub name: String,
+    /// What it is good for. Keys from before there was a sandbox do not say: they are live.
+    #[serde(default)]
+    pub environment: Environment,
     /// End of the secret, to recognise it by.
     pub hint: String,
     /// Epoch seconds.
@@ -177,6 +186,7 @@ impl KeyItem {
             hash: key.hash(pepper),
             pepper_version: pepper.version,
             name: name.0,
+            environment: key.environment(),
             hint: key.hint(),
             created_at: now.unix_timestamp(),
             last_used_at: None,
@@ -220,6 +230,9 @@ pub struct KeyView {
     /// Your name for it.
     #[schema(example = "production")]
     pub name: String,
+    /// `live`: real data, metered; `test`: the sandbox.
+    #[schema(example = "live")]
+    pub environment: Environment,
     /// Start and end of the key, to recognise it by.
     #[schema(example = "tvi_live_…9fQz")]
     pub hint: String,
@@ -250,6 +263,7 @@ impl From<&KeyItem> for KeyView {
         Self {
             id: item.key_id.to_string(),
             name: item.name.clone(),
+            environment: item.environment,
             hint: item.hint.clone(),
             created_at: time(item.created_at).unwrap_or(OffsetDateTime::UNIX_EPOCH),
             last_used_at: item.last_used_at.and_then(time),
@@ -265,28 +279,49 @@ mod tests {
 
     #[test]
     fn a_key_round_trips_and_hides_itself() {
-        let key = ApiKey::random(AccountId::random());
-        let read: ApiKey = key.expose().parse().expect("a new key");
-        assert_eq!(read.account(), key.account());
+        for environment in [Environment::Live, Environment::Test] {
+            let key = ApiKey::random(AccountId::random(), environment);
+            let read: ApiKey = key.expose().parse().expect("a new key");
+            assert_eq!((read.account(), read.environment()), (key.account(), environment));
+            let start = format!("tvi_{}_", environment.name());
+            assert!(key.expose().starts_with(&start) && key.hint().starts_with(&start));
+            let pepper = Pepper::new(1, [7; 32]);
+            assert_eq!(read.hash(&pepper), key.hash(&pepper));
+            assert!(!format!("{key:?} {}", key.hint()).contains(&key.expose()[22..50]));
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_stored_without_an_environment_is_live() {
+        let key = ApiKey::random(AccountId::random(), Environment::Test);
+        let name = KeyName::parse("ci").expect("a name");
         let pepper = Pepper::new(1, [7; 32]);
-        assert_eq!(read.hash(&pepper), key.hash(&pepper));
-        assert!(!format!("{key:?} {}", key.hint()).contains(&key.expose()[22..50]));
+        let item = KeyItem::new(&key, KeyId::random(), name, &pepper, OffsetDateTime::UNIX_EPOCH);
+        let mut stored = serde_json::to_value(&item).expect("JSON");
+        assert_eq!(stored["environment"], "test");
+        let read = |stored| serde_json::from_value::<KeyItem>(stored).expect("an item");
+        assert_eq!(KeyView::from(&read(stored.clone())).environment, Environment::Test);
+        stored.as_object_mut().expect("an object").remove("environment");
+        assert_eq!(read(stored).environment, Environment::Live);
     }
 
     #[test]
     fn a_derived_key_is_stable_and_bound_to_its_seed() {
         let (account, pepper) = (AccountId::random(), Pepper::new(1, [7; 32]));
-        let key = |seed| ApiKey::derived(account.clone(), &pepper, seed).expose().to_owned();
+        let derived = |environment, pepper: &Pepper, seed: &str| {
+            ApiKey::derived(account.clone(), environment, pepper, seed).expose().to_owned()
+        };
+        let key = |seed| derived(Environment::Live, &pepper, seed);
         assert_eq!(key("a"), key("a"));
         assert_ne!(key("a"), key("b"));
-        let other = ApiKey::derived(account.clone(), &Pepper::new(2, [8; 32]), "a");
-        assert_ne!(key("a"), other.expose());
+        assert_ne!(key("a"), derived(Environment::Test, &pepper, "a"));
+        assert_ne!(key("a"), derived(Environment::Live, &Pepper::new(2, [8; 32]), "a"));
     }
 
     proptest! {
         #[test]
         fn any_one_changed_character_is_refused(at in 0usize..62, with in "[ -~]") {
-            let key = ApiKey::random(AccountId::random());
+            let key = ApiKey::random(AccountId::random(), Environment::Live);
             let mut text = key.expose().to_owned();
             let at = at % text.len();
             prop_assume!(text[at..=at] != with);

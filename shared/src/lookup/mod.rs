@@ -5,7 +5,7 @@ mod kept;
 mod many;
 mod show;
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 pub use self::{
     many::Many,
@@ -16,6 +16,7 @@ use crate::{
     error::Error,
     flight::{Flights, Landed, Looked, Outcome, Shared},
     gate::{Admission, Denial, Token},
+    keys::{ApiKey, Environment},
     objections::Objections,
     sandbox::{self, Trouble},
     video::{
@@ -51,6 +52,14 @@ pub fn search_key(search: &Search) -> String {
 /// Cache key of a page of comments.
 pub fn comments_key(video: VideoId, from: u64, count: u64) -> String {
     format!("comments:{video}:{from}:{count}")
+}
+
+/// The days that count as recent for a request with `key` at `now`.
+pub fn recent_days(key: &ApiKey, now: OffsetDateTime) -> (Date, Date) {
+    match key.environment() {
+        Environment::Live => crate::video::recent_days(now),
+        Environment::Test => sandbox::recent_days(),
+    }
 }
 
 /// One admitted request's way to what it asks for.

@@ -18,18 +18,19 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let (account, _) = authenticate(app, call).await?;
-    let name = KeyName::parse(&call.json::<CreateKeyRequest>()?.name)?;
+    let request: CreateKeyRequest = call.json()?;
+    let (name, environment) = (KeyName::parse(&request.name)?, request.environment);
     let pepper = app.secrets.get().await?.pepper.current;
     let (key, key_id) = match call.idempotency_key()? {
         Some(seed) => {
-            let key = ApiKey::derived(account.id.clone(), &pepper, seed);
+            let key = ApiKey::derived(account.id.clone(), environment, &pepper, seed);
             (key, KeyId::derived(&pepper, &format!("{}\0{seed}", account.id)))
         }
-        None => (ApiKey::random(account.id.clone()), KeyId::random()),
+        None => (ApiKey::random(account.id.clone(), environment), KeyId::random()),
     };
     let item = KeyItem::new(&key, key_id, name.clone(), &pepper, call.now());
     let stored = keys::insert(&app.store, item).await?;
-    if stored.name != name.as_str() {
+    if stored.name != name.as_str() || stored.environment != environment {
         return Err(InputError::IdempotencyKeyReused.into());
     }
     if !stored.may_be_shown_again(call.now()) {

@@ -5,9 +5,9 @@ use vidintel::{
     error::Error,
     flight::Looked,
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
-    lookup::{LookUp, RECENT, profile_key, search_key},
+    lookup::{LookUp, RECENT, profile_key, recent_days, search_key},
     objections::Username,
-    video::{Creator, Search, SearchField, recent_days},
+    video::{Creator, Search, SearchField},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,13 +17,13 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     // The key first: who has none learns nothing else.
-    call.api_key()?;
+    let key = call.api_key()?;
     let username = Username::parse(&call.path("username"))?;
     let name = username.expose();
     let shape = Shape::of(call)?;
     let mut parameters = vec![("username".to_owned(), name.to_owned())];
     parameters.extend(shape.parameters(call));
-    let recent = Search::of(SearchField::Creator, name, recent_days(call.now()), RECENT);
+    let recent = Search::of(SearchField::Creator, name, recent_days(&key, call.now()), RECENT);
     let keys = [profile_key(name), search_key(&recent)];
     let (visit, mut looked) = Visit::admit(app, call, parameters, 1, &keys).await?;
     let admission = visit.admission.clone();

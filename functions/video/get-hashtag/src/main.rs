@@ -4,8 +4,8 @@ use vidintel::{
     app::App,
     error::{Error, InputError},
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
-    lookup::{LookUp, RECENT, search_key},
-    video::{Hashtag, Search, SearchField, hashtag, recent_days},
+    lookup::{LookUp, RECENT, recent_days, search_key},
+    video::{Hashtag, Search, SearchField, hashtag},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -15,14 +15,14 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     // The key first: who has none learns nothing else.
-    call.api_key()?;
+    let key = call.api_key()?;
     let name = hashtag(&call.path("name")).ok_or_else(|| {
         InputError::field("name", "must be a hashtag of 1 to 100 characters without spaces")
     })?;
     let shape = Shape::of(call)?;
     let mut parameters = vec![("name".to_owned(), name.clone())];
     parameters.extend(shape.parameters(call));
-    let search = Search::of(SearchField::Hashtag, &name, recent_days(call.now()), RECENT);
+    let search = Search::of(SearchField::Hashtag, &name, recent_days(&key, call.now()), RECENT);
     let (visit, looked) = Visit::admit(app, call, parameters, 1, &[search_key(&search)]).await?;
     let admission = visit.admission.clone();
     let work = async {

@@ -3,10 +3,9 @@
 use vidintel::{
     app::App,
     error::{Error, InputError},
-    flight::Looked,
-    http::{Call, Reply, Served, Shape, Visit, serve_metered},
+    http::{Call, Reply, Shape, Visit, serve_metered},
     lookup::{self, LookUp},
-    video::{Video, VideoId},
+    video::VideoId,
 };
 
 #[tokio::main(flavor = "current_thread")]

@@ -5,9 +5,9 @@ use vidintel::{
     app::App,
     error::Error,
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
-    lookup::{LookUp, search_key},
+    lookup::{LookUp, recent_days, search_key},
     objections::Username,
-    video::{Search, SearchField, VideoPage, limit, recent_days, search_days},
+    video::{Search, SearchField, VideoPage, limit, search_days},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,13 +17,13 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     // The key first: who has none learns nothing else.
-    call.api_key()?;
+    let key = call.api_key()?;
     let username = Username::parse(&call.path("username"))?;
     let name = username.expose();
     let shape = Shape::of(call)?;
     let days = match call.date("from")? {
         Some(from) => search_days(from, call.date("to")?, call.now())?,
-        None => recent_days(call.now()),
+        None => recent_days(&key, call.now()),
     };
     let count = limit(call.number("limit")?)?;
     let mut search = Search::of(SearchField::Creator, name, days, count);
