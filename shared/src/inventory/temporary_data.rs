@@ -55,6 +55,70 @@ static VIDEO_CACHE: Category = Category {
     cookie: None,
 };
 
+static CREATOR_CACHE: Category = Category {
+    id: "creator-cache",
+    description: "Answers about creators: what TikTok's interfaces say of a public profile",
+    fields: &["record"],
+    place: Place::Redis("creator:*"),
+    purpose: "to answer quickly and spare the sources",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: TIKTOK,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("not about the account holder"),
+    erasure: Erasure::Expires,
+    ccpa: &[],
+    cookie: None,
+};
+
+static SEARCH_CACHE: Category = Category {
+    id: "search-cache",
+    description: "Pages of searches: public videos, by whoever searched for them",
+    fields: &["page"],
+    place: Place::Redis("search:*"),
+    purpose: "to answer quickly and spare the sources",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: TIKTOK,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("not about the account holder"),
+    erasure: Erasure::Expires,
+    ccpa: &[],
+    cookie: None,
+};
+
+static COMMENT_CACHE: Category = Category {
+    id: "comment-cache",
+    description: "Pages of public comments, without who wrote them",
+    fields: &["page"],
+    place: Place::Redis("comments:*"),
+    purpose: "to answer quickly and spare the sources",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: TIKTOK,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("not about the account holder"),
+    erasure: Erasure::Expires,
+    ccpa: &[],
+    cookie: None,
+};
+
+static LINK_CACHE: Category = Category {
+    id: "link-cache",
+    description: "Which video a short link leads to",
+    fields: &["video id"],
+    place: Place::Redis("link:*"),
+    purpose: "to answer quickly and spare the sources",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: TIKTOK,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("not about the account holder"),
+    erasure: Erasure::Expires,
+    ccpa: &[],
+    cookie: None,
+};
+
 static FLIGHTS: Category = Category {
     id: "flights",
     description: "That a video is being fetched, or could not be",
@@ -155,6 +219,10 @@ pub(super) static ALL: &[&Category] = &[
     &GATE,
     &LEASES,
     &VIDEO_CACHE,
+    &CREATOR_CACHE,
+    &SEARCH_CACHE,
+    &COMMENT_CACHE,
+    &LINK_CACHE,
     &FLIGHTS,
     &SOURCE_STATES,
     &SOURCE_TOKEN,

@@ -4,6 +4,8 @@
 
 #![expect(dead_code, reason = "the operations' functions are never called: see above")]
 
+mod videos;
+
 use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
@@ -19,7 +21,6 @@ use crate::{
     objections::{ConfirmObjection, ObjectionAccepted, ObjectionRequest, ObjectionView},
     policy::Policy,
     privacy::{Deletion, DeletionPreview, DeletionRequest, ExportLink, ExportRequest, RequestList},
-    video::Video,
     views::{CreateKeyRequest, Health, KeyList, UsageView},
 };
 
@@ -40,7 +41,14 @@ use crate::{
         create_key,
         list_keys,
         revoke_key,
-        get_video,
+        videos::get_video,
+        videos::find_video,
+        videos::batch_videos,
+        videos::search_videos,
+        videos::list_comments,
+        videos::get_creator,
+        videos::list_creator_videos,
+        videos::get_hashtag,
         get_usage,
         request_deletion,
         get_deletion,
@@ -240,29 +248,6 @@ fn list_keys() {}
     )
 )]
 fn revoke_key() {}
-
-/// Everything known of a video.
-#[utoipa::path(
-    get, path = "/v1/videos/{video_id}", tag = "Videos",
-    params(("video_id" = String, Path, description = "The video's number, as in its address", example = "7565919548239514898", pattern = "^[1-9][0-9]{0,19}$")),
-    security(("api_key" = []), ("bearer" = [])),
-    responses(
-        (status = 200, description = "The video", body = Video, headers(
-            ("RateLimit" = String, description = "What is left of each limit and when more is"),
-            ("RateLimit-Policy" = String, description = "The plan's limits")
-        )),
-        (status = 400, description = "Not a video id", body = Problem, content_type = "application/problem+json"),
-        KeyProblems,
-        (status = 404, description = "No source has such a video. Not charged", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Over a limit, named in `violated-policies`. Not charged", body = Problem, content_type = "application/problem+json", headers(
-            ("Retry-After" = u64, description = "Seconds to wait")
-        )),
-        (status = 502, description = "The source failed. Not charged", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The source or a part of the service is busy. Not charged", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "The source did not answer in time. Not charged", body = Problem, content_type = "application/problem+json")
-    )
-)]
-fn get_video() {}
 
 /// This period's quota, and the use of its days. With `from` and `to`, the use of any days: it is
 /// kept for 12 months.
