@@ -96,7 +96,8 @@ impl Redis {
         self.query_for(pipeline, Patience::Short).await
     }
 
-    /// As [`Redis::query`], for those who cannot do without: waits for up to three seconds.
+    /// As [`Redis::query`], for those who cannot do without: waits for up to three seconds, and asks once
+    /// more over a new connection if the old one has failed.
     pub async fn query_patiently<T: FromRedisValue>(
         &self,
         pipeline: Pipeline,
@@ -115,7 +116,13 @@ impl Redis {
         pipeline: Pipeline,
         patience: Patience,
     ) -> Result<T, RedisError> {
-        let value = self.query_or_late(pipeline, patience).await.map_err(|it| it.0)?;
+        let mut asked = self.query_or_late(pipeline.clone(), patience).await;
+        if patience == Patience::Long && matches!(asked, Err((RedisError::Failed(_), _))) {
+            // A connection that has ended while nobody used it shows only now. Whoever is patient bears
+            // being run twice.
+            asked = self.query_or_late(pipeline, patience).await;
+        }
+        let value = asked.map_err(|it| it.0)?;
         Ok(::redis::from_redis_value(value).map_err(::redis::RedisError::from)?)
     }
 

@@ -1,14 +1,14 @@
 //! Bodies that belong to one endpoint only.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime, Time, UtcOffset};
 use utoipa::ToSchema;
 
 use crate::{
     keys::{Environment, KeyView},
     plans::Plan,
     usage::DayUsage,
-    video::SourceState,
+    video::{SourceState, Spent},
 };
 
 /// What making a key asks for.
@@ -90,13 +90,41 @@ pub struct PartHealth {
     #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_failure_at: Option<OffsetDateTime>,
+    /// What is left of the source's daily allowance, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<AllowanceView>,
+}
+
+/// What is left of a source's daily allowance, for all customers together.
+#[derive(Serialize, ToSchema)]
+pub struct AllowanceView {
+    /// Calls left.
+    #[schema(example = 940)]
+    pub calls_left: u64,
+    /// Records left.
+    #[schema(example = 99_120)]
+    pub records_left: u64,
+    /// When it starts anew: 00:00 UTC.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub resets_at: OffsetDateTime,
 }
 
 impl PartHealth {
     /// A part that was asked just now.
     pub fn asked(name: &'static str, is_up: bool) -> Self {
         let status = if is_up { "ok" } else { "down" };
-        Self { name, status, last_answer_at: None, last_failure_at: None }
+        Self { name, status, last_answer_at: None, last_failure_at: None, allowance: None }
+    }
+
+    /// With what is left of its allowance at `now`.
+    pub fn with_allowance(mut self, spent: Option<Spent>, now: OffsetDateTime) -> Self {
+        self.allowance = spent.map(|spent| AllowanceView {
+            calls_left: spent.calls_left(),
+            records_left: spent.records_left(),
+            resets_at: next_midnight(now),
+        });
+        self
     }
 
     /// A source, from what is noted of it.
@@ -113,6 +141,13 @@ impl PartHealth {
             status,
             last_answer_at: at(state.answered_at),
             last_failure_at: at(state.failed_at),
+            allowance: None,
         }
     }
+}
+
+/// The next 00:00 UTC.
+fn next_midnight(now: OffsetDateTime) -> OffsetDateTime {
+    let today = now.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT);
+    today + Duration::DAY
 }

@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use local::access::Call;
 use serde_json::{Value, json};
 use time::Duration;
-use vidintel::inventory::{
-    BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, EXPORT_FILES, FUNCTION_LOG_DAYS, Keep, Place, Table,
-    declares_redis_key,
+use vidintel::{
+    inventory::{
+        BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, EXPORT_FILES, FUNCTION_LOG_DAYS, Keep, Place,
+        Table, declares_redis_key,
+    },
+    plans::Plan,
 };
 
 use crate::util::{
     Customer, World, app_of,
     copy::{ask, fetch},
+    endpoints::{self, metered},
     objections::use_objections,
     patient,
     plant::{expiring, item, plant},
@@ -62,9 +66,31 @@ async fn use_everything(world: &World) {
     assert_eq!(world.get("/v1/usage", &ada).await.status, 200);
     assert_eq!(world.video(5, &ada).await.status, 200);
     use_objections(world).await;
+    use_lookups(world).await;
     use_retention(world, &ada).await;
     use_exports(world, &ada).await;
     use_erasure(world, &ada).await;
+}
+
+/// Asks each metered endpoint, with and without Redis.
+async fn use_lookups(world: &World) {
+    let cy = world.customer("cy@example.com").await;
+    world.upgrade(&cy, Plan::Business).await;
+    for (n, is_there) in [(1, true), (2, false), (3, true)] {
+        if !is_there {
+            world.cloud.redis.fault(local::redis::Fault::Refuse);
+        }
+        for request in metered(world, n) {
+            let answer = endpoints::ask(world, &cy, &request).await;
+            assert_eq!(answer.status, 200, "{} {}: {}", request.0, request.1, answer.text());
+        }
+        world.cloud.redis.fault(local::redis::Fault::None);
+        // Until the breakers of the environments are closed again.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        world.wait(Duration::minutes(1));
+    }
+    let unknown = format!("/v1/videos/{}/comments", "7000000000000000001");
+    assert_eq!(world.get(&unknown, &cy).await.status, 404);
 }
 
 /// Asks for exports, fetches one, lets one end, and leaves one for the erasure; one is begun twice, and

@@ -2,6 +2,7 @@
 
 mod app;
 pub(crate) mod copy;
+pub(crate) mod endpoints;
 pub(crate) mod objections;
 pub(crate) mod plant;
 pub(crate) mod stored;
@@ -13,6 +14,7 @@ use local::{
 };
 use serde_json::{Value, json};
 use time::Duration;
+use vidintel::{accounts, plans::Plan};
 
 pub(crate) use self::app::{advance, app_of, far_away, store_account};
 
@@ -100,6 +102,24 @@ impl World {
             key: text(&body["api_key"]["key"]),
             key_id: text(&body["api_key"]["id"]),
         }
+    }
+}
+
+impl World {
+    /// Puts the customer on another plan; the gate knows at once.
+    pub(crate) async fn upgrade(&self, customer: &Customer, plan: Plan) {
+        let update = json!({
+            "TableName": self.cloud.dynamodb.table("accounts"),
+            "Key": { "id": { "S": customer.account_id } },
+            "UpdateExpression": "SET #plan = :plan ADD gate_version :one",
+            "ExpressionAttributeNames": { "#plan": "plan" },
+            "ExpressionAttributeValues": { ":plan": { "S": plan.name() }, ":one": { "N": "1" } },
+        });
+        self.cloud.dynamodb.call("UpdateItem", &update).await.expect("updated");
+        let app = app_of(&self.cloud, self.cloud.redis.direct_url());
+        let id = customer.account_id.parse().expect("an id");
+        let account = accounts::get(&app.store, &id).await.expect("read").expect("an account");
+        app.gate.invalidate(&id, account.gate_version).await.expect("told");
     }
 }
 

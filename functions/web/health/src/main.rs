@@ -8,7 +8,7 @@ use vidintel::{
     error::Error,
     http::{Call, Reply, serve},
     privacy::is_closed,
-    video::{SourceState, source_states},
+    video::{Source, SourceState, source_states},
     views::{Health, PartHealth},
 };
 
@@ -17,13 +17,15 @@ async fn main() -> Result<(), lambda_http::Error> {
     serve(|app, call| Box::pin(handle(app, call))).await
 }
 
-async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let mut ping = redis::pipe();
     ping.cmd("PING");
-    let (redis, dynamodb, states) = futures_util::join!(
+    let (sources, now) = (app.sources().await?, call.now());
+    let (redis, dynamodb, states, spent) = futures_util::join!(
         app.redis.query::<(String,)>(ping),
         is_closed(&app.store),
         source_states(&app.redis),
+        sources.spent(now),
     );
     // After a restore from a backup nothing is served for a while.
     let closed = matches!(dynamodb, Ok(true));
@@ -31,8 +33,12 @@ async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
     let mut parts =
         vec![PartHealth::asked("redis", redis), PartHealth::asked("dynamodb", dynamodb)];
     let states = states.unwrap_or_default().into_iter().chain(repeat(SourceState::default()));
-    for ((source, enabled), state) in app.sources().await?.enabled().into_iter().zip(states) {
-        parts.push(PartHealth::source(source.name(), enabled, state));
+    for ((source, enabled), state) in sources.enabled().into_iter().zip(states) {
+        let part = PartHealth::source(source.name(), enabled, state);
+        // Only the Research API has one; if it cannot be read, DynamoDB is down as told above.
+        let spent = spent.as_ref().ok().copied().flatten();
+        let spent = spent.filter(|_| source == Source::Research);
+        parts.push(part.with_allowance(spent, now));
     }
     if closed {
         parts.push(PartHealth::asked("restore", false));
