@@ -117,7 +117,11 @@ impl Redis {
         patience: Patience,
     ) -> Result<T, RedisError> {
         let mut asked = self.query_or_late(pipeline.clone(), patience).await;
-        if patience == Patience::Long && matches!(asked, Err((RedisError::Failed(_), _))) {
+        let is_broken =
+            |error: &::redis::RedisError| error.is_unrecoverable_error() || error.is_io_error();
+        if patience == Patience::Long
+            && matches!(&asked, Err((RedisError::Failed(error), _)) if is_broken(error))
+        {
             // A connection that has ended while nobody used it shows only now. Whoever is patient bears
             // being run twice.
             asked = self.query_or_late(pipeline, patience).await;

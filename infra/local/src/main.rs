@@ -67,6 +67,9 @@ enum Command {
         /// Measure exports alone.
         #[arg(long)]
         exports: bool,
+        /// Measure batches and misses alone.
+        #[arg(long, conflicts_with = "exports")]
+        videos: bool,
     },
 }
 
@@ -124,10 +127,13 @@ async fn main() -> ExitCode {
             let pace = pace.map_or(Pace::Every, Pace::OncePer);
             unless_interrupted(advance(by, pace, control)).await
         }
-        Some(Command::Bench { quick, exports: true }) => {
+        Some(Command::Bench { videos: true, .. }) => {
+            unless_interrupted(bench::run_videos(&mut stdout())).await
+        }
+        Some(Command::Bench { quick, exports: true, .. }) => {
             unless_interrupted(bench::run_exports(quick, &mut stdout())).await
         }
-        Some(Command::Bench { quick, exports: false }) => {
+        Some(Command::Bench { quick, exports: false, .. }) => {
             unless_interrupted(bench::run(quick, &mut stdout())).await
         }
     };

@@ -16,6 +16,7 @@ mod report;
 mod retention;
 mod speed;
 mod stats;
+mod videos;
 mod world;
 
 use std::{io::Write, time::Instant};
@@ -46,6 +47,15 @@ pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
     cost::run(&mut world, &mut report, latency.busy, per_deleted).await?;
     erasure::run(&mut world, &mut report).await?;
     exports::run(&mut world, &mut report, kept).await?;
+    videos::run(&mut World::start(false).await?, &mut report).await?;
+    report.end(started.elapsed())
+}
+
+/// As [`run`], of batches and misses alone.
+pub async fn run_videos(out: &mut dyn Write) -> Result<()> {
+    let started = Instant::now();
+    let mut report = Report::new(out);
+    videos::run(&mut World::start(false).await?, &mut report).await?;
     report.end(started.elapsed())
 }
 
