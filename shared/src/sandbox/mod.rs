@@ -21,18 +21,17 @@ pub use self::{
     search::search,
     videos::video,
 };
-use crate::video::{Profile, VideoId, recent_days as recent_days_of};
+use crate::video::{Profile, VideoId};
+
+/// The newest video of those that make up the sandbox's creators' ordinary work.
+const NEWEST: &str = "7540000000000000040";
 
 /// The days that count as recent here: the last ones of the catalogue, which does not move with time.
 pub fn recent_days() -> (Date, Date) {
-    let id = |key: &str| key.parse::<VideoId>().ok();
-    let ids = VIDEOS.iter().filter(|it| it.answer.is_ok()).filter_map(|it| id(it.key));
-    let created = ids.filter_map(|id| id.created_at_from_id(AFTER));
-    recent_days_of(created.max().unwrap_or(AFTER))
+    let created = |id: VideoId| id.created_at_from_id(datetime!(2026-01-01 00:00 UTC));
+    let newest = NEWEST.parse().ok().and_then(created);
+    crate::video::recent_days(newest.unwrap_or(OffsetDateTime::UNIX_EPOCH))
 }
-
-/// Some time after everything in the catalogue was made.
-const AFTER: OffsetDateTime = datetime!(2026-01-01 00:00 UTC);
 
 /// The profile of the creator `username`, whose upper and lower case are the same; `None` if there is none.
 pub fn profile(username: &str, now: OffsetDateTime) -> Result<Option<Profile>, Trouble> {

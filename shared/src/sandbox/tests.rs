@@ -44,6 +44,18 @@ fn pages(query: &Value, count: u64) -> Vec<SearchPage> {
 }
 
 #[test]
+fn the_recent_days_hold_enough_for_a_median() {
+    let days = recent_days();
+    for case in CREATORS.iter().filter(|it| it.answer.is_ok()) {
+        let query = json!({ "and": [is("username", case.key)] });
+        let found = Search { query, days, from: Position::default(), count: 100 };
+        let found = search(&found, NOW).unwrap().videos.len();
+        assert!(found == 0 || found >= 3, "{}: {found}", case.key);
+    }
+    assert!(find(json!({ "and": [is("username", "sandbox.baker")] })).unwrap().videos.len() >= 3);
+}
+
+#[test]
 fn ids_keep_to_the_rule_and_are_of_2025() {
     let mut seen = BTreeSet::new();
     for case in VIDEOS {
