@@ -49,7 +49,7 @@ whose number ends in 7 there is no text, and of those in 8 the likes are not kno
 ";
 
 const CREATOR_RULES: &str = "
-Upper and lower case are the same. Each of the first four has ten of the videos 01 to 40. "The last 30 days" end here with the day of video 40.
+Upper and lower case are the same. Each of the first four has ten of the videos 01 to 40. The last 30 days end here with the day of video 40.
 ";
 
 const SEARCH_RULES: &str = "
