@@ -1,7 +1,7 @@
 //! What every metered endpoint does around its own work: the gate before, the log after, and a
 //! request that was not served is not charged.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lambda_http::http::header;
 
@@ -18,7 +18,11 @@ use crate::{
     ids::{AccountId, KeyId},
     plans::Period,
     usage::{Agent, Entry},
+    video::FetchError,
 };
+
+/// Longest time for an endpoint's own work. API Gateway waits for 30 s, and functions end after 29.
+const LONGEST: Duration = Duration::from_secs(26);
 
 /// What an endpoint's own work comes to.
 #[derive(Debug)]
@@ -89,7 +93,12 @@ impl Visit {
     ) -> Reply {
         let mut limits = self.admission.limits;
         let mut charged = self.admission.cost;
-        let (reply, cached, unserved) = match unless_panicking(work).await {
+        // Lambda would end the function in the middle, and nothing would be given back.
+        let in_time = async {
+            let served = tokio::time::timeout(LONGEST, work).await;
+            served.unwrap_or(Err(FetchError::Timeout.into()))
+        };
+        let (reply, cached, unserved) = match unless_panicking(in_time).await {
             Ok(served) => (served.reply, served.cached, served.unserved.min(charged)),
             Err(error) => {
                 log_failure(&error, call.request_id());

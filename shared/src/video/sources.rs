@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use secrecy::{SecretBox, SecretString};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     CommentPage, Facts, Outcome, Profile, Search, SearchPage, ShortLink, Source, VideoId,
@@ -336,7 +336,8 @@ async fn in_time(
     asker: Asker<'_>,
 ) -> std::collections::HashMap<VideoId, Word> {
     // One that failed for the moment is asked for once more, with all others that did.
-    let mut words = match timeout(TOTAL, research.videos(ids, asker)).await {
+    let deadline = Instant::now() + TOTAL;
+    let mut words = match timeout_at(deadline, research.videos(ids, asker)).await {
         Ok(words) => words,
         Err(_) => return ids.iter().map(|id| (*id, Err(Failure::Timeout))).collect(),
     };
@@ -347,7 +348,7 @@ async fn in_time(
         .collect();
     if !broken.is_empty() {
         pause().await;
-        if let Ok(again) = timeout(TOTAL, research.videos(&broken, asker)).await {
+        if let Ok(again) = timeout_at(deadline, research.videos(&broken, asker)).await {
             words.extend(again);
         }
     }
