@@ -1,7 +1,9 @@
 //! The tests' world: a local cloud and customers in it.
 
 mod app;
+pub(crate) mod catalogue;
 pub(crate) mod copy;
+mod customers;
 pub(crate) mod objections;
 pub(crate) mod plant;
 pub(crate) mod stored;
