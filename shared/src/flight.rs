@@ -324,6 +324,8 @@ impl Flights<'_> {
                 Err(_) => None,
             };
             let word = match (&entry, &outcome) {
+                // That is the asker's own share: somebody else may have some left.
+                (None, Err(FetchError::Exhausted { .. })) => Ok(String::new()),
                 (None, Err(error)) => serde_json::to_string(error).map(|json| format!("!{json}")),
                 _ => Ok(String::new()),
             };

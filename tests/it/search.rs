@@ -1,11 +1,16 @@
 //! `POST /v1/videos/search` and `GET /v1/hashtags/{name}`, held against the stand-in's catalogue.
 
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
 use local::standins::tiktok::{CatalogueVideo, Counts, Endpoint, Fault};
 use serde_json::{Value, json};
 use time::{Date, Duration, macros::date};
 use vidintel::{
     plans::Plan,
-    video::{Position, SearchRequest},
+    video::{Position, SearchRequest, recent_days},
 };
 
 use crate::util::{
@@ -175,7 +180,7 @@ async fn paging_leads_through_every_video_once_whatever_the_source_does() {
     let expected = world.searched(DAYS, &|_| true, &|_| true);
     assert!(expected.len() >= 7, "too few videos to page through: {}", expected.len());
     let faults = [Fault::None, Fault::StaleSearchId, Fault::ShortPages, Fault::DropFields];
-    for (n, fault) in faults.into_iter().enumerate() {
+    for fault in faults {
         world.cloud.tiktok.fault(Endpoint::Research, fault);
         for limit in [1, 2, 3, 5, 100] {
             let search = with(everything(DAYS), "limit", limit);
@@ -191,7 +196,6 @@ async fn paging_leads_through_every_video_once_whatever_the_source_does() {
                 assert_eq!(video["engagement"]["share_rate"]["reason"], "missing_input");
             }
         }
-        assert!(world.used(&ada).await > 0, "{n}");
         // Nothing of the cache helps the next one.
         world.wait(Duration::hours(1));
     }
@@ -299,29 +303,25 @@ async fn the_country_is_for_plans_that_include_it_whoever_asked_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hashtag_is_told_from_its_newest_videos() {
     let world = with_research().await;
-    // The recent videos are the last ones of the catalogue.
-    world.cloud.clock.set(time::macros::datetime!(2026-11-01 12:00 UTC));
+    let busiest = world.go_to_the_busiest(|it| it.hashtags[0].clone());
     let ada = world.paying("ada@example.com").await;
-    let days = (date!(2026 - 10 - 02), date!(2026 - 11 - 01));
-    let mut any_median = false;
-    for name in ["madeup1", "スープ", "sourdough", "hens", "nobody-uses-this"] {
-        let expected =
-            world.searched(days, &|it| it.hashtags.iter().any(|it| it == name), &|_| true);
+    let days = recent_days(world.cloud.clock.now());
+    for name in [&busiest, "madeup1", "スープ", "nobody-uses-this"] {
+        let expected = world.searched(days, &|it| has(it, name), &|_| true);
         let path: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let answer = world.get(&format!("/v1/hashtags/{path}"), &ada).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let found = answer.json();
         assert_eq!(found["name"], name);
-        let creators: std::collections::BTreeSet<_> =
-            expected.iter().map(|it| it.username).collect();
+        let creators: BTreeSet<_> = expected.iter().map(|it| it.username).collect();
         let sample = json!({
-            "from": "2026-10-02", "to": "2026-11-01", "videos": expected.len(),
+            "from": days.0.to_string(), "to": days.1.to_string(), "videos": expected.len(),
             "creators": creators.len(), "is_whole": true, "suppressed": 0,
         });
         assert_eq!(found["sample"], sample);
         assert_eq!(found["hashtags"], hashtags(&expected, Some(name)));
         let median = median_views(&expected);
-        any_median |= median.is_some();
+        assert!(median.is_some() || name != busiest, "too few videos to show anything");
         assert_eq!(found["median_views"]["value"], json!(median), "{name}");
         if median.is_none() {
             assert_eq!(found["median_views"]["reason"], "too_few", "{name}");
@@ -336,18 +336,17 @@ async fn a_hashtag_is_told_from_its_newest_videos() {
             Some(_) => assert_eq!(rate["reason"], "zero_denominator", "{name}"),
             None => assert_eq!(rate["reason"], "missing_input", "{name}"),
         }
-        let mut regions = std::collections::BTreeMap::new();
+        let mut regions = BTreeMap::new();
         for region in expected.iter().filter_map(|it| it.region) {
             *regions.entry(region).or_insert(0) += 1;
         }
         let listed = found["regions"]["value"].as_array().cloned().unwrap_or_default();
-        assert!(listed.is_sorted_by_key(|it| std::cmp::Reverse(it["videos"].as_u64())));
+        assert!(listed.is_sorted_by_key(|it| Reverse(it["videos"].as_u64())));
         let listed = listed.iter().map(|it| {
             (it["country"].as_str().expect("a code"), it["videos"].as_i64().expect("a number"))
         });
-        assert_eq!(listed.collect::<std::collections::BTreeMap<_, _>>(), regions, "{name}");
+        assert_eq!(listed.collect::<BTreeMap<_, _>>(), regions, "{name}");
     }
-    assert!(any_median, "no hashtag has enough videos: the test shows too little");
     let again = world.get("/v1/hashtags/madeup1", &ada).await.json();
     assert_eq!(again["cached"], true);
 }
