@@ -98,6 +98,12 @@ async fn left_in_redis(world: &World, name: &str) -> Vec<String> {
                 let fields = value.iter().map(|it| String::from_utf8_lossy(it));
                 fields.collect::<Vec<_>>().join(" ")
             }
+            "zset" => {
+                let all = redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1).to_owned();
+                let value: Vec<String> = all.query_async(&mut redis).await.expect("read");
+                value.join(" ")
+            }
+            // One that has just ended, and the log of requests.
             "stream" | "none" => continue,
             other => panic!("{key} is a {other}, at which nobody has looked yet"),
         };
@@ -251,7 +257,7 @@ async fn who_objects_over_http_is_left_out_at_once_and_let_in_again_at_once() {
     let ada = world.paying("ada@example.com").await;
     let path = format!("/v1/videos/{}", videos_of(&world, CREATOR)[0].1.id);
     assert_eq!(world.get(&path, &ada).await.status, 200);
-    for (kind, state, status) in [("object", "objected", 451), ("withdraw", "withdrawn", 200)] {
+    for (kind, state, status) in [("object", "active", 451), ("withdraw", "withdrawn", 200)] {
         let asked = ask(&world, &form(CREATOR, "alba@example.com", kind)).await;
         confirmed(&world, &asked).await;
         let before = world.get(&path, &ada).await.status;

@@ -6,7 +6,8 @@ use time::{Date, macros::datetime};
 
 use super::*;
 use crate::video::{
-    Fact, FetchError, Outcome, Position, Search, SearchPage, Source, VideoId, VideoRecord,
+    Fact, FetchError, Outcome, Position, Search, SearchField, SearchPage, Source, VideoId,
+    VideoRecord, median_views,
 };
 
 const NOW: OffsetDateTime = datetime!(2026-11-24 18:00 UTC);
@@ -41,6 +42,16 @@ fn pages(query: &Value, count: u64) -> Vec<SearchPage> {
         assert!(pages.len() < 100, "paging comes to an end");
     }
     pages
+}
+
+#[test]
+fn each_creator_has_recent_videos_enough_for_a_median() {
+    for case in CREATORS.iter().filter(|it| it.answer.is_ok()) {
+        let recent = Search::of(SearchField::Creator, case.key, recent_days(), 100);
+        let page = search(&recent, NOW).unwrap();
+        assert!(page.videos.len() >= 3, "{}: {}", case.key, page.videos.len());
+        assert!(median_views(&page).value.is_some(), "{}", case.key);
+    }
 }
 
 #[test]
