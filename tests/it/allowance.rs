@@ -64,6 +64,16 @@ async fn the_day_is_never_exceeded_however_many_ask_at_once() {
         world.wait(Duration::minutes(1));
     }
     let spent = world.cloud.tiktok.spent();
+    eprintln!(
+        "KINDS {kinds:?} {}",
+        world
+            .logs("SearchVideosFunction")
+            .lines()
+            .filter(|it| it.contains("WARN"))
+            .take(5)
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     assert_eq!((spent.calls + planted, spent.refused), (CALLS, 0), "{kinds:?}");
     assert_eq!(kinds.get("200 none"), Some(&10), "{kinds:?}");
     assert!(kinds.contains_key("503 source-allowance-used"), "{kinds:?}");

@@ -27,6 +27,7 @@ mod retention_years;
 mod review;
 mod rotation;
 mod sandbox;
+mod sandbox_apart;
 mod search;
 mod usage;
 mod util;

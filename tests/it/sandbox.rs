@@ -3,29 +3,17 @@
 
 use local::{http::Response, standins::tiktok::Counts};
 use serde_json::{Value, json};
-use time::Duration;
-use vidintel::{
-    plans::Plan,
-    sandbox::{CREATORS, Fault, Shape, VIDEOS, WORDS, Word},
-    usage::read_pack,
-};
+use vidintel::sandbox::{CREATORS, Fault, Shape, VIDEOS, WORDS, Word};
 
-use crate::{
-    usage::packs,
-    util::{
-        Customer, World, assert_problem, catalogue::ids_in, objections::with_research, rate_limit,
-    },
-};
+use crate::util::{Customer, World, assert_problem, catalogue::ids_in, objections::with_research};
 
 /// The days of which searches here ask: the catalogue's last ones.
-const DAYS: (&str, &str) = ("2025-05-20", "2025-06-10");
+pub(crate) const DAYS: (&str, &str) = ("2025-05-20", "2025-06-10");
 
 /// A customer's key for the sandbox, on a plan that allows more than the cases are.
-async fn tester(world: &World) -> (Customer, Customer) {
-    let live = world.customer("ada@example.com").await;
-    world.upgrade(&live, Plan::Business).await;
-    let test = world.test_key(&live).await;
-    (live, test)
+async fn tester(world: &World) -> Customer {
+    let live = world.paying("ada@example.com").await;
+    world.test_key(&live).await
 }
 
 /// Checks that the answer is the problem that `fault` is, with what goes with it.
@@ -129,7 +117,7 @@ async fn assert_free(world: &World, customer: &Customer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_video_answers_as_the_table_says() {
     let world = with_research().await;
-    let (_, test) = tester(&world).await;
+    let test = tester(&world).await;
     for case in VIDEOS {
         let by_address = format!("/v1/videos?url=https://www.tiktok.com/@any/video/{}", case.key);
         for path in [format!("/v1/videos/{}", case.key), by_address] {
@@ -151,7 +139,7 @@ async fn each_video_answers_as_the_table_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_videos_comments_answer_as_the_table_says() {
     let world = with_research().await;
-    let (_, test) = tester(&world).await;
+    let test = tester(&world).await;
     for case in VIDEOS {
         let path = format!("/v1/videos/{}/comments?limit=100", case.key);
         let fault = match case.answer {
@@ -197,7 +185,7 @@ async fn each_videos_comments_answer_as_the_table_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_creator_answers_as_the_table_says() {
     let world = with_research().await;
-    let (_, test) = tester(&world).await;
+    let test = tester(&world).await;
     for case in CREATORS {
         for name in [case.key.to_owned(), format!("@{}", case.key.to_uppercase())] {
             let answer = world.get(&format!("/v1/creators/{name}"), &test).await;
@@ -244,7 +232,7 @@ async fn each_creator_answers_as_the_table_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_word_does_in_a_search_what_the_table_says() {
     let world = with_research().await;
-    let (_, test) = tester(&world).await;
+    let test = tester(&world).await;
     let search = |field: &str, word: &str| {
         let and = json!([{ "field": field, "values": [word] }]);
         json!({ "and": and, "from": DAYS.0, "to": DAYS.1, "limit": 3 })
@@ -296,7 +284,7 @@ async fn each_word_does_in_a_search_what_the_table_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_answers_for_each_and_is_charged_nothing() {
     let world = with_research().await;
-    let (_, test) = tester(&world).await;
+    let test = tester(&world).await;
     let is_limit = |fault: Fault| matches!(fault, Fault::Quota | Fault::Minute);
     let cases: Vec<_> = VIDEOS.iter().filter(|it| !it.answer.is_err_and(is_limit)).collect();
     let mut videos: Vec<&str> = cases.iter().map(|it| it.key).collect();
@@ -328,116 +316,4 @@ async fn a_batch_answers_for_each_and_is_charged_nothing() {
         }
     }
     assert_free(&world, &test).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn its_requests_are_logged_as_charged_nothing_and_take_nothing_from_the_quota() {
-    let world = with_research().await;
-    let ada = world.customer("ada@example.com").await;
-    let test = world.test_key(&ada).await;
-    let path = format!("/v1/videos/{}", VIDEOS[0].key);
-    for path in [path.as_str(), "/v1/creators/sandbox.baker", "/v1/hashtags/sandbox"] {
-        assert_eq!(world.get(path, &test).await.status, 200);
-    }
-    assert_eq!(world.video(0, &ada).await.status, 200);
-    let before = world.get("/v1/usage", &ada).await.json();
-    assert_eq!((&before["used"], &before["remaining"]), (&json!(1), &json!(49)));
-    world.run_job("RollUpUsageFunction").await;
-    let mut charged = Vec::new();
-    for pack in packs(&world).await {
-        for entry in read_pack(&pack).expect("a pack") {
-            let is_test = entry.key_id.to_string() == test.key_id;
-            charged.push((is_test, entry.charged));
-        }
-    }
-    charged.sort_unstable();
-    assert_eq!(charged, [(false, 1), (true, 0), (true, 0), (true, 0)]);
-    let after = world.get("/v1/usage", &ada).await.json();
-    assert_eq!((&after["used"], &after["remaining"]), (&json!(1), &json!(49)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn its_requests_of_a_minute_are_counted_apart_from_the_real_ones() {
-    let world = with_research().await;
-    let ada = world.customer("ada@example.com").await;
-    let test = world.test_key(&ada).await;
-    let path = format!("/v1/videos/{}", VIDEOS[0].key);
-    for n in 1..=10 {
-        let answer = world.get(&path, &test).await;
-        assert_eq!(answer.status, 200, "{n}: {}", answer.text());
-        assert_eq!(rate_limit(&answer, "minute", 'r'), 10 - n);
-        let answer = world.video(0, &ada).await;
-        assert_eq!(answer.status, 200, "{n}: {}", answer.text());
-        assert_eq!(rate_limit(&answer, "minute", 'r'), 10 - n);
-    }
-    for answer in [world.get(&path, &test).await, world.video(0, &ada).await] {
-        assert_problem(&answer, 429, "quota-exceeded");
-        assert_eq!(answer.json()["violated-policies"], json!(["minute"]));
-    }
-    let batch = json!({ "videos": [VIDEOS[0].key] });
-    assert_eq!(world.post("/v1/videos/batch", &batch, &test).await.status, 429);
-    world.wait(Duration::minutes(2));
-    assert_eq!(world.get(&path, &test).await.status, 200);
-    assert_eq!(world.video(0, &ada).await.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_real_and_what_is_made_up_never_meet() {
-    let world = with_research().await;
-    let (live, test) = tester(&world).await;
-    let real = world.video_id(0);
-    let real_video = format!("/v1/videos/{real}");
-    let paths = [
-        (real_video.clone(), "video-not-found"),
-        (format!("/v1/videos?url=https://www.tiktok.com/@any/video/{real}"), "video-not-found"),
-        ("/v1/videos?url=https://vm.tiktok.com/ZM0/".to_owned(), "link-leads-nowhere"),
-        (format!("/v1/videos/{real}/comments"), "video-not-found"),
-        ("/v1/creators/alba.bakes".to_owned(), "creator-not-found"),
-    ];
-    // What is real lies in the cache, and is not found all the same.
-    for (path, kind) in &paths {
-        assert_eq!(world.get(path, &live).await.status, 200, "{path}");
-        assert_problem(&world.get(path, &test).await, 404, kind);
-    }
-    let made_up = VIDEOS[0].key;
-    for (path, kind) in [
-        (format!("/v1/videos/{made_up}"), "video-not-found"),
-        (format!("/v1/videos/{made_up}/comments"), "video-not-found"),
-        ("/v1/creators/sandbox.baker".to_owned(), "creator-not-found"),
-    ] {
-        assert_eq!(world.get(&path, &test).await.status, 200, "{path}");
-        assert_problem(&world.get(&path, &live).await, 404, kind);
-    }
-    let search = |from: &str, to: &str| json!({ "not": [{ "field": "hashtag", "values": ["none"] }], "from": from, "to": to, "limit": 100 });
-    for (from, to) in [DAYS, ("2026-10-01", "2026-10-28")] {
-        let body = search(from, to);
-        let of = async |customer: &Customer| {
-            let answer = world.post("/v1/videos/search", &body, customer).await;
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            ids_in(&answer.json()["videos"])
-        };
-        let (real, made_up) = (of(&live).await, of(&test).await);
-        assert!(real.iter().all(|it| VIDEOS.iter().all(|case| case.key != it)), "{real:?}");
-        assert!(!real.is_empty());
-        assert!(made_up.iter().all(|it| VIDEOS.iter().any(|case| case.key == it)), "{made_up:?}");
-        assert_eq!(made_up.is_empty(), from != DAYS.0);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_for_it_works_where_research_is_off_until_it_is_revoked() {
-    let world = World::start().await;
-    let ada = world.customer("ada@example.com").await;
-    let test = world.test_key(&ada).await;
-    let paths = ["/v1/creators/sandbox.baker", "/v1/hashtags/sandbox"];
-    for path in paths {
-        assert_eq!(world.get(path, &test).await.status, 200, "{path}");
-    }
-    let client = world.cloud.client();
-    let path = format!("/v1/keys/{}", test.key_id);
-    assert_eq!(world.send(client.delete(path).key(&ada.key)).await.status, 204);
-    for path in paths {
-        assert_problem(&world.get(path, &test).await, 401, "invalid-api-key");
-    }
-    assert_eq!(world.video(0, &ada).await.status, 200);
 }
