@@ -49,6 +49,12 @@ pub trait Shared: Clone + Serialize + DeserializeOwned {
 
     /// What is left of it without what `objected` creators made; `None` if nothing may be shown.
     fn without(self, objected: &HashSet<String>) -> Option<Self>;
+
+    /// Whether something was left out of it. It must be fetched anew once anybody has objected or
+    /// withdrawn: what was left out may have come back.
+    fn lacks_some(&self) -> bool {
+        false
+    }
 }
 
 /// What was found in the cache together with the gate's answer.
@@ -215,8 +221,8 @@ impl Flights<'_> {
                 Some(Cached { entry: Entry::Found(found), stamp: of, .. }) if of == *stamp => {
                     outcomes[at] = Some(Ok(Landed { found, cached: true }));
                 }
-                Some(cached @ Cached { entry: Entry::Found(_), .. }) => {
-                    unchecked.push((at, cached))
+                Some(cached) if matches!(&cached.entry, Entry::Found(it) if !it.lacks_some()) => {
+                    unchecked.push((at, cached));
                 }
                 _ => {}
             }
@@ -324,6 +330,8 @@ impl Flights<'_> {
                 Err(_) => None,
             };
             let word = match (&entry, &outcome) {
+                // That is the asker's own share: somebody else may have some left.
+                (None, Err(FetchError::Exhausted { .. })) => Ok(String::new()),
                 (None, Err(error)) => serde_json::to_string(error).map(|json| format!("!{json}")),
                 _ => Ok(String::new()),
             };

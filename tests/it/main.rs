@@ -2,8 +2,10 @@
 //! local cloud of its own for each test.
 
 mod accounts;
+mod allowance;
 mod bad_input;
 mod contract;
+mod creators;
 mod docs;
 mod erasure;
 mod erasure_races;
@@ -14,6 +16,7 @@ mod gate_properties;
 mod health;
 mod journey;
 mod keys;
+mod objected;
 mod objections;
 mod objections_list;
 mod openapi;
@@ -23,6 +26,9 @@ mod retention;
 mod retention_years;
 mod review;
 mod rotation;
+mod sandbox;
+mod sandbox_apart;
+mod search;
 mod usage;
 mod util;
 mod videos;

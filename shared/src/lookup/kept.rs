@@ -40,6 +40,10 @@ impl Shared for SearchPage {
         self.suppressed += (before - self.videos.len()) as u64;
         Some(self)
     }
+
+    fn lacks_some(&self) -> bool {
+        self.suppressed > 0
+    }
 }
 
 /// The video that the comments are on tells whose they are: it is looked up first.

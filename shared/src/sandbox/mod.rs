@@ -21,17 +21,18 @@ pub use self::{
     search::search,
     videos::video,
 };
-use crate::video::{Profile, VideoId};
+use crate::video::{Profile, recent_days as recent_days_of};
 
-/// The newest video of those that make up the sandbox's creators' ordinary work.
-const NEWEST: &str = "7540000000000000040";
-
-/// The days that count as recent here: the last ones of the catalogue, which does not move with time.
+/// The days that count as recent here: the last ones of what Research knows in the catalogue, which does
+/// not move with time.
 pub fn recent_days() -> (Date, Date) {
-    let created = |id: VideoId| id.created_at_from_id(datetime!(2026-01-01 00:00 UTC));
-    let newest = NEWEST.parse().ok().and_then(created);
-    crate::video::recent_days(newest.unwrap_or(OffsetDateTime::UNIX_EPOCH))
+    let created =
+        videos::in_research().map(|it| OffsetDateTime::from_unix_timestamp(it.created_at()));
+    recent_days_of(created.flatten().max().unwrap_or(AFTER))
 }
+
+/// Some time after everything in the catalogue was made.
+const AFTER: OffsetDateTime = datetime!(2026-01-01 00:00 UTC);
 
 /// The profile of the creator `username`, whose upper and lower case are the same; `None` if there is none.
 pub fn profile(username: &str, now: OffsetDateTime) -> Result<Option<Profile>, Trouble> {

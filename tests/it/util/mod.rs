@@ -1,7 +1,9 @@
 //! The tests' world: a local cloud and customers in it.
 
 mod app;
+pub(crate) mod catalogue;
 pub(crate) mod copy;
+mod customers;
 pub(crate) mod endpoints;
 pub(crate) mod objections;
 pub(crate) mod plant;
@@ -14,7 +16,6 @@ use local::{
 };
 use serde_json::{Value, json};
 use time::Duration;
-use vidintel::{accounts, plans::Plan};
 
 pub(crate) use self::app::{advance, app_of, far_away, store_account};
 
@@ -102,24 +103,6 @@ impl World {
             key: text(&body["api_key"]["key"]),
             key_id: text(&body["api_key"]["id"]),
         }
-    }
-}
-
-impl World {
-    /// Puts the customer on another plan; the gate knows at once.
-    pub(crate) async fn upgrade(&self, customer: &Customer, plan: Plan) {
-        let update = json!({
-            "TableName": self.cloud.dynamodb.table("accounts"),
-            "Key": { "id": { "S": customer.account_id } },
-            "UpdateExpression": "SET #plan = :plan ADD gate_version :one",
-            "ExpressionAttributeNames": { "#plan": "plan" },
-            "ExpressionAttributeValues": { ":plan": { "S": plan.name() }, ":one": { "N": "1" } },
-        });
-        self.cloud.dynamodb.call("UpdateItem", &update).await.expect("updated");
-        let app = app_of(&self.cloud, self.cloud.redis.direct_url());
-        let id = customer.account_id.parse().expect("an id");
-        let account = accounts::get(&app.store, &id).await.expect("read").expect("an account");
-        app.gate.invalidate(&id, account.gate_version).await.expect("told");
     }
 }
 

@@ -35,6 +35,10 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         // One after the other: who is not there, or objected, is not searched for.
         let profile = look_up.profile(name, looked).await?;
         let page = look_up.search(&recent, of_recent).await?;
+        if !page.cached {
+            // That took its time, in which they may have objected.
+            look_up.may_be_asked_about(name).await?;
+        }
         let cached = profile.cached && page.cached;
         let view = look_up.view(cached);
         let creator = Creator::new(&profile.found, &page.found, recent.days, &view);

@@ -38,8 +38,12 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         look_up.needs_research()?;
         // The video tells whose the comments are.
         let values = looked.values.split_off(1.min(looked.values.len()));
-        look_up.video(id, Looked { stamp: looked.stamp.clone(), values }).await?;
+        let of = look_up.video(id, Looked { stamp: looked.stamp.clone(), values }).await?;
         let landed = look_up.comments(id, (from, count), looked).await?;
+        if let Some(name) = of.found.facts.username.filter(|_| !landed.cached) {
+            // That took its time, in which they may have objected.
+            look_up.may_be_asked_about(&name.value).await?;
+        }
         let comments = Comments::new(id, &landed.found, &look_up.view(landed.cached));
         Ok(Served::whole(shape.answer(&comments)?, landed.cached))
     };

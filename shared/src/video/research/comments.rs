@@ -66,6 +66,11 @@ impl Research {
         count: u64,
         asker: Asker<'_>,
     ) -> Result<CommentPage, Failure> {
+        if from >= REACHABLE {
+            // There is nothing to be had: not worth a call.
+            let at = asker.now.unix_timestamp();
+            return Ok(CommentPage { comments: Vec::new(), next: None, at });
+        }
         let count = count.clamp(1, MAX_COUNT);
         let body = json!({ "video_id": video.get(), "max_count": count, "cursor": from });
         let call = Call {

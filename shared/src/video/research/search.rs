@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::Date;
+use time::{Date, OffsetDateTime};
 
 use super::{
     super::{
         Facts, FetchError, Outcome, Source, VideoId, VideoRecord,
         sources::{Asker, Failure},
+        text,
     },
     Call, CallError, Research, entries, number,
     videos::{FIELDS, MAX_COUNT, PATH, day, videos},
@@ -102,8 +103,10 @@ impl Research {
                 VideoRecord::empty(id).with(Source::Research, Outcome::Answered(at), facts)
             };
             // One without a name could not be held against the creators who objected.
-            let named = videos(&data)?.into_iter().filter(|(_, facts)| facts.username.is_some());
-            let videos: Vec<_> = named.map(records).collect();
+            let found = videos(&data)?
+                .into_iter()
+                .filter(|(_, facts)| facts.username.is_some() && search.may_mean(facts));
+            let videos: Vec<_> = found.map(records).collect();
             match next {
                 Some(next) if videos.is_empty() && empty < EMPTY_PAGES => from = next,
                 next => return Ok(SearchPage { videos, next, suppressed: 0, at }),
@@ -152,6 +155,43 @@ impl Research {
     }
 }
 
+impl Search {
+    /// Whether a video of which `facts` are told can be one that is searched for. The source's matching is
+    /// only approximate: it also answers with videos by somebody else, without the hashtag, of another day.
+    /// What cannot be told from the facts is left to it.
+    fn may_mean(&self, facts: &Facts) -> bool {
+        let (first, last) = self.days;
+        let day = facts.created_at.as_ref().map(|at| OffsetDateTime::from_unix_timestamp(at.value));
+        let is_of_the_days =
+            day.is_none_or(|at| at.is_ok_and(|at| (first..=last).contains(&at.date())));
+        let told = |list: &str| {
+            let conditions = self.query[list].as_array().into_iter().flatten();
+            conditions.map(|it| holds(it, facts)).collect::<Vec<_>>()
+        };
+        let or = told("or");
+        is_of_the_days
+            && !told("and").contains(&Some(false))
+            && (or.is_empty() || or.iter().any(|it| *it != Some(false)))
+            && !told("not").contains(&Some(true))
+    }
+}
+
+/// Whether a condition on the creator or the hashtags holds; `None` of others, or if it cannot be told.
+fn holds(condition: &Value, facts: &Facts) -> Option<bool> {
+    let (names, are_all) = match condition["field_name"].as_str()? {
+        "username" => (std::slice::from_ref(&facts.username.as_ref()?.value), true),
+        "hashtag_name" => {
+            let names = &facts.hashtags.as_ref()?.value;
+            (names.as_slice(), names.len() < text::MAX_TAGS)
+        }
+        _ => return None,
+    };
+    let names: Vec<String> = names.iter().map(|it| it.to_lowercase()).collect();
+    let values = condition["field_values"].as_array()?.iter().filter_map(Value::as_str);
+    let holds = values.map(str::to_lowercase).any(|it| names.contains(&it));
+    (holds || are_all).then_some(holds)
+}
+
 /// `Search Id N is invalid or expired`.
 fn is_stale(message: &str) -> bool {
     message.to_ascii_lowercase().contains("search id")
@@ -171,9 +211,10 @@ fn next(data: &Value, from: &Position) -> Option<Position> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use time::macros::{date, datetime};
 
     use super::*;
-    use crate::video::record::tests::any_json;
+    use crate::video::{Fact, Provenance, record::tests::any_json};
 
     #[test]
     fn the_next_page_begins_where_the_source_says() {
@@ -193,6 +234,53 @@ mod tests {
     fn a_stale_search_is_told_from_other_refusals() {
         assert!(is_stale("Search Id 7201388525814961198 is invalid or expired"));
         assert!(!is_stale("Invalid count or cursor"));
+    }
+
+    fn fact<T>(value: T) -> Option<Fact<T>> {
+        Some(Fact { provenance: Provenance::Observed, source: Source::Research, value })
+    }
+
+    #[test]
+    fn what_the_source_answers_with_by_mistake_is_left_out() {
+        let named = |name: &str, tags: &[&str]| Facts {
+            username: fact(name.to_owned()),
+            hashtags: fact(tags.iter().map(|it| (*it).to_owned()).collect()),
+            created_at: fact(datetime!(2026-10-05 23:59:59 UTC).unix_timestamp()),
+            ..Facts::default()
+        };
+        let search = |query| Search {
+            query,
+            days: (date!(2026 - 10 - 01), date!(2026 - 10 - 05)),
+            from: Position::default(),
+            count: 20,
+        };
+        let condition = |field: &str, values: &[&str]| json!({ "operation": "IN", "field_name": field, "field_values": values });
+        let by = |name| condition("username", &[name]);
+        let with = |tag| condition("hashtag_name", &["other", tag]);
+        let other = || condition("keyword", &["soup"]);
+        let video = named("Made.Up", &["Soup"]);
+        for (query, may) in [
+            (json!({ "and": [by("made.up"), with("soup"), other()] }), true),
+            (json!({ "and": [by("made.up"), with("bread")] }), false),
+            (json!({ "and": [by("somebody")] }), false),
+            (json!({ "or": [by("somebody"), with("soup")] }), true),
+            (json!({ "or": [by("somebody"), other()] }), true),
+            (json!({ "or": [by("somebody"), with("bread")] }), false),
+            (json!({ "not": [by("somebody"), other()] }), true),
+            (json!({ "not": [with("soup")] }), false),
+        ] {
+            assert_eq!(search(query.clone()).may_mean(&video), may, "{query}");
+        }
+        let any = search(json!({ "and": [other()] }));
+        assert!(any.may_mean(&video));
+        let next_day = fact(datetime!(2026-10-06 0:00 UTC).unix_timestamp());
+        assert!(!any.may_mean(&Facts { created_at: next_day, ..video.clone() }));
+        // What the source left out, or what may have been cut off, is no reason.
+        let strict = search(json!({ "and": [with("bread")] }));
+        assert!(strict.may_mean(&Facts::default()));
+        let many: Vec<String> = (0..text::MAX_TAGS).map(|it| it.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(strict.may_mean(&named("made.up", &many)));
     }
 
     proptest! {

@@ -107,6 +107,12 @@ impl Tokens {
             }
             match self.lock().await {
                 Ok(true) => {
+                    // Whoever held the lock may have left one since.
+                    let left = self.read().await.ok().flatten();
+                    if let Some(token) = left.filter(|token| now < token.use_until) {
+                        self.leave(None, now).await;
+                        return Ok(token);
+                    }
                     let fetched = self.fetch(client, api, now).await;
                     self.leave(fetched.as_ref().ok(), now).await;
                     return fetched;
