@@ -10,11 +10,12 @@ use std::{collections::HashSet, sync::LazyLock, time::Duration as Wait};
 use redis::pipe;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::{Duration, OffsetDateTime};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::{
     error::Error,
     ids::random_base62,
+    inventory::CACHE_SECONDS,
     objections::{Objections, STAMP_KEY},
     redis::{Redis, RedisError, Script, is_no_script},
     video::FetchError,
@@ -160,14 +161,16 @@ impl Flights<'_> {
         let values = values.filter_map(|(at, bytes)| Some((at, bytes?))).collect();
         self.unload(keys, values, &looked.stamp, &mut outcomes).await?;
         let mut waiting = missing(&outcomes);
-        let (started, token) = (Instant::now(), random_base62(16));
-        let mut pause = Wait::from_millis(10);
-        while !waiting.is_empty() && started.elapsed() < Wait::from_millis(HOLD_MS) {
+        let token = random_base62(16);
+        let (mut pause, mut waited) = (Wait::from_millis(10), Wait::ZERO);
+        while !waiting.is_empty() && waited < Wait::from_millis(HOLD_MS) {
             let (boarded, stamp) = match self.board(keys, &waiting, &token).await {
                 Ok(boarded) => boarded,
                 // Without Redis each asks for itself.
                 Err(error) => {
                     tracing::warn!(error = %error, "fetching without single flight");
+                    // Some may have been boarded all the same.
+                    self.give_up(keys, &waiting, &token).await;
                     break;
                 }
             };
@@ -180,7 +183,10 @@ impl Flights<'_> {
                     Boarded::Failed(error) => outcomes[*at] = Some(Err(error)),
                 }
             }
-            self.unload(keys, cached, &stamp, &mut outcomes).await?;
+            if let Err(error) = self.unload(keys, cached, &stamp, &mut outcomes).await {
+                self.give_up(keys, &first, &token).await;
+                return Err(error);
+            }
             // What landed just before needs no fetching: nobody shall wait for it.
             let (landed, mine): (Vec<_>, Vec<_>) =
                 first.into_iter().partition(|at| outcomes[*at].is_some());
@@ -192,6 +198,7 @@ impl Flights<'_> {
             waiting = missing(&outcomes);
             if !waiting.is_empty() {
                 sleep(pause).await;
+                waited += pause;
                 pause = (pause * 2).min(Wait::from_millis(100));
             }
         }
@@ -215,10 +222,12 @@ impl Flights<'_> {
         let mut unchecked = Vec::new();
         for (at, bytes) in values {
             match read(&bytes, self.now) {
-                Some(Cached { entry: Entry::Nothing(error), stamp: of, .. }) if of == *stamp => {
+                Some(Cached { entry: Entry::Nothing(error), stamp: of, .. })
+                    if same(&of, stamp) =>
+                {
                     outcomes[at] = Some(Err(error));
                 }
-                Some(Cached { entry: Entry::Found(found), stamp: of, .. }) if of == *stamp => {
+                Some(Cached { entry: Entry::Found(found), stamp: of, .. }) if same(&of, stamp) => {
                     outcomes[at] = Some(Ok(Landed { found, cached: true }));
                 }
                 Some(cached) if matches!(&cached.entry, Entry::Found(it) if !it.lacks_some()) => {
@@ -278,6 +287,17 @@ impl Flights<'_> {
     ) -> Result<(Vec<(Option<Vec<u8>>, Boarded)>, Option<String>), RedisError> {
         let hold = if wanted.len() > 1 { HOLD_MANY_MS } else { HOLD_MS };
         let mut pipeline = pipe();
+        // There is a stamp as long as there is anything that was cached under it: one that is gone would
+        // look like the one before the first objection.
+        pipeline
+            .cmd("SET")
+            .arg(STAMP_KEY)
+            .arg(token)
+            .arg("NX")
+            .arg("EX")
+            .arg(CACHE_SECONDS)
+            .ignore();
+        pipeline.cmd("EXPIRE").arg(STAMP_KEY).arg(CACHE_SECONDS).ignore();
         pipeline.cmd("GET").arg(STAMP_KEY);
         for at in wanted {
             let flight = flight_key(&keys[*at]);
@@ -325,7 +345,10 @@ impl Flights<'_> {
             let entry = match &outcome {
                 Ok(found) => Some(Entry::Found(found.clone())),
                 Err(
-                    error @ (FetchError::NotFound | FetchError::NoCreator | FetchError::Objected),
+                    error @ (FetchError::NotFound
+                    | FetchError::NoCreator
+                    | FetchError::LinkLeadsNowhere
+                    | FetchError::Objected),
                 ) => Some(Entry::Nothing(error.clone())),
                 Err(_) => None,
             };
@@ -399,6 +422,11 @@ impl Flights<'_> {
             }
         }
     }
+}
+
+/// Whether what was checked under `of` needs no other look under `stamp`. Without a stamp it does.
+fn same(of: &Option<String>, stamp: &Option<String>) -> bool {
+    stamp.is_some() && of == stamp
 }
 
 /// Places without an outcome.

@@ -6,7 +6,7 @@
 --          4 requests that it counts as in the minute   5 token, to hold the refill with
 --          6 requests that it takes from the period (none for the sandbox)
 --          7 prefix of the minute's fields ('t' for the sandbox, so that it holds up nobody else)
---          8 '1' if the caller has just loaded all that there is to lease
+--          8 how long an account is loaded for (ms)
 --
 -- Fields   v gate version   st status   pl plan   rp requests a minute   lm requests a period
 --          ps, pe period start, end (ms)   xp reload from this time on (ms)
@@ -87,11 +87,14 @@ if p * (1 - into / 60000) + c + count > rp then
   else
     wait = 60000 -- more at once than a minute allows: the caller says so
   end
-  return { 'RATE', key_id, pl, ps, pe, lm, out + rem, rp, math.max(1, math.ceil(wait)) }
+  local free = math.max(0, math.floor(rp - (p * (1 - into / 60000) + c)))
+  return { 'RATE', key_id, pl, ps, pe, lm, out + rem, rp, math.max(1, math.ceil(wait)), free }
 end
 
 if rem < cost then
-  if (f[15] and tonumber(f[15]) == ps) or (ARGV[8] == '1' and out + rem < cost) then
+  -- Of several at once: what has just been loaded is all that there is, unless somebody is at it.
+  local fresh = cost > 1 and now - (xp - tonumber(ARGV[8])) < 10000 and not f[16] and not f[18]
+  if (f[15] and tonumber(f[15]) == ps) or (fresh and out + rem < cost) then
     return { 'QUOTA', key_id, pl, ps, pe, lm, rp, out + rem }
   end
   return load('lease')

@@ -186,12 +186,13 @@ impl Gate {
         let window = if is_sandbox { "t" } else { "" };
         let (now_ms, counts, costs) =
             (epoch_ms(now).to_string(), count.to_string(), cost.to_string());
-        let mut loaded = "";
+        let loaded_for = refill::RELOAD_AFTER.whole_milliseconds().to_string();
         let started = Instant::now();
         let mut pause = Duration::from_millis(4);
         while started.elapsed() < PATIENCE {
             let token = lease::new_id(now);
-            let args = [hashes[0], hashes[1], &now_ms, &counts, &token, &costs, window, loaded];
+            let args =
+                [hashes[0], hashes[1], &now_ms, &counts, &token, &costs, window, &loaded_for];
             let asked = self.ask(key.account(), &args, cost, cache_keys, now).await;
             let (reply, cached) = match asked {
                 Ok(answer) => answer,
@@ -227,7 +228,6 @@ impl Gate {
                     if !self.refill(key.account(), &token, &seen, cost, now).await? {
                         return Err(AuthError::Unknown.into());
                     }
-                    loaded = "1";
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The account is loaded anew after this long, whatever happens…
-const RELOAD_AFTER: Duration = Duration::minutes(45);
+pub(super) const RELOAD_AFTER: Duration = Duration::minutes(45);
 /// …which is before Redis forgets it, so that no lease is lost by an account that is in use.
 const TTL_MS: &str = "3000000";
 

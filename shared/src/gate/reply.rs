@@ -69,7 +69,7 @@ impl Reply {
                 let (remaining, rpm) = (fields.number()?, fields.number()?);
                 let retry_after = Duration::from_millis(fields.number()?);
                 let reset_seconds = retry_after.as_millis().div_ceil(1000) as u64;
-                let minute = Window { limit: rpm, remaining: 0, reset_seconds };
+                let minute = Window { limit: rpm, remaining: fields.number()?, reset_seconds };
                 let limits = limits(minute, period, limit, remaining, now);
                 Self::Denied(Denial::Rate { retry_after, limits, key_id })
             }

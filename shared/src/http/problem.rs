@@ -103,6 +103,7 @@ fn kind(error: &Error) -> &'static Kind {
         Error::Video(FetchError::Exhausted { .. }) => &kinds::SOURCE_ALLOWANCE_USED,
         Error::Video(FetchError::NoCreator) => &kinds::CREATOR_NOT_FOUND,
         Error::Video(FetchError::NeedsResearch) => &kinds::SOURCE_NOT_ENABLED,
+        Error::Video(FetchError::NotSearchable) => &kinds::INVALID_VALUE,
         Error::Video(FetchError::CursorExpired) => &kinds::CURSOR_EXPIRED,
         Error::Video(FetchError::Objected) => &kinds::CREATOR_OBJECTED,
         Error::Restoring => &kinds::RESTORING,

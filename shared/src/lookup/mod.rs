@@ -134,7 +134,7 @@ impl<'a> LookUp<'a> {
         Ok(landed.found.0)
     }
 
-    /// A page of a search.
+    /// A page of a search. Fails if a creator that it names objected.
     pub async fn search(
         &self,
         search: &Search,
@@ -142,6 +142,10 @@ impl<'a> LookUp<'a> {
     ) -> Result<Landed<SearchPage>, Error> {
         if self.is_sandbox() {
             return only(vec![self.played(sandbox::search(search, self.now))?]);
+        }
+        // Who objected is not asked about, and how many videos there are of theirs is nobody's business.
+        for username in search.creators() {
+            self.may_be_asked_about(username).await?;
         }
         let fetch = |_| async { vec![self.sources.search(search, self.asker()).await] };
         only(self.flights().land(&[search_key(search)], looked, fetch).await?)

@@ -52,9 +52,17 @@ pub async fn decide(
         }
         Decision::Refuse => mails::refused(&app.config.service.public_url, reason.as_deref()),
     };
-    // While the address is still there: whoever dies here sends the mail once more.
-    app.mailer.send(email, mail).await?;
-    let details = json!({ "objection": id.to_string(), "state": state, "reason": reason });
+    // While the address is still there: whoever dies here sends the mail once more. An address that takes
+    // no mail must not keep handle and address here.
+    let is_told = match app.mailer.send(email, mail).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(error = %error, "a decision could not be mailed");
+            false
+        }
+    };
+    // Without the reason, which may name somebody: this cannot be taken back for seven years.
+    let details = json!({ "objection": id.to_string(), "state": state, "is_told": is_told });
     audit::append(&app.store, CHAIN, now, "decided", &details).await?;
     let closed = objection.closed(state, reason, now);
     if close(&app.store, &closed).await? {

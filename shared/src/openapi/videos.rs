@@ -208,7 +208,6 @@ pub(super) fn get_creator() {}
         (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
         (status = 304, description = "As the `ETag` you sent: nothing new. Charged like the answer that it stands for"),
-        (status = 404, description = "No source has such a creator. Not charged", body = Problem, content_type = "application/problem+json"),
         (status = 451, description = "The creator objected. Not charged", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "The cursor has expired. Not charged", body = Problem, content_type = "application/problem+json"),
         ResearchProblems,

@@ -38,4 +38,5 @@ pub use self::{
     short_link::{FollowError, WebAddress, follow},
     sources::{Asker, FetchError, ResearchCredentials, Sources, SourcesConfig},
     state::{SourceState, source_states},
+    text::MAX_HANDLE,
 };

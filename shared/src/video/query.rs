@@ -13,6 +13,8 @@ use crate::{dates, error::InputError};
 const MAX_CONDITIONS: usize = 30;
 /// Most values of one condition.
 const MAX_VALUES: usize = 100;
+/// Greatest index at which a page can begin: as many records as the source hands out in a day.
+const MAX_INDEX: u64 = 100_000;
 /// Videos in a page, if the caller does not say.
 const DEFAULT_LIMIT: u64 = 20;
 
@@ -108,6 +110,9 @@ struct Cursor {
     /// Of the search that it belongs to.
     #[serde(rename = "q")]
     query: String,
+    /// First and last day, as Julian days.
+    #[serde(rename = "d")]
+    days: (i32, i32),
 }
 
 impl SearchRequest {
@@ -129,11 +134,11 @@ impl SearchRequest {
         let to = self.to.as_deref().map(|text| dates::parse("to", text)).transpose()?;
         let days = search_days(dates::parse("from", &self.from)?, to, now)?;
         let limit = limit(self.limit)?;
-        let mut search = Search { query, days, from: Position::default(), count: limit };
-        if let Some(cursor) = &self.cursor {
-            search.from = search.position(cursor)?;
+        let search = Search { query, days, from: Position::default(), count: limit };
+        match &self.cursor {
+            Some(cursor) => search.at(cursor),
+            None => Ok(search),
         }
-        Ok(search)
     }
 }
 
@@ -175,14 +180,29 @@ impl Search {
         Self { query: json!({ "and": [condition] }), days, from: Position::default(), count }
     }
 
+    /// The creators that it is about.
+    pub fn creators(&self) -> impl Iterator<Item = &str> {
+        let lists = ["and", "or"].into_iter().filter_map(|list| self.query[list].as_array());
+        let of_creators = lists.flatten().filter(|it| it["field_name"] == "username");
+        of_creators
+            .filter_map(|it| it["field_values"].as_array())
+            .flatten()
+            .filter_map(Value::as_str)
+    }
+
     /// The cursor of the page that begins at `next`.
     pub fn cursor(&self, next: &Position) -> String {
-        let cursor = Cursor { position: next.clone(), query: self.id() };
+        let cursor = Cursor {
+            position: next.clone(),
+            query: self.id(),
+            days: (self.days.0.to_julian_day(), self.days.1.to_julian_day()),
+        };
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
     }
 
-    /// Where the page of `cursor` begins.
-    pub fn position(&self, cursor: &str) -> Result<Position, InputError> {
+    /// The same search at the page of `cursor`, over the days of its first page: days that were left out
+    /// would have moved on at midnight.
+    pub fn at(mut self, cursor: &str) -> Result<Self, InputError> {
         let read = || {
             let json = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|it| it.len() <= 512)?;
             serde_json::from_slice::<Cursor>(&json).ok()
@@ -193,12 +213,21 @@ impl Search {
             let reason = "belongs to another search: repeat everything else as it was there";
             return Err(wrong(reason));
         }
-        Ok(read.position)
+        let day = |julian| Date::from_julian_day(julian).ok();
+        let (Some(first), Some(last)) = (day(read.days.0), day(read.days.1)) else {
+            return Err(wrong("must be a `next_cursor` of an earlier answer"));
+        };
+        if first > last || last - first > MAX_SPAN || read.position.cursor > MAX_INDEX {
+            return Err(wrong("must be a `next_cursor` of an earlier answer"));
+        }
+        self.days = (first, last);
+        self.from = read.position;
+        Ok(self)
     }
 
     /// Tells this search from others, whatever the page.
     fn id(&self) -> String {
-        let text = format!("{} {} {} {}", self.query, self.days.0, self.days.1, self.count);
+        let text = format!("{} {}", self.query, self.count);
         format!("{:.16}", blake3::hash(text.as_bytes()).to_hex())
     }
 }
@@ -269,7 +298,8 @@ impl SearchField {
 
     /// `value` as the Research API takes it.
     fn value(self, value: &str) -> Option<String> {
-        let number = |value: &str| Some(value.parse::<u64>().ok()?.to_string());
+        let number =
+            |value: &str| value.parse::<i64>().ok().filter(|it| *it >= 0).map(|it| it.to_string());
         match self {
             Self::Keyword => text::line(value, 101).filter(|it| it.chars().count() <= 100),
             Self::Hashtag => hashtag(value),
@@ -388,15 +418,22 @@ mod tests {
         };
         let next = Position { cursor: 100, search_id: Some("7".to_owned()) };
         let cursor = search("a").cursor(&next);
-        assert_eq!(search("a").position(&cursor), Ok(next));
-        assert!(search("b").position(&cursor).is_err());
+        let at = search("a").at(&cursor).unwrap();
+        assert_eq!((at.from, at.days), (next.clone(), search("a").days));
+        assert!(search("b").at(&cursor).is_err());
+        // The day has changed since.
+        let days = (date!(2026 - 11 - 02), date!(2026 - 11 - 25));
+        let later = Search { days, ..search("a") };
+        assert_eq!(later.at(&cursor).unwrap().days, search("a").days);
+        let far = Position { cursor: 1 << 60, ..next };
+        assert!(search("a").at(&search("a").cursor(&far)).is_err());
     }
 
     proptest! {
         #[test]
         fn any_cursor_is_survived(text in "\\PC{0,60}") {
             let search = Search::of(SearchField::Creator, "a", (date!(2026-11-01), date!(2026-11-24)), 20);
-            prop_assert!(search.position(&text).is_err());
+            prop_assert!(search.at(&text).is_err());
             let _ = hashtag(&text);
         }
     }

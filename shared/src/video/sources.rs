@@ -110,6 +110,12 @@ pub enum FetchError {
     /// TikTok could not be asked where a short link leads.
     #[error("TikTok could not be asked where the short link leads")]
     LinkFailed,
+    /// The source does not take these conditions.
+    #[error(
+        "TikTok does not accept these conditions: check the regions (not every country is one) and the \
+         numbers"
+    )]
+    NotSearchable,
     /// The creator asked to be left out.
     #[error("the creator has objected to being looked up here")]
     Objected,
@@ -124,6 +130,8 @@ pub(super) enum Failure {
     RateLimited(Duration),
     /// Its daily allowance, or the asker's share of it, is used up for so long.
     Exhausted(Duration),
+    /// Too many ask at once, or the table that counts the allowance does not answer: nothing was asked.
+    Crowded,
     /// It or the way to it is broken for the moment: one more attempt is worth it.
     Unavailable,
     /// It refuses, or answers what cannot be understood: the next attempt would end alike.
@@ -148,7 +156,7 @@ impl Failure {
 
     /// Whether it is the source's own state that the next question will meet too.
     pub(super) fn counts(self) -> bool {
-        !matches!(self, Self::Exhausted(_) | Self::Unusable)
+        !matches!(self, Self::Exhausted(_) | Self::Crowded | Self::Unusable)
     }
 }
 
@@ -412,7 +420,7 @@ fn worst(failures: &[(Source, Failure)]) -> Option<FetchError> {
     if let (Some(retry_after), 1) = (exhausted, failures.len()) {
         return Some(FetchError::Exhausted { retry_after });
     }
-    let retryable = |failure: &Failure| *failure == Failure::Unavailable;
+    let retryable = |failure: &Failure| matches!(failure, Failure::Unavailable | Failure::Crowded);
     let (by, failure) =
         failures.iter().find(|(_, failure)| retryable(failure)).or_else(|| failures.first())?;
     Some(FetchError::Upstream { retryable: retryable(failure), by: *by })

@@ -100,7 +100,7 @@ pub(super) async fn note(
             Err(failure) if !failure.counts() => {}
             Ok(()) => {
                 set("answered", seconds);
-                pipeline.cmd("HDEL").arg(&key).arg(&["fails", "until"]).ignore();
+                pipeline.cmd("HDEL").arg(&key).arg("fails").ignore();
             }
             Err(failure) => {
                 set("failed", seconds);
@@ -115,16 +115,26 @@ pub(super) async fn note(
         pipeline.cmd("HGET").arg(&key).arg("fails");
     }
     match redis.query::<Vec<Option<u64>>>(pipeline).await {
-        Ok(fails) => rest(redis, came_to.keys().zip(fails), seconds).await,
+        Ok(fails) => rest(redis, &came_to, fails, seconds).await,
         Err(error) => tracing::debug!(error = %error, "how the sources do could not be noted"),
     }
 }
 
 /// Opens the breaker of each source that has failed too often in a row.
-async fn rest(redis: &Redis, fails: impl Iterator<Item = (&Source, Option<u64>)>, seconds: i64) {
+async fn rest(
+    redis: &Redis,
+    came_to: &HashMap<Source, Result<(), Failure>>,
+    fails: Vec<Option<u64>>,
+    seconds: i64,
+) {
     let mut pipeline = pipe();
     let mut any = false;
-    for (source, _) in fails.filter(|(_, fails)| fails.is_some_and(|it| it >= BREAKS_AFTER)) {
+    for ((source, outcome), fails) in came_to.iter().zip(fails) {
+        // What a source says of itself counts more.
+        let has_said = matches!(outcome, Err(Failure::RateLimited(_)));
+        if has_said || fails.is_none_or(|it| it < BREAKS_AFTER) {
+            continue;
+        }
         tracing::warn!(source = source.name(), "a source is left alone for a while");
         let (key, until) = (state_key(*source), seconds + REST);
         pipeline.cmd("HSET").arg(&key).arg("until").arg(until).ignore();

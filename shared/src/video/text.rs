@@ -26,12 +26,16 @@ fn clean(text: impl Iterator<Item = char>, max: usize) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// Longest handle that is passed on.
+pub const MAX_HANDLE: usize = 64;
+
 /// A handle without `@`: letters and digits of ASCII, `_`, `.` and `-`.
 pub(super) fn handle(text: &str) -> Option<String> {
     // NUL bytes have been seen in names.
     let text = line(text, MAX_NAME)?;
     let text = text.strip_prefix('@').unwrap_or(&text);
-    (!text.is_empty() && text.chars().all(is_handle)).then(|| text.to_owned())
+    let is_one = (1..=MAX_HANDLE).contains(&text.len()) && text.chars().all(is_handle);
+    is_one.then(|| text.to_owned())
 }
 
 /// An `https` address of TikTok or its delivery network, without credentials or a port.

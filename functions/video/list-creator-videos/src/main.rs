@@ -3,7 +3,7 @@
 
 use vidintel::{
     app::App,
-    error::Error,
+    error::{Error, InputError},
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
     lookup::{LookUp, recent_days, search_key},
     objections::Username,
@@ -21,15 +21,17 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let username = Username::parse(&call.path("username"))?;
     let name = username.expose();
     let shape = Shape::of(call)?;
-    let days = match call.date("from")? {
-        Some(from) => search_days(from, call.date("to")?, call.now())?,
-        None => recent_days(&key, call.now()),
+    let days = match (call.date("from")?, call.date("to")?) {
+        (Some(from), to) => search_days(from, to, call.now())?,
+        (None, None) => recent_days(&key, call.now()),
+        (None, Some(_)) => return Err(InputError::field("to", "needs `from` beside it").into()),
     };
     let count = limit(call.number("limit")?)?;
-    let mut search = Search::of(SearchField::Creator, name, days, count);
-    if let Some(cursor) = call.query("cursor") {
-        search.from = search.position(&cursor)?;
-    }
+    let search = Search::of(SearchField::Creator, name, days, count);
+    let search = match call.query("cursor") {
+        Some(cursor) => search.at(&cursor)?,
+        None => search,
+    };
     let mut parameters = vec![
         ("username".to_owned(), name.to_owned()),
         ("from".to_owned(), days.0.to_string()),
@@ -41,7 +43,6 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let work = async {
         let look_up = LookUp::new(app, &admission, call.now()).await?;
         look_up.needs_research()?;
-        look_up.may_be_asked_about(name).await?;
         let landed = look_up.search(&search, looked).await?;
         let mut view = look_up.view(landed.cached);
         view.standing = look_up.standing(name).await?;

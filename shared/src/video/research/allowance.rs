@@ -2,9 +2,10 @@
 //! 00:00 UTC (TikTok's Research FAQ). Each call is paid for in DynamoDB before it is made, so that the
 //! allowance is never exceeded, whatever dies; records that did not come are given back.
 //!
-//! It is shared out: of `n` customers who have used it today, nobody gets more than the (n + 1)-th part,
-//! so that there is always something left for the next one. The service's own questions (may this creator
-//! be left out?) come out of the whole.
+//! It is shared out. A customer's first [`FREELY`] calls of a day depend on nobody. Of `n` customers who have
+//! made more, nobody gets more than the (n + 1)-th part, and none of them the last [`RESERVE`] calls, so that
+//! whoever comes late still gets something. The service's own questions (may this creator be left out?) are
+//! bounded too: strangers can cause them.
 
 use aws_sdk_dynamodb::types::Update;
 use serde::Deserialize;
@@ -25,11 +26,19 @@ pub(super) const CALLS: u64 = 1_000;
 /// Records in a day (UTC).
 pub(super) const RECORDS: u64 = 100_000;
 
+/// Calls of a day that a customer has without regard to others: too few to be worth a crowd of accounts.
+const FREELY: u64 = 10;
+/// Calls of a day that are kept for those who have made fewer than [`FREELY`].
+const RESERVE: u64 = 100;
+/// Calls of a day for the service's own questions.
+const SERVICE_CALLS: u64 = 50;
+
 /// How often a reservation is tried again that another one has overtaken.
 const ATTEMPTS: usize = 8;
 
-/// Who stands for the whole service in the table: no account has this id.
+/// Who stands for everybody in the table, and for the service itself: no account has these ids.
 const EVERYBODY: &str = "research";
+const SERVICE: &str = "research-service";
 
 /// The allowance, kept in the table of quotas. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -46,7 +55,7 @@ pub struct Spent {
     /// Records, those of calls under way included.
     #[serde(default)]
     pub records: u64,
-    /// Customers who had a part in it.
+    /// Customers who have made [`FREELY`] calls or more.
     #[serde(default)]
     customers: u64,
 }
@@ -66,7 +75,7 @@ impl Spent {
 /// A call that has been paid for.
 #[derive(Debug)]
 pub(super) struct Taken {
-    payer: Option<String>,
+    payer: String,
     period: String,
     records: u64,
 }
@@ -84,34 +93,31 @@ impl Allowance {
 
     /// Pays for one call that brings `records` at most.
     pub(super) async fn take(&self, records: u64, asker: Asker<'_>) -> Result<Taken, Failure> {
-        let payer = asker.payer.map(ToString::to_string);
+        let payer = asker.payer.map_or(SERVICE.to_owned(), ToString::to_string);
         let period = period(asker.now);
-        for _ in 0..ATTEMPTS {
-            let (all, own) = futures_util::join!(self.read(EVERYBODY, &period), async {
-                match &payer {
-                    Some(payer) => self.read(payer, &period).await,
-                    None => Ok(Spent::default()),
-                }
-            });
-            let (all, own) = (all.map_err(failed)?, own.map_err(failed)?);
-            if !has_room(&all, &own, payer.is_some(), records) {
+        for attempt in 0..ATTEMPTS {
+            let read =
+                futures_util::try_join!(self.read(EVERYBODY, &period), self.read(&payer, &period));
+            let (all, own) = read.map_err(failed)?;
+            if !has_room(&all, &own, asker.payer.is_some(), records) {
                 return Err(Failure::Exhausted(until_midnight(asker.now)));
             }
-            let is_new = payer.is_some() && own == Spent::default();
-            let mut parts = vec![self.spend(EVERYBODY, &period, all, (records, is_new), asker.now)];
-            if let Some(payer) = &payer {
-                parts.push(self.spend(payer, &period, own, (records, false), asker.now));
-            }
+            let is_new = asker.payer.is_some() && own.calls + 1 == FREELY;
+            let parts = [
+                self.spend(EVERYBODY, &period, all, (records, is_new), asker.now),
+                self.spend(&payer, &period, own, (records, false), asker.now),
+            ];
             let parts =
                 parts.into_iter().map(updating).collect::<Result<_, _>>().map_err(failed)?;
-            match transact(&self.store, parts).await.map_err(failed)? {
-                None => return Ok(Taken { payer, period, records }),
-                // Somebody else was quicker: read again.
-                Some(_) => continue,
+            if transact(&self.store, parts).await.map_err(failed)?.is_none() {
+                return Ok(Taken { payer, period, records });
             }
+            // Somebody else was quicker: read again, and not all at the same moment.
+            let jitter = getrandom::u32().map_or(0, |it| u64::from(it) % (10 << attempt));
+            tokio::time::sleep(std::time::Duration::from_millis(jitter)).await;
         }
-        // As many at once as this are more than the source bears anyway.
-        Err(Failure::Unavailable)
+        // The source itself is well.
+        Err(Failure::Crowded)
     }
 
     /// Gives back the records of `taken` that did not come. Failing to leaves the day with less.
@@ -130,8 +136,8 @@ impl Allowance {
                 .expression_attribute_values(":back", n(-unused.cast_signed()));
             updating(update)
         };
-        let whose = [Some(EVERYBODY), taken.payer.as_deref()];
-        let parts: Result<Vec<_>, _> = whose.into_iter().flatten().map(back).collect();
+        let whose = [EVERYBODY, &taken.payer];
+        let parts: Result<Vec<_>, _> = whose.into_iter().map(back).collect();
         let outcome = match parts {
             Ok(parts) => transact(&self.store, parts).await,
             Err(error) => Err(error),
@@ -196,14 +202,20 @@ fn has_room(all: &Spent, own: &Spent, is_customer: bool, records: u64) -> bool {
     if all.calls >= CALLS || all.records + records > RECORDS {
         return false;
     }
-    let customers = all.customers + u64::from(*own == Spent::default());
-    let part = |whole: u64| whole / (customers + 1);
-    !is_customer || (own.calls < part(CALLS) && own.records + records <= part(RECORDS))
+    if !is_customer {
+        return own.calls < SERVICE_CALLS;
+    }
+    if own.calls < FREELY {
+        return true;
+    }
+    // Those who have made so many are counted already, this one among them.
+    let part = |whole: u64| whole / (all.customers + 1);
+    all.calls < CALLS - RESERVE && own.calls < part(CALLS) && own.records + records <= part(RECORDS)
 }
 
 fn failed(error: Error) -> Failure {
     tracing::warn!(error = %error, "the daily allowance cannot be read: nothing is asked");
-    Failure::Unavailable
+    Failure::Crowded
 }
 
 #[cfg(test)]
@@ -226,7 +238,8 @@ mod tests {
         assert!(!has_room(&spent(500, 1), &spent(500, 0), true, 100));
         // The next one, and the service itself.
         assert!(has_room(&spent(500, 1), &Spent::default(), true, 100));
-        assert!(has_room(&spent(500, 1), &Spent::default(), false, 100));
+        assert!(has_room(&spent(500, 1), &spent(49, 0), false, 100));
+        assert!(!has_room(&spent(500, 1), &spent(50, 0), false, 100));
         assert!(!has_room(&spent(1_000, 1), &Spent::default(), false, 100));
     }
 
@@ -241,13 +254,15 @@ mod tests {
                 if !has_room(&all, &own[who], true, records) {
                     continue;
                 }
-                all.customers += u64::from(own[who] == Spent::default());
+                all.customers += u64::from(own[who].calls + 1 == FREELY);
                 for spent in [&mut all, &mut own[who]] {
                     spent.calls += 1;
                     spent.records += records;
                 }
             }
             prop_assert!(all.calls <= CALLS && all.records <= RECORDS);
+            // Who comes last still gets something.
+            prop_assert!(has_room(&all, &Spent::default(), true, 100));
             for spent in own {
                 prop_assert!(spent.calls <= CALLS / 2 && spent.records <= RECORDS / 2);
             }

@@ -119,13 +119,15 @@ impl Research {
             let taken = self.allowance.take(call.records, asker).await?;
             let answer = self.client.post(&url, headers, call.body.to_string(), LIMITS).await;
             let answer = answer.map_err(Failure::from)?;
-            match envelope(answer.status, &answer.headers, &answer.body, asker.now)? {
-                Envelope::Data(data) => {
-                    self.allowance.settle(taken, (call.count)(&data)).await;
-                    return Ok(data);
-                }
+            let answer = envelope(answer.status, &answer.headers, &answer.body, asker.now);
+            let came = match &answer {
+                Ok(Envelope::Data(data)) => (call.count)(data),
+                _ => 0,
+            };
+            self.allowance.settle(taken, came).await;
+            match answer? {
+                Envelope::Data(data) => return Ok(data),
                 Envelope::TokenInvalid if may_refresh => {
-                    self.allowance.settle(taken, 0).await;
                     self.tokens.discard(&token).await;
                     may_refresh = false;
                 }

@@ -68,6 +68,8 @@ pub struct SearchPage {
 pub(in super::super) enum SearchFailure {
     /// The search has ended at the source: it must begin anew.
     Expired,
+    /// The source does not take these conditions.
+    Refused,
     /// As for anything else.
     Failed(Failure),
 }
@@ -82,6 +84,7 @@ impl From<SearchFailure> for FetchError {
     fn from(failure: SearchFailure) -> Self {
         match failure {
             SearchFailure::Expired => Self::CursorExpired,
+            SearchFailure::Refused => Self::NotSearchable,
             SearchFailure::Failed(failure) => failure.of(Source::Research),
         }
     }
@@ -148,7 +151,8 @@ impl Research {
                     }
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                Err(error) => return Err(Failure::from(error).into()),
+                Err(CallError::Refused(_)) => return Err(SearchFailure::Refused),
+                Err(CallError::Failure(failure)) => return Err(failure.into()),
             }
         }
         unreachable!("the loop returns")

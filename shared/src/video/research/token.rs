@@ -23,6 +23,9 @@ const LIMITS: Limits = Limits { timeout: Duration::from_millis(2_500), max_bytes
 /// A token this close to its end is not used for a new request.
 const MARGIN: time::Duration = time::Duration::minutes(5);
 
+/// How long credentials that were refused are not tried again.
+const REFUSED_FOR: time::Duration = time::Duration::minutes(1);
+
 /// Where the sealed token lies.
 const KEY: &str = "token:research";
 /// Who fetches it at the moment.
@@ -34,7 +37,15 @@ const HOLD: Duration = Duration::from_millis(2_600);
 pub(super) struct Tokens {
     redis: Redis,
     credentials: ResearchCredentials,
-    held: Mutex<Option<Token>>,
+    held: Mutex<Held>,
+}
+
+/// What is known here.
+#[derive(Debug, Default)]
+struct Held {
+    token: Option<Token>,
+    /// The credentials were refused: they are not sent again before.
+    refused_until: Option<OffsetDateTime>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +72,7 @@ enum Answer {
 
 impl Tokens {
     pub(super) fn new(redis: Redis, credentials: ResearchCredentials) -> Self {
-        Self { redis, credentials, held: Mutex::new(None) }
+        Self { redis, credentials, held: Mutex::default() }
     }
 
     /// A usable token: the one held here, else the one that another function has left, else a new one.
@@ -73,18 +84,22 @@ impl Tokens {
         now: OffsetDateTime,
     ) -> Result<SecretString, Failure> {
         let mut held = self.held.lock().await;
-        if let Some(token) = held.as_ref().filter(|token| now < token.use_until) {
+        if let Some(token) = held.token.as_ref().filter(|token| now < token.use_until) {
             return Ok(token.value.clone());
         }
-        let token = self.shared_or_fetched(client, api, now).await?;
-        Ok(held.insert(token).value.clone())
+        if held.refused_until.is_some_and(|until| now < until) {
+            return Err(Failure::Unusable);
+        }
+        let token = self.shared_or_fetched(client, api, now).await;
+        held.refused_until = matches!(token, Err(Failure::Unusable)).then_some(now + REFUSED_FOR);
+        Ok(held.token.insert(token?).value.clone())
     }
 
     /// Forgets `refused`, unless another request has already replaced it.
     pub(super) async fn discard(&self, refused: &SecretString) {
         let mut held = self.held.lock().await;
         let is_refused = |token: &Token| token.value.expose_secret() == refused.expose_secret();
-        held.take_if(|token| is_refused(token));
+        held.token.take_if(|token| is_refused(token));
         if self.read().await.ok().flatten().is_some_and(|it| is_refused(&it)) {
             let mut pipeline = redis::pipe();
             pipeline.cmd("DEL").arg(KEY).ignore();
@@ -199,8 +214,9 @@ impl Tokens {
         let answer = client.post(&url, headers, form, LIMITS).await?;
         match serde_json::from_slice(&answer.body) {
             Ok(Answer::Granted { access_token, expires_in }) if answer.status.is_success() => {
-                let lifetime = time::Duration::seconds(expires_in.clamp(0, 86_400)) - MARGIN;
-                Ok(Token { value: access_token, use_until: now + lifetime })
+                let lifetime = time::Duration::seconds(expires_in.clamp(0, 86_400));
+                let use_until = now + lifetime - MARGIN.min(lifetime / 2);
+                Ok(Token { value: access_token, use_until })
             }
             Ok(Answer::Refused { error }) if !answer.status.is_server_error() => {
                 // A code out of a fixed list; its description could repeat what was sent.

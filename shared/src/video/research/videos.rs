@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
@@ -31,6 +32,9 @@ pub(in super::super) const MAX_SPAN: Duration = Duration::days(30);
 /// Matching is approximate, and a page may come short: so many pages are looked through for an id.
 const PAGES: usize = 3;
 
+/// Queries under way at the same time.
+const AT_ONCE: usize = 4;
+
 /// First and last day (UTC) of a query.
 type Days = (Date, Date);
 
@@ -44,11 +48,12 @@ impl Research {
     ) -> HashMap<VideoId, Result<Option<Facts>, Failure>> {
         // An id that does not tell its day cannot be asked for.
         let mut outcomes: HashMap<_, _> = ids.iter().map(|id| (*id, Ok(None))).collect();
-        let asked = groups(ids, asker.now).into_iter().map(async |(days, group)| {
-            let found = self.group(&group, days, asker).await;
-            (group, found)
-        });
-        for (group, found) in futures_util::future::join_all(asked).await {
+        let asked: Vec<_> = groups(ids, asker.now)
+            .into_iter()
+            .map(|(days, group)| self.group(group, days, asker))
+            .collect();
+        let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
+        while let Some((group, found)) = asked.next().await {
             match found {
                 Ok(found) => {
                     outcomes.extend(found.into_iter().map(|(id, facts)| (id, Ok(Some(facts)))));
@@ -61,13 +66,23 @@ impl Research {
 
     async fn group(
         &self,
+        ids: Vec<VideoId>,
+        days: Days,
+        asker: Asker<'_>,
+    ) -> (Vec<VideoId>, Result<HashMap<VideoId, Facts>, Failure>) {
+        let found = self.pages(&ids, days, asker).await;
+        (ids, found)
+    }
+
+    async fn pages(
+        &self,
         ids: &[VideoId],
         days: Days,
         asker: Asker<'_>,
     ) -> Result<HashMap<VideoId, Facts>, Failure> {
         let mut body = query(ids, days);
         let mut found = HashMap::new();
-        for _ in 0..PAGES {
+        for page in 0..PAGES {
             let call = Call {
                 path: PATH,
                 fields: FIELDS,
@@ -75,7 +90,12 @@ impl Research {
                 records: MAX_COUNT,
                 count: |data| entries(data, "videos"),
             };
-            let data = self.call(call, asker).await?;
+            let data = match self.call(call, asker).await {
+                Ok(data) => data,
+                // What came before stays.
+                Err(_) if page > 0 => break,
+                Err(error) => return Err(error.into()),
+            };
             found.extend(videos(&data)?.into_iter().filter(|(id, _)| ids.contains(id)));
             if found.len() == ids.len() || data["has_more"] != true {
                 break;

@@ -91,7 +91,7 @@ impl From<Failure> for FollowError {
             Failure::RateLimited(retry_after) | Failure::Exhausted(retry_after) => {
                 Self::RateLimited { retry_after }
             }
-            Failure::Unavailable => Self::Upstream { retryable: true },
+            Failure::Unavailable | Failure::Crowded => Self::Upstream { retryable: true },
             Failure::Unusable => Self::Upstream { retryable: false },
         }
     }
