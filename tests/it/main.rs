@@ -2,13 +2,16 @@
 //! local cloud of its own for each test.
 
 mod accounts;
+mod addresses;
 mod bad_input;
+mod batch;
 mod contract;
 mod docs;
 mod erasure;
 mod erasure_races;
 mod exports;
 mod exports_races;
+mod flights;
 mod gate;
 mod gate_properties;
 mod health;
@@ -23,6 +26,7 @@ mod retention;
 mod retention_years;
 mod review;
 mod rotation;
+mod shape;
 mod usage;
 mod util;
 mod videos;

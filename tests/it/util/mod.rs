@@ -1,6 +1,7 @@
 //! The tests' world: a local cloud and customers in it.
 
 mod app;
+pub(crate) mod ask;
 pub(crate) mod copy;
 pub(crate) mod objections;
 pub(crate) mod plant;
