@@ -18,7 +18,9 @@ async fn pause(ms: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_misses_of_several_customers_ask_the_source_once() {
     let mut options = patient();
-    options.max_environments = 24;
+    options.max_environments = 50;
+    // So many functions that start at once keep each other waiting; who gives Redis up fetches alone.
+    options.parameters.insert("RedisTimeoutMs".to_owned(), "5000".to_owned());
     let world = World::start_with(options).await;
     let mut customers = Vec::new();
     for name in ["ada", "bob", "eve", "joe"] {
@@ -42,7 +44,8 @@ async fn a_hundred_misses_of_several_customers_ask_the_source_once() {
         fetched += u64::from(answer.json()["cached"] == false);
     }
     let counts = world.cloud.tiktok.counts();
-    assert_eq!((counts.oembed, counts.links, fetched), (1, 1, 1));
+    let logs = || ["GetVideoFunction", "FindVideoFunction"].map(|name| world.logs(name)).concat();
+    assert_eq!((counts.oembed, counts.links, fetched), (1, 1, 1), "{}", logs());
     let used = join_all(customers.iter().map(|it| world.used(it))).await;
     assert_eq!(used, [(25, 25); 4]);
 }

@@ -154,7 +154,7 @@ fn of_a_busy_creator(world: &World) -> (&CatalogueVideo, OffsetDateTime, Vec<u64
     };
     let tells_all = |it: &CatalogueVideo| {
         // Likes are left out of some answers.
-        let is_whole = it.in_oembed && it.in_research && it.id % 30 != 0;
+        let is_whole = it.in_oembed && it.in_research && !it.id.is_multiple_of(30);
         is_whole && it.statistics.is_some_and(|it| it.views > 0) && is_followed(it)
     };
     let videos = world.cloud.tiktok.catalogue();
