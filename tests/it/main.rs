@@ -2,8 +2,10 @@
 //! local cloud of its own for each test.
 
 mod accounts;
+mod addresses;
 mod allowance;
 mod bad_input;
+mod batch;
 mod contract;
 mod creators;
 mod docs;
@@ -11,6 +13,7 @@ mod erasure;
 mod erasure_races;
 mod exports;
 mod exports_races;
+mod flights;
 mod gate;
 mod gate_properties;
 mod health;
@@ -29,6 +32,7 @@ mod rotation;
 mod sandbox;
 mod sandbox_apart;
 mod search;
+mod shape;
 mod usage;
 mod util;
 mod videos;

@@ -1,6 +1,7 @@
 //! The tests' world: a local cloud and customers in it.
 
 mod app;
+pub(crate) mod ask;
 pub(crate) mod catalogue;
 pub(crate) mod copy;
 mod customers;
