@@ -62,13 +62,15 @@ fn searches(world: &World, name: &str) -> Vec<Value> {
     let (_, video) = videos_of(world, name).swap_remove(0);
     let day = day_of(&video).to_string();
     let one = |field: &str, value: &str| json!([{ "field": field, "values": [value] }]);
-    [
-        one("creator", name),
-        one("hashtag", &video.hashtags[0]),
-        one("sound", &video.music_id.to_string()),
-    ]
-    .map(|and| json!({ "and": and, "from": day, "to": day }))
-    .to_vec()
+    [one("hashtag", &video.hashtags[0]), one("sound", &video.music_id.to_string())]
+        .map(|and| json!({ "and": and, "from": day, "to": day }))
+        .to_vec()
+}
+
+/// A search for the creator by name, among others.
+fn search_by_name(name: &str) -> Value {
+    let or = json!([{ "field": "creator", "values": [OTHER, name] }]);
+    json!({ "or": or, "from": "2026-10-01", "to": "2026-10-30" })
 }
 
 async fn search(world: &World, customer: &Customer, search: &Value) -> Value {
@@ -137,6 +139,7 @@ async fn no_path_leads_to_who_objected_and_none_is_charged() {
     assert_eq!(world.get(&format!("/v1/creators/{OTHER}"), &ada).await.status, 200);
     assert!(!left_in_redis(&world, CREATOR).await.is_empty());
 
+    search(&world, &ada, &search_by_name(CREATOR)).await;
     object(&world, CREATOR).await;
     let left = left_in_redis(&world, CREATOR).await;
     assert!(left.is_empty(), "{left:?}");
@@ -153,6 +156,9 @@ async fn no_path_leads_to_who_objected_and_none_is_charged() {
     }
     assert_eq!(world.used(&ada).await, used, "what is refused is not charged");
     let id = videos_of(&world, CREATOR)[0].1.id.to_string();
+    // How many videos there are of theirs is nobody's business.
+    let by_name = world.post("/v1/videos/search", &search_by_name(CREATOR), &ada).await;
+    assert_problem(&by_name, 451, "creator-objected");
     for (it, before) in searches.iter().zip(&before) {
         let after = search(&world, &ada, it).await;
         let mut expected = ids_in(&before["videos"]);

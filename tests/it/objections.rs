@@ -116,7 +116,7 @@ async fn the_answer_tells_nothing_of_handle_or_address() {
 async fn bad_handles_addresses_tokens_and_ids_are_refused() {
     let world = World::start().await;
     let client = world.cloud.client();
-    let long = "a".repeat(25);
+    let long = "a".repeat(65);
     for (username, email, field) in [
         ("", "ada@example.com", "`username`"),
         ("made up", "ada@example.com", "`username`"),

@@ -136,7 +136,7 @@ impl SearchRequest {
         let limit = limit(self.limit)?;
         let search = Search { query, days, from: Position::default(), count: limit };
         match &self.cursor {
-            Some(cursor) => search.at(cursor),
+            Some(cursor) => search.at(cursor, (true, self.to.is_some())),
             None => Ok(search),
         }
     }
@@ -201,17 +201,17 @@ impl Search {
     }
 
     /// The same search at the page of `cursor`, over the days of its first page: days that were left out
-    /// would have moved on at midnight.
-    pub fn at(mut self, cursor: &str) -> Result<Self, InputError> {
+    /// would have moved on at midnight. `are_given` says which of the two were not.
+    pub fn at(mut self, cursor: &str, are_given: (bool, bool)) -> Result<Self, InputError> {
         let read = || {
             let json = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|it| it.len() <= 512)?;
             serde_json::from_slice::<Cursor>(&json).ok()
         };
         let wrong = |reason| InputError::field("cursor", reason);
         let read = read().ok_or_else(|| wrong("must be a `next_cursor` of an earlier answer"))?;
+        let another = "belongs to another search: repeat everything else as it was there";
         if read.query != self.id() {
-            let reason = "belongs to another search: repeat everything else as it was there";
-            return Err(wrong(reason));
+            return Err(wrong(another));
         }
         let day = |julian| Date::from_julian_day(julian).ok();
         let (Some(first), Some(last)) = (day(read.days.0), day(read.days.1)) else {
@@ -219,6 +219,9 @@ impl Search {
         };
         if first > last || last - first > MAX_SPAN || read.position.cursor > MAX_INDEX {
             return Err(wrong("must be a `next_cursor` of an earlier answer"));
+        }
+        if (are_given.0 && first != self.days.0) || (are_given.1 && last != self.days.1) {
+            return Err(wrong(another));
         }
         self.days = (first, last);
         self.from = read.position;
@@ -418,22 +421,23 @@ mod tests {
         };
         let next = Position { cursor: 100, search_id: Some("7".to_owned()) };
         let cursor = search("a").cursor(&next);
-        let at = search("a").at(&cursor).unwrap();
+        let at = search("a").at(&cursor, (true, true)).unwrap();
         assert_eq!((at.from, at.days), (next.clone(), search("a").days));
-        assert!(search("b").at(&cursor).is_err());
+        assert!(search("b").at(&cursor, (true, true)).is_err());
         // The day has changed since.
         let days = (date!(2026 - 11 - 02), date!(2026 - 11 - 25));
         let later = Search { days, ..search("a") };
-        assert_eq!(later.at(&cursor).unwrap().days, search("a").days);
+        assert!(later.clone().at(&cursor, (true, false)).is_err());
+        assert_eq!(later.at(&cursor, (false, false)).unwrap().days, search("a").days);
         let far = Position { cursor: 1 << 60, ..next };
-        assert!(search("a").at(&search("a").cursor(&far)).is_err());
+        assert!(search("a").at(&search("a").cursor(&far), (true, true)).is_err());
     }
 
     proptest! {
         #[test]
         fn any_cursor_is_survived(text in "\\PC{0,60}") {
             let search = Search::of(SearchField::Creator, "a", (date!(2026-11-01), date!(2026-11-24)), 20);
-            prop_assert!(search.at(&text).is_err());
+            prop_assert!(search.at(&text, (true, true)).is_err());
             let _ = hashtag(&text);
         }
     }

@@ -11,9 +11,13 @@ pub(crate) const CREATOR: &str = "alba.bakes";
 /// Method, path and body of a request to each metered endpoint about the `n`-th video.
 pub(crate) fn metered(world: &World, n: usize) -> Vec<(&'static str, String, Option<Value>)> {
     let id = world.video_id(n).to_string();
+    // A hashtag that is in use within the last 30 days.
+    let catalogue = world.cloud.tiktok.catalogue().iter().rev();
+    let latest = catalogue.filter(|it| it.in_research).next().expect("a video");
+    let hashtag = &latest.hashtags[1];
     let page = format!("https%3A%2F%2Fwww.tiktok.com%2F%40_%2Fvideo%2F{id}");
     let search = json!({
-        "and": [{ "field": "hashtag", "values": ["sourdough"] }],
+        "and": [{ "field": "hashtag", "values": [hashtag] }],
         "from": "2026-10-01", "to": "2026-10-30",
     });
     vec![
@@ -24,7 +28,7 @@ pub(crate) fn metered(world: &World, n: usize) -> Vec<(&'static str, String, Opt
         ("GET", format!("/v1/videos/{id}/comments"), None),
         ("GET", format!("/v1/creators/{CREATOR}"), None),
         ("GET", format!("/v1/creators/{CREATOR}/videos"), None),
-        ("GET", "/v1/hashtags/sourdough".to_owned(), None),
+        ("GET", format!("/v1/hashtags/{hashtag}"), None),
     ]
 }
 

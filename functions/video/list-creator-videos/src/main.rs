@@ -21,7 +21,8 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let username = Username::parse(&call.path("username"))?;
     let name = username.expose();
     let shape = Shape::of(call)?;
-    let days = match (call.date("from")?, call.date("to")?) {
+    let (from, to) = (call.date("from")?, call.date("to")?);
+    let days = match (from, to) {
         (Some(from), to) => search_days(from, to, call.now())?,
         (None, None) => recent_days(&key, call.now()),
         (None, Some(_)) => return Err(InputError::field("to", "needs `from` beside it").into()),
@@ -29,7 +30,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let count = limit(call.number("limit")?)?;
     let search = Search::of(SearchField::Creator, name, days, count);
     let search = match call.query("cursor") {
-        Some(cursor) => search.at(&cursor)?,
+        Some(cursor) => search.at(&cursor, (from.is_some(), to.is_some()))?,
         None => search,
     };
     let mut parameters = vec![
