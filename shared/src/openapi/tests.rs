@@ -88,6 +88,12 @@ fn answers_about_videos_are_the_sandbox_s() {
         count += 1;
     }
     assert_eq!(count, 8);
+    for path in ["/v1/creators/{username}", "/v1/hashtags/{name}"] {
+        let answer = &document["paths"][path]["get"]["responses"]["200"];
+        let example = &answer["content"]["application/json"]["example"];
+        let sample = example.get("sample").unwrap_or(&example["recent"]["sample"]);
+        assert!(sample["videos"].as_u64() > Some(0), "{path} shows nothing");
+    }
     let page = &document["paths"]["/v1/videos/search"]["post"];
     let found = &page["responses"]["200"]["content"]["application/json"]["example"];
     assert_eq!(found["videos"].as_array().map(Vec::len), Some(1), "the request finds the answer");

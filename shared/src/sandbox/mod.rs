@@ -21,13 +21,12 @@ pub use self::{
     search::search,
     videos::video,
 };
-use crate::video::{Profile, VideoId, recent_days as recent_days_of};
+use crate::video::{Profile, recent_days as recent_days_of};
 
-/// The days that count as recent here: the last ones of the catalogue, which does not move with time.
+/// The days that count as recent here: the last ones of the videos that Research knows, which do not move
+/// with time.
 pub fn recent_days() -> (Date, Date) {
-    let id = |key: &str| key.parse::<VideoId>().ok();
-    let ids = VIDEOS.iter().filter(|it| it.answer.is_ok()).filter_map(|it| id(it.key));
-    let created = ids.filter_map(|id| id.created_at_from_id(AFTER));
+    let created = videos::in_research().filter_map(|it| it.id.created_at_from_id(AFTER));
     recent_days_of(created.max().unwrap_or(AFTER))
 }
 

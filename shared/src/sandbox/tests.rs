@@ -6,7 +6,8 @@ use time::{Date, macros::datetime};
 
 use super::*;
 use crate::video::{
-    Fact, FetchError, Outcome, Position, Search, SearchPage, Source, VideoId, VideoRecord,
+    Fact, FetchError, Outcome, Position, Search, SearchField, SearchPage, Source, VideoId,
+    VideoRecord,
 };
 
 const NOW: OffsetDateTime = datetime!(2026-11-24 18:00 UTC);
@@ -179,6 +180,15 @@ fn every_creator_answers_as_its_table_says() {
         }
     }
     assert_eq!(profile("example", NOW), Ok(None));
+}
+
+#[test]
+fn every_creator_has_recent_videos() {
+    for case in CREATORS.iter().filter(|it| it.answer.is_ok()) {
+        let newest = Search::of(SearchField::Creator, case.key, recent_days(), 100);
+        let found = search(&newest, NOW).unwrap();
+        assert!(found.videos.len() >= 2, "{}: {}", case.key, found.videos.len());
+    }
 }
 
 #[test]
