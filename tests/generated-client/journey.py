@@ -4,6 +4,7 @@ description. Everything is read through the client's types: what they lack, the 
 
 import os
 import subprocess
+from datetime import date
 from http import HTTPStatus
 
 from tiktok_intelligence import AuthenticatedClient, Client
@@ -168,7 +169,7 @@ def videos(sandbox: AuthenticatedClient) -> None:
 def searches(sandbox: AuthenticatedClient) -> None:
     """Searches, and goes on with the second page."""
     condition = Condition(field=SearchField.HASHTAG, values=[HASHTAG])
-    days = {"from_": "2025-07-01", "to": "2025-07-30"}
+    days = {"from_": date(2025, 7, 1), "to": date(2025, 7, 30)}
     body = SearchRequest(and_=[condition], limit=1, **days)
     page = answer(ask(search_videos, client=sandbox, body=body), VideoPage)
     assert len(page.videos) == 1 and isinstance(page.next_cursor, str), page
