@@ -210,7 +210,7 @@ fn examples(body: &Value, what: &Markup) -> Markup {
         other => format!("{other:#}"),
     };
     let block = |label: &str, text: &str| {
-        scroll(&format!("Example {label}"), &html! { pre { code { (text) } } })
+        scroll(format!("Example {label}").trim_end(), &html! { pre { code { (text) } } })
     };
     match &all[..] {
         [] => html! {},
