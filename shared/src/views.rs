@@ -35,25 +35,31 @@ pub struct KeyList {
 #[derive(Serialize, ToSchema)]
 pub struct UsageView {
     /// The plan.
+    #[schema(example = "basic")]
     pub plan: Plan,
     /// First instant of the period.
     #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-01T00:00:00Z")]
     pub period_start: OffsetDateTime,
     /// When the quota starts anew.
     #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2026-12-01T00:00:00Z")]
     pub resets_at: OffsetDateTime,
     /// Requests in the period.
+    #[schema(example = 10_000)]
     pub limit: u64,
     /// Requests served and charged.
+    #[schema(example = 1_234)]
     pub used: u64,
     /// Requests left.
+    #[schema(example = 8_766)]
     pub remaining: u64,
     /// Requests lost to a failure of ours: they may have been served, so they are not handed out
     /// again. Zero in all but very rare cases.
+    #[schema(example = 0)]
     pub withheld: u64,
     /// Requests allowed in any minute.
+    #[schema(example = 60)]
     pub per_minute: u64,
     /// Each day asked for with use in it (UTC), about a minute behind.
     pub days: Vec<DayUsage>,
@@ -76,7 +82,7 @@ pub struct Health {
 #[derive(Serialize, ToSchema)]
 pub struct PartHealth {
     /// `redis`, `dynamodb`, a source, or `restore` while a backup is being restored.
-    #[schema(example = "redis")]
+    #[schema(example = "research")]
     pub name: &'static str,
     /// `ok` or `down`. Of a source, which is not asked by this: `off`, `ok` or `failing` as it did
     /// when it was last asked, `unknown` if nobody asked within the hour.
@@ -84,11 +90,11 @@ pub struct PartHealth {
     pub status: &'static str,
     /// When the source last answered, within the hour.
     #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-24T11:59:30Z")]
     pub last_answer_at: Option<OffsetDateTime>,
     /// When the source last failed, within the hour.
     #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-24T11:12:00Z")]
     pub last_failure_at: Option<OffsetDateTime>,
     /// What is left of the source's daily allowance, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]

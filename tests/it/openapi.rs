@@ -56,3 +56,75 @@ fn every_problem_is_described_with_its_media_type() {
         }
     }
 }
+
+/// The examples of a body, each with a name for messages.
+fn examples(media: &Value) -> Vec<(String, &Value)> {
+    let named = media["examples"].as_object().into_iter().flatten();
+    let named = named.map(|(name, it)| (name.clone(), &it["value"]));
+    media.get("example").map(|it| ("example".to_owned(), it)).into_iter().chain(named).collect()
+}
+
+#[test]
+fn every_body_has_examples_and_each_is_of_its_schema() {
+    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let mut count = 0;
+    for (path, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let answers = operation["responses"].as_object().expect("responses");
+            let answers = answers.iter().map(|(status, it)| (status.as_str(), it));
+            let sent = operation.get("requestBody").map(|it| ("request", it));
+            for (what, body) in answers.chain(sent) {
+                for (media_type, media) in body["content"].as_object().into_iter().flatten() {
+                    let at = format!("{method} {path} {what} {media_type}");
+                    // References are within the document.
+                    let mut schema = media["schema"].clone();
+                    schema["components"] = document["components"].clone();
+                    let validator = jsonschema::options()
+                        .with_draft(jsonschema::Draft::Draft202012)
+                        .should_validate_formats(true)
+                        .build(&schema)
+                        .unwrap_or_else(|error| panic!("{at}: {error}"));
+                    let examples = examples(media);
+                    assert!(!examples.is_empty(), "{at} has no example");
+                    for (name, example) in examples {
+                        let errors: Vec<_> = validator
+                            .iter_errors(example)
+                            .map(|it| format!("{} at {}", it, it.instance_path()))
+                            .collect();
+                        assert!(errors.is_empty(), "{at}, {name}: {errors:?}");
+                        count += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(count > 200, "{count}");
+}
+
+#[test]
+fn what_the_schemas_say_of_fields_is_of_them() {
+    /// Checks the examples of every schema in `value`.
+    fn walk(value: &Value, document: &Value, at: &str) {
+        let own = value.get("example").into_iter();
+        for example in own.chain(value["examples"].as_array().into_iter().flatten()) {
+            let mut schema = value.clone();
+            schema["components"] = document["components"].clone();
+            let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+            assert!(validator.is_valid(example), "{at}: {example}");
+        }
+        match value {
+            Value::Object(fields) => {
+                for (name, it) in fields.iter().filter(|it| it.0 != "example") {
+                    walk(it, document, &format!("{at}.{name}"));
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|it| walk(it, document, at)),
+            _ => {}
+        }
+    }
+    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let schemas = &document["components"]["schemas"];
+    for (name, schema) in schemas.as_object().expect("schemas") {
+        walk(schema, &document, name);
+    }
+}

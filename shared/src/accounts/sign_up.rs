@@ -34,6 +34,7 @@ pub struct SignUpRequest {
     pub is_13_or_older: bool,
     /// Whether we may send you news. No, unless you say so.
     #[serde(default)]
+    #[schema(example = false)]
     pub marketing_consent: bool,
 }
 

@@ -128,7 +128,7 @@ impl<'a> Operation<'a> {
                 (media(body))
                 @if body["required"] != true { ", optional" }
             }
-            (examples(body))
+            (examples(body, &html! { "the body" }))
         }
     }
 
@@ -160,10 +160,7 @@ impl<'a> Operation<'a> {
         html! {
             h4 { "Answers" }
             (scroll(&format!("Answers of {}", self.title()), &rows))
-            @for (status, answer) in answers() {
-                @let shown = examples(answer);
-                @if !shown.0.is_empty() { p { "Example of " code { (status) } ":" } (shown) }
-            }
+            @for (status, answer) in answers() { (examples(answer, &html! { code { (status) } })) }
         }
     }
 }
@@ -194,19 +191,44 @@ fn headers(answer: &Value) -> Markup {
     }
 }
 
-/// The examples that the document has of a body.
-fn examples(body: &Value) -> Markup {
-    let media = body["content"].as_object().into_iter().flatten();
-    let all: Vec<&Value> = media
-        .flat_map(|(_, it)| {
+/// Lines of an example that are shown without being asked for.
+const FEW_LINES: usize = 12;
+
+/// The examples that the document has of a body, which is called `what`. Long ones, and several, are
+/// opened by the reader.
+fn examples(body: &Value, what: &Markup) -> Markup {
+    let media = body["content"].as_object().into_iter().flatten().map(|it| it.1);
+    let all: Vec<(&str, &Value)> = media
+        .flat_map(|it| {
             let named = it["examples"].as_object().into_iter().flatten();
-            it.get("example").into_iter().chain(named.filter_map(|(_, it)| it.get("value")))
+            let named = named.filter_map(|(name, it)| Some((name.as_str(), it.get("value")?)));
+            it.get("example").map(|it| ("", it)).into_iter().chain(named)
         })
         .collect();
-    html! {
-        @for example in all {
-            (scroll("Example", &html! { pre { code { (format!("{example:#}")) } } }))
+    let text = |example: &Value| match example {
+        Value::String(text) => text.clone(),
+        other => format!("{other:#}"),
+    };
+    let block = |label: &str, text: &str| {
+        scroll(format!("Example {label}").trim_end(), &html! { pre { code { (text) } } })
+    };
+    match &all[..] {
+        [] => html! {},
+        [(name, only)] if name.is_empty() && text(only).lines().count() <= FEW_LINES => {
+            html! { p { "Example of " (what) ":" } (block("", &text(only))) }
         }
+        _ => html! {
+            details.example {
+                summary {
+                    "Example of " (what)
+                    @for (n, (name, _)) in all.iter().filter(|it| !it.0.is_empty()).enumerate() {
+                        @if n == 0 { ": " } @else { ", " }
+                        (name)
+                    }
+                }
+                @for (name, example) in &all { (block(name, &text(example))) }
+            }
+        },
     }
 }
 

@@ -183,3 +183,28 @@ fn fields_tell_whether_they_are_there() {
     let place = |name: &str| page.find(&format!("<code>{name}</code></th>")).expect("a row");
     assert!(place("z") < place("a"), "what is required comes first");
 }
+
+#[test]
+fn examples_are_shown_and_long_ones_are_closed() {
+    let document = serde_json::to_value(openapi::document()).expect("JSON");
+    let page = page();
+    let shown = |text: &str| page.matches(text).count();
+    // One for each body with several, or with a long one.
+    let mut closed = 0;
+    for operation in Operation::all(&document) {
+        let answers = operation.value["responses"].as_object().expect("responses").values();
+        for body in answers.chain([&operation.value["requestBody"]]) {
+            for (_, media) in body["content"].as_object().into_iter().flatten() {
+                let is_long = format!("{:#}", media["example"]).lines().count() > 12;
+                closed += usize::from(media["examples"].is_object() || is_long);
+            }
+        }
+    }
+    assert_eq!(shown(r#"<details class="example">"#), closed);
+    assert!(closed > 100, "{closed}");
+    assert!(
+        shown("<summary>Example of <code>404</code>: link-leads-nowhere, video-not-found") == 1
+    );
+    assert!(page.contains("both-sources, one-source") && page.contains("Sandbox Baker"));
+    assert!(page.len() < 1_500_000, "{} bytes", page.len());
+}

@@ -12,7 +12,7 @@ mod shape;
 pub use self::{
     call::Call,
     metered::{Served, Visit, authenticate, authenticate_holder},
-    problem::{Problem, problem},
+    problem::{Problem, kind, problem},
     problem_kinds::{KINDS, Kind},
     reply::Reply,
     serve::{Handler, serve, serve_metered},

@@ -44,8 +44,28 @@ pub struct Problem {
 
 /// The answer to `error`.
 pub fn problem(error: &Error, request_id: &str) -> Reply {
-    let kind = kind(error);
-    let detail = match error {
+    let json = serde_json::to_string(&Problem::of(error, request_id)).unwrap_or_default();
+    decorate(Reply::text(kind(error).status(), "application/problem+json", json), error)
+}
+
+impl Problem {
+    /// What is said of `error`.
+    pub fn of(error: &Error, request_id: &str) -> Self {
+        let kind = kind(error);
+        Self {
+            kind: kind.uri(),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail: detail(error),
+            request_id: request_id.to_owned(),
+            violated_policies: violated(error),
+        }
+    }
+}
+
+/// What happened, without what is only for the log.
+fn detail(error: &Error) -> String {
+    match error {
         Error::Unavailable { .. } => {
             "a part of the service does not answer; try again in a few seconds".to_owned()
         }
@@ -55,28 +75,20 @@ pub fn problem(error: &Error, request_id: &str) -> Reply {
                 .to_owned()
         }
         shown => shown.to_string(),
-    };
-    let mut violated_policies = Vec::new();
-    if let Error::Denied(denial) = error {
-        match denial {
-            Denial::Rate { .. } => violated_policies.push("minute"),
-            Denial::Quota { .. } => violated_policies.push("month"),
-            Denial::TooMany { .. } | Denial::Inactive(_) => {}
-        }
     }
-    let body = Problem {
-        kind: kind.uri(),
-        title: kind.title(),
-        status: kind.status().as_u16(),
-        detail,
-        request_id: request_id.to_owned(),
-        violated_policies,
-    };
-    let json = serde_json::to_string(&body).unwrap_or_default();
-    decorate(Reply::text(kind.status(), "application/problem+json", json), error)
 }
 
-fn kind(error: &Error) -> &'static Kind {
+/// Which limits of the plan were passed.
+fn violated(error: &Error) -> Vec<&'static str> {
+    match error {
+        Error::Denied(Denial::Rate { .. }) => vec!["minute"],
+        Error::Denied(Denial::Quota { .. }) => vec!["month"],
+        _ => Vec::new(),
+    }
+}
+
+/// Of which kind the answer to `error` is.
+pub fn kind(error: &Error) -> &'static Kind {
     match error {
         Error::Input(InputError::MediaType) => &kinds::UNSUPPORTED_MEDIA_TYPE,
         Error::Input(InputError::TooLarge(_)) => &kinds::BODY_TOO_LARGE,

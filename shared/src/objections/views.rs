@@ -31,7 +31,7 @@ pub struct ObjectionAccepted {
     #[schema(example = "tvi-8Jd0sVb3NcQ7")]
     pub code: String,
     /// When the mailed token ends.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-27T12:00:00Z")]
     pub expires_at: String,
     /// What to do next.
     #[schema(
@@ -58,9 +58,10 @@ pub struct ObjectionView {
     /// What is asked for.
     pub kind: ObjectionKind,
     /// Where it stands.
+    #[schema(example = "active")]
     pub state: ObjectionState,
     /// Until when the operator decides; `null` unless it is queued.
-    #[schema(required = true, format = DateTime)]
+    #[schema(required = true, format = DateTime, example = json!(null))]
     pub due_at: Option<String>,
     /// What that means, and what to do.
     #[schema(example = "Videos of this creator are not looked up any more.")]

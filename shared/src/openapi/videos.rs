@@ -14,6 +14,9 @@ enum MeteredProblems {
     /// Over a limit, named in `violated-policies`
     #[response(status = 429, content_type = "application/problem+json")]
     OverLimit(Problem),
+    /// A fault of ours
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(Problem),
     /// The source failed
     #[response(status = 502, content_type = "application/problem+json")]
     SourceFailed(Problem),

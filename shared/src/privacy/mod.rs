@@ -29,8 +29,8 @@ pub use self::{
     request::{Kind, Request, State, find, load, of_account},
     restore::{Guarded, Replayed, RestoreGate, close_service, guard, is_closed, replay},
     views::{
-        CategoryOutcome, Deletion, DeletionPreview, DeletionRequest, RequestList, RequestView,
-        preview,
+        CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,
+        ListedDeletion, ListedExport, RequestList, RequestView, preview,
     },
     work::Processed,
 };

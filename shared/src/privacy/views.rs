@@ -34,18 +34,19 @@ pub struct CategoryOutcome {
     #[schema(example = "api-logs")]
     pub category: &'static str,
     /// What it is.
+    #[schema(example = "Each API request: endpoint, parameters, time, outcome, key, IP address")]
     pub description: &'static str,
     /// `deleted`, `expires` (by itself, soon) or `kept`.
     #[schema(example = "deleted")]
     pub action: &'static str,
     /// How many items there are or were; `null` where they are not counted.
-    #[schema(required = true)]
+    #[schema(required = true, example = 120)]
     pub items: Option<u64>,
     /// Why it is kept; `null` if it is not.
-    #[schema(required = true)]
+    #[schema(required = true, example = json!(null))]
     pub reason: Option<&'static str>,
     /// When the last of it will be gone; `null` if it is deleted, or kept until it is withdrawn.
-    #[schema(required = true)]
+    #[schema(required = true, example = json!(null))]
     pub until: Option<String>,
 }
 
@@ -53,6 +54,7 @@ pub struct CategoryOutcome {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeletionPreview {
     /// Days in which a confirmed deletion can be cancelled.
+    #[schema(example = 7)]
     pub grace_days: i64,
     /// Each category of personal data.
     pub categories: Vec<CategoryOutcome>,
@@ -65,18 +67,19 @@ pub struct Deletion {
     #[schema(example = "req_4kPq9ZtR2mWx")]
     pub id: String,
     /// Where it stands.
+    #[schema(example = "done")]
     pub state: State,
     /// When it was confirmed.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     pub received_at: String,
     /// Until when it can be cancelled.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-12-01T12:00:00Z")]
     pub cancel_until: String,
     /// When it must be done.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-12-24T12:00:00Z")]
     pub due_at: String,
     /// When it was done or cancelled; `null` while it is open.
-    #[schema(required = true, format = DateTime)]
+    #[schema(required = true, format = DateTime, example = "2026-12-01T12:04:10Z")]
     pub closed_at: Option<String>,
     /// What was or will be done to each category.
     pub categories: Vec<CategoryOutcome>,
@@ -91,12 +94,44 @@ pub struct RequestList {
 
 /// One request under privacy law.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(untagged)]
 pub enum RequestView {
     /// For the deletion of the account.
-    Deletion(Deletion),
+    Deletion(ListedDeletion),
     /// For a copy of your data.
-    Export(ExportRequest),
+    Export(ListedExport),
+}
+
+/// A deletion, in the list of all requests.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListedDeletion {
+    kind: DeletionKind,
+    #[serde(flatten)]
+    deletion: Deletion,
+}
+
+/// An export, in the list of all requests.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListedExport {
+    kind: ExportKind,
+    #[serde(flatten)]
+    export: ExportRequest,
+}
+
+/// Tells a deletion from other requests.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeletionKind {
+    /// The deletion of the account.
+    Deletion,
+}
+
+/// Tells an export from other requests.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportKind {
+    /// A copy of your data.
+    Export,
 }
 
 impl RequestList {
@@ -109,8 +144,14 @@ impl RequestList {
         let mut views = Vec::new();
         for request in requests {
             views.push(match request.kind {
-                Kind::Erasure => RequestView::Deletion(Deletion::new(request)),
-                Kind::Export => RequestView::Export(export_view(store, request, now).await?),
+                Kind::Erasure => RequestView::Deletion(ListedDeletion {
+                    kind: DeletionKind::Deletion,
+                    deletion: Deletion::new(request),
+                }),
+                Kind::Export => RequestView::Export(ListedExport {
+                    kind: ExportKind::Export,
+                    export: export_view(store, request, now).await?,
+                }),
             });
         }
         Ok(Self { requests: views })

@@ -193,6 +193,15 @@ fn every_creator_answers_as_its_table_says() {
 }
 
 #[test]
+fn every_creator_has_recent_videos() {
+    for case in CREATORS.iter().filter(|it| it.answer.is_ok()) {
+        let newest = Search::of(SearchField::Creator, case.key, recent_days(), 100);
+        let found = search(&newest, NOW).unwrap();
+        assert!(found.videos.len() >= 2, "{}: {}", case.key, found.videos.len());
+    }
+}
+
+#[test]
 fn every_word_does_what_its_table_says() {
     let plain: Vec<VideoId> = find(json!({})).unwrap().videos.iter().map(|it| it.id).collect();
     for (case, field) in WORDS.iter().flat_map(|it| [(it, "keyword"), (it, "hashtag_name")]) {

@@ -17,16 +17,22 @@ pub struct DayUsage {
     #[schema(example = "2026-11-24", format = Date)]
     pub date: String,
     /// Requests to metered endpoints, refused ones included.
+    #[schema(example = 130)]
     pub requests: u64,
     /// Requests that were charged.
+    #[schema(example = 120)]
     pub charged: u64,
     /// Answers 400 to 499 except 429.
+    #[schema(example = 6)]
     pub client_errors: u64,
     /// Answers 500 and up. They are not charged.
+    #[schema(example = 1)]
     pub server_errors: u64,
     /// Requests over a limit (429), of which at least 60 a minute are counted. They are not charged.
+    #[schema(example = 3)]
     pub limited: u64,
     /// Answers from the cache.
+    #[schema(example = 80)]
     pub cache_hits: u64,
     /// Response times in milliseconds, up to 10 % too high; null without answers.
     #[schema(required)]
@@ -37,10 +43,13 @@ pub struct DayUsage {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Latency {
     /// Half of the answers were at least this fast.
+    #[schema(example = 12)]
     pub p50: u64,
     /// 95 of 100.
+    #[schema(example = 840)]
     pub p95: u64,
     /// 99 of 100.
+    #[schema(example = 1900)]
     pub p99: u64,
 }
 

@@ -14,7 +14,7 @@ pub const MAX_ITEMS: usize = 100;
 #[serde(deny_unknown_fields)]
 pub struct BatchRequest {
     /// Video ids and addresses, 1 to 100 in any form that `GET /v1/videos` takes.
-    #[schema(min_items = 1, max_items = 100, examples(json!(["7301234567890123456", "https://vm.tiktok.com/ZMabc123/"])))]
+    #[schema(min_items = 1, max_items = 100, example = json!(["7301234567890123456", "https://vm.tiktok.com/ZMabc123/"]))]
     pub videos: Vec<String>,
 }
 

@@ -10,6 +10,9 @@ mod comment;
 mod creator;
 mod engagement;
 mod figure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod id;
 mod listing;
 mod oembed;

@@ -37,7 +37,7 @@ pub(super) async fn ask(
     }
 }
 
-fn parse(body: &[u8], id: VideoId) -> Result<Facts, Failure> {
+pub(super) fn parse(body: &[u8], id: VideoId) -> Result<Facts, Failure> {
     let answer: Value = serde_json::from_slice(body).map_err(|_| Failure::Unusable)?;
     // A profile, or another video. The id is missing in older recorded answers.
     let other = |product: &Value| product.as_str() != Some(id.to_string().as_str());

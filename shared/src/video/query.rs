@@ -55,7 +55,7 @@ pub struct Condition {
     #[serde(default)]
     pub operation: Operation,
     /// With what: 1 to 100 values for `in`, one for everything else.
-    #[schema(min_items = 1, max_items = 100, examples(json!(["sourdough"])))]
+    #[schema(min_items = 1, max_items = 100, example = json!(["sourdough"]))]
     pub values: Vec<String>,
 }
 

@@ -26,17 +26,19 @@ pub struct ExportRequest {
     #[schema(example = "req_4kPq9ZtR2mWx")]
     pub id: String,
     /// Where it stands.
+    #[schema(example = "done")]
     pub state: State,
     /// When it was asked for.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:00:00Z")]
     pub received_at: String,
     /// When it must be done.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-12-24T12:00:00Z")]
     pub due_at: String,
     /// When it was done or cancelled; `null` while it is open.
-    #[schema(required = true, format = DateTime)]
+    #[schema(required = true, format = DateTime, example = "2026-11-24T12:03:00Z")]
     pub closed_at: Option<String>,
     /// Items of each category in the copy.
+    #[schema(example = json!({ "accounts": 1, "api-logs": 120 }))]
     pub items: BTreeMap<String, u64>,
     /// The copy; `null` before it is made and after it has ended.
     #[schema(required = true)]
@@ -47,14 +49,16 @@ pub struct ExportRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExportFile {
     /// Length in bytes.
+    #[schema(example = 18_204)]
     pub bytes: u64,
     /// SHA-256 of the file, in hexadecimal digits.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub sha256: String,
     /// What it shows is of this time.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-11-24T12:03:00Z")]
     pub created_at: String,
     /// Until when it can be fetched; it is deleted within the hour after that.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, example = "2026-12-01T12:03:00Z")]
     pub available_until: String,
     /// Where to fetch it, with your API key.
     #[schema(example = "/v1/privacy/exports/req_4kPq9ZtR2mWx/download")]
@@ -65,7 +69,10 @@ pub struct ExportFile {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExportLink {
     /// Works for five minutes, for whoever has it: keep it to yourself.
-    #[schema(format = "uri")]
+    #[schema(
+        format = "uri",
+        example = "https://exports.example.com/req_4kPq9ZtR2mWx.zip?signature=made-up"
+    )]
     pub url: String,
 }
 

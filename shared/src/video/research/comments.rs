@@ -91,7 +91,12 @@ impl Research {
     }
 }
 
-fn page(data: &Value, video: VideoId, from: u64, at: i64) -> Result<CommentPage, Failure> {
+pub(super) fn page(
+    data: &Value,
+    video: VideoId,
+    from: u64,
+    at: i64,
+) -> Result<CommentPage, Failure> {
     let comments = data["comments"].as_array().ok_or(Failure::Unusable)?;
     let comments = comments.iter().filter_map(|it| comment(it, video)).collect();
     let next = number(&data["cursor"])

@@ -4,6 +4,8 @@
 
 mod allowance;
 mod comments;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzz;
 mod profile;
 mod search;
 mod token;

@@ -67,7 +67,7 @@ fn is_absent(message: &str) -> bool {
     message.contains("cannot find the user") || message.contains("cannot return this user")
 }
 
-fn profile(data: &Value) -> Profile {
+pub(super) fn profile(data: &Value) -> Profile {
     let count = |name: &str| number(&data[name]);
     Profile {
         display_name: data["display_name"].as_str().and_then(|it| text::line(it, text::MAX_NAME)),

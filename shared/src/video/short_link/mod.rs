@@ -189,5 +189,16 @@ fn page(link: &ShortLink) -> Result<Url, FollowError> {
     link.to_string().parse().map_err(|_| FollowError::RedirectRefused)
 }
 
+/// Where `location`, answered by `link`, leads: to a video, or to a page that would be asked next.
+#[cfg(feature = "fuzzing")]
+pub(super) fn led(link: &ShortLink, location: &[u8]) -> Option<Result<VideoId, Url>> {
+    let location = HeaderValue::from_bytes(location).ok()?;
+    match next(&page(link).ok()?, &location).ok()? {
+        Next::Video(id) => Some(Ok(id)),
+        Next::Page(page) => Some(Err(page)),
+        Next::NoVideo => None,
+    }
+}
+
 #[cfg(test)]
 mod tests;
