@@ -1,6 +1,8 @@
-//! Dates as the API writes them.
+//! Dates as the API writes them, and where a day ends.
 
-use time::{Date, macros::format_description};
+use std::time::Duration;
+
+use time::{Date, OffsetDateTime, Time, UtcOffset, macros::format_description};
 
 use crate::error::InputError;
 
@@ -8,4 +10,14 @@ use crate::error::InputError;
 pub fn parse(name: &'static str, text: &str) -> Result<Date, InputError> {
     Date::parse(text, format_description!("[year]-[month]-[day]"))
         .map_err(|_| InputError::field(name, "must be a date such as 2026-11-24"))
+}
+
+/// The next 00:00 UTC after `now`.
+pub fn next_midnight(now: OffsetDateTime) -> OffsetDateTime {
+    now.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT) + time::Duration::DAY
+}
+
+/// How long it is until then.
+pub fn until_midnight(now: OffsetDateTime) -> Duration {
+    (next_midnight(now) - now).unsigned_abs()
 }

@@ -1,10 +1,11 @@
 //! Bodies that belong to one endpoint only.
 
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime, Time, UtcOffset};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{
+    dates,
     keys::{Environment, KeyView},
     plans::Plan,
     usage::DayUsage,
@@ -128,7 +129,7 @@ impl PartHealth {
         self.allowance = spent.map(|spent| AllowanceView {
             calls_left: spent.calls_left(),
             records_left: spent.records_left(),
-            resets_at: next_midnight(now),
+            resets_at: dates::next_midnight(now),
         });
         self
     }
@@ -150,10 +151,4 @@ impl PartHealth {
             allowance: None,
         }
     }
-}
-
-/// The next 00:00 UTC.
-fn next_midnight(now: OffsetDateTime) -> OffsetDateTime {
-    let today = now.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT);
-    today + Duration::DAY
 }

@@ -13,9 +13,10 @@ pub use self::{
 };
 use crate::{
     app::App,
-    error::Error,
+    error::{Error, InputError},
     flight::{Flights, Landed, Looked, Outcome, Shared},
     gate::{Admission, Denial, Token},
+    http::Call,
     keys::{ApiKey, Environment},
     objections::Objections,
     sandbox::{self, Trouble},
@@ -56,10 +57,19 @@ pub fn comments_key(video: VideoId, from: u64, count: u64) -> String {
 
 /// The days that count as recent for a request with `key` at `now`.
 pub fn recent_days(key: &ApiKey, now: OffsetDateTime) -> (Date, Date) {
-    match key.environment() {
-        Environment::Live => crate::video::recent_days(now),
-        Environment::Test => sandbox::recent_days(),
-    }
+    days(key.environment() == Environment::Test, now)
+}
+
+fn days(is_sandbox: bool, now: OffsetDateTime) -> (Date, Date) {
+    if is_sandbox { sandbox::recent_days() } else { crate::video::recent_days(now) }
+}
+
+/// The path parameter `video_id`.
+pub fn video_id(call: &Call) -> Result<VideoId, InputError> {
+    call.path("video_id").parse().map_err(|_| {
+        let reason = "must be the number in the video's address, such as 7565919548239514898";
+        InputError::field("video_id", reason)
+    })
 }
 
 /// One admitted request's way to what it asks for.

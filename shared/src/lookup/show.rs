@@ -1,13 +1,10 @@
 //! A video as it is answered, with its creator where that is wanted.
 
-use time::Date;
-
 use super::LookUp;
 use crate::{
     error::{Error, InputError},
     flight::Looked,
     http::{Call, Served, Shape},
-    sandbox,
     video::{FetchError, Figure, Reason, Search, SearchField, Standing, Video, VideoId},
 };
 
@@ -56,13 +53,14 @@ impl LookUp<'_> {
         Ok(Served::whole(shape.answer(&video)?, landed.cached))
     }
 
-    fn recent_days(&self) -> (Date, Date) {
-        if self.is_sandbox() { sandbox::recent_days() } else { crate::video::recent_days(self.now) }
-    }
-
     /// What videos of `username` (in lower case) are held against. What cannot be had of it says why.
     pub async fn standing(&self, username: &str) -> Result<Standing, Error> {
-        let recent = Search::of(SearchField::Creator, username, self.recent_days(), RECENT);
+        let recent = Search::of(
+            SearchField::Creator,
+            username,
+            super::days(self.is_sandbox(), self.now),
+            RECENT,
+        );
         let (profile, page) = futures_util::join!(
             self.profile(username, Looked::default()),
             self.search(&recent, Looked::default())

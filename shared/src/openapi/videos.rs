@@ -129,6 +129,7 @@ pub(super) fn batch_videos() {}
         KeyProblems,
         super::BodyProblems,
         ResearchProblems,
+        (status = 451, description = "A creator that it names objected. Not charged", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "The cursor has expired. Not charged", body = Problem, content_type = "application/problem+json"),
         MeteredProblems
     )

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use time::{OffsetDateTime, Time, UtcOffset};
+use time::OffsetDateTime;
 
-use crate::video::{FetchError, Source};
+use crate::{
+    dates::until_midnight,
+    video::{FetchError, Source},
+};
 
 /// Why the sandbox answers with an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,11 +72,4 @@ impl Fault {
             Self::Minute => Trouble::MinuteUsedUp,
         }
     }
-}
-
-/// The real allowance starts anew at 00:00 UTC, and so does this one.
-fn until_midnight(now: OffsetDateTime) -> Duration {
-    const DAY: Duration = Duration::from_secs(86_400);
-    let time = now.to_offset(UtcOffset::UTC).time();
-    (time - Time::MIDNIGHT).try_into().map_or(DAY, |gone| DAY.saturating_sub(gone))
 }

@@ -9,6 +9,7 @@ mod batch;
 mod comment;
 mod creator;
 mod engagement;
+mod failure;
 mod figure;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -32,6 +33,7 @@ pub use self::{
     comment::{CommentView, Comments},
     creator::{Creator, Linked, PostingTimes, ProfileRecord, Recent, recent_days},
     engagement::{Engagement, Rate, Standing},
+    failure::FetchError,
     figure::{Basis, Figure, Origin, Reason, Timestamp},
     id::{InvalidVideoId, VideoId},
     listing::{Hashtag, HashtagUse, RegionUse, Sample, VideoPage, median_views},
@@ -39,7 +41,7 @@ pub use self::{
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
     research::{Comment, CommentPage, Position, Profile, Search, SearchPage, Spent},
     short_link::{FollowError, WebAddress, follow},
-    sources::{Asker, FetchError, ResearchCredentials, Sources, SourcesConfig},
+    sources::{Asker, ResearchCredentials, Sources, SourcesConfig},
     state::{SourceState, source_states},
     text::MAX_HANDLE,
 };

@@ -10,7 +10,7 @@ use url::Url;
 use super::{
     Fact, Facts, Provenance, Source, Thumbnail, VideoId,
     answer::page,
-    sources::{Failure, refusal},
+    failure::{Failure, refusal},
     text,
 };
 use crate::upstream::{self, Limits};

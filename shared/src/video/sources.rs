@@ -1,15 +1,15 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
-use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use secrecy::{SecretBox, SecretString};
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     CommentPage, Facts, Outcome, Profile, Search, SearchPage, ShortLink, Source, VideoId,
-    VideoRecord, WebAddress, oembed,
+    VideoRecord, WebAddress,
+    failure::{Failure, FetchError, worst},
+    oembed,
     research::{Allowance, Research, Spent},
     short_link,
     state::{self, Waits},
@@ -22,9 +22,6 @@ const TOTAL: Duration = Duration::from_secs(5);
 
 /// Questions to oEmbed under way at the same time; 30 have been seen to do no harm.
 const AT_ONCE: usize = 20;
-
-/// How long to leave a source alone that is busy and does not say for how long.
-pub(super) const BUSY: Duration = Duration::from_secs(60);
 
 /// Where the sources are, and which are switched on.
 #[derive(Clone, Debug)]
@@ -57,122 +54,6 @@ pub struct Asker<'a> {
     pub payer: Option<&'a AccountId>,
     /// Time of the request.
     pub now: OffsetDateTime,
-}
-
-/// Why there is no video to answer with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum FetchError {
-    /// No source shows such a video. Says nothing about why: never existed, deleted, private, of a
-    /// minor, restricted to a region all look alike.
-    #[error("no source shows such a video")]
-    NotFound,
-    /// A source failed, and no other answered.
-    #[error("the source {} failed", .by.name())]
-    Upstream {
-        /// Whether asking again soon may help.
-        retryable: bool,
-        /// The source.
-        by: Source,
-    },
-    /// No source answered in time.
-    #[error("the sources did not answer in time")]
-    Timeout,
-    /// A source wants to be left alone for a while, or has failed so often that it is.
-    #[error("the sources are busy")]
-    RateLimited {
-        /// For so long; a minute if it did not say.
-        retry_after: Duration,
-    },
-    /// The share of a source's daily allowance is used up.
-    #[error(
-        "your share of what TikTok allows this service in a day is used up; it starts anew at \
-         00:00 UTC"
-    )]
-    Exhausted {
-        /// Until the day ends.
-        retry_after: Duration,
-    },
-    /// No source shows such a creator.
-    #[error("no source shows such a creator")]
-    NoCreator,
-    /// Only the Research API could tell, which the operator has not switched on.
-    #[error(
-        "this needs TikTok's Research API, which is not enabled for this service (the operator's \
-         setting `TikTokResearch`)"
-    )]
-    NeedsResearch,
-    /// The search that a cursor belongs to has ended at the source.
-    #[error("this cursor has expired; begin the search anew, without `cursor`")]
-    CursorExpired,
-    /// The short link leads away from TikTok, or to no video.
-    #[error("the short link does not lead to a video")]
-    LinkLeadsNowhere,
-    /// TikTok could not be asked where a short link leads.
-    #[error("TikTok could not be asked where the short link leads")]
-    LinkFailed,
-    /// The source does not take these conditions.
-    #[error(
-        "TikTok does not accept these conditions: check the regions (not every country is one) and the \
-         numbers"
-    )]
-    NotSearchable,
-    /// The creator asked to be left out.
-    #[error("the creator has objected to being looked up here")]
-    Objected,
-}
-
-/// Why one source gave no usable answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// No answer in time.
-    Timeout,
-    /// It refuses for so long.
-    RateLimited(Duration),
-    /// Its daily allowance, or the asker's share of it, is used up for so long.
-    Exhausted(Duration),
-    /// Too many ask at once, or the table that counts the allowance does not answer: nothing was asked.
-    Crowded,
-    /// It or the way to it is broken for the moment: one more attempt is worth it.
-    Unavailable,
-    /// It refuses, or answers what cannot be understood: the next attempt would end alike.
-    Unusable,
-}
-
-impl From<upstream::Error> for Failure {
-    fn from(error: upstream::Error) -> Self {
-        match error {
-            upstream::Error::Timeout => Self::Timeout,
-            upstream::Error::Connect | upstream::Error::Protocol => Self::Unavailable,
-            upstream::Error::TooLarge | upstream::Error::Forbidden => Self::Unusable,
-        }
-    }
-}
-
-impl Failure {
-    /// What to tell of it where `source` is the only one that can answer.
-    pub(super) fn of(self, source: Source) -> FetchError {
-        worst(&[(source, self)]).unwrap_or(FetchError::Timeout)
-    }
-
-    /// Whether it is the source's own state that the next question will meet too.
-    pub(super) fn counts(self) -> bool {
-        !matches!(self, Self::Exhausted(_) | Self::Crowded | Self::Unusable)
-    }
-}
-
-/// What an answer that is none of the expected ones comes to.
-pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Failure {
-    match status {
-        StatusCode::TOO_MANY_REQUESTS => {
-            let seconds = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
-            // A day is the longest limit there is.
-            Failure::RateLimited(
-                seconds.map_or(BUSY, |it: u64| Duration::from_secs(it.min(86_400))),
-            )
-        }
-        status if status.is_server_error() => Failure::Unavailable,
-        _ => Failure::Unusable,
-    }
 }
 
 /// TikTok's interfaces behind one. Clones share connections and the token.
@@ -398,32 +279,6 @@ fn combine(
         };
     }
     Err(worst(&failures).unwrap_or(FetchError::NotFound))
-}
-
-/// What to tell of several failures: the one that says most about when to come back.
-fn worst(failures: &[(Source, Failure)]) -> Option<FetchError> {
-    let limits = failures.iter().filter_map(|(_, failure)| match failure {
-        Failure::RateLimited(wait) => Some(*wait),
-        _ => None,
-    });
-    // One of them is enough for an answer, so the shortest wait counts.
-    if let Some(retry_after) = limits.min() {
-        return Some(FetchError::RateLimited { retry_after });
-    }
-    if failures.iter().any(|(_, failure)| *failure == Failure::Timeout) {
-        return Some(FetchError::Timeout);
-    }
-    let exhausted = failures.iter().find_map(|(_, failure)| match failure {
-        Failure::Exhausted(wait) => Some(*wait),
-        _ => None,
-    });
-    if let (Some(retry_after), 1) = (exhausted, failures.len()) {
-        return Some(FetchError::Exhausted { retry_after });
-    }
-    let retryable = |failure: &Failure| matches!(failure, Failure::Unavailable | Failure::Crowded);
-    let (by, failure) =
-        failures.iter().find(|(_, failure)| retryable(failure)).or_else(|| failures.first())?;
-    Some(FetchError::Upstream { retryable: retryable(failure), by: *by })
 }
 
 /// Asks once, and once more after a moment where the source is broken for the moment.

@@ -6,10 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use ::redis::pipe;
 use time::OffsetDateTime;
 
-use super::{
-    Source,
-    sources::{Failure, Word},
-};
+use super::{Source, failure::Failure, sources::Word};
 use crate::{
     inventory::CACHE_SECONDS,
     redis::{Redis, RedisError},

@@ -12,8 +12,8 @@ pub(crate) const CREATOR: &str = "alba.bakes";
 pub(crate) fn metered(world: &World, n: usize) -> Vec<(&'static str, String, Option<Value>)> {
     let id = world.video_id(n).to_string();
     // A hashtag that is in use within the last 30 days.
-    let catalogue = world.cloud.tiktok.catalogue().iter().rev();
-    let latest = catalogue.filter(|it| it.in_research).next().expect("a video");
+    let mut catalogue = world.cloud.tiktok.catalogue().iter().rev();
+    let latest = catalogue.find(|it| it.in_research).expect("a video");
     let hashtag = &latest.hashtags[1];
     let page = format!("https%3A%2F%2Fwww.tiktok.com%2F%40_%2Fvideo%2F{id}");
     let search = json!({

@@ -2,10 +2,9 @@
 
 use vidintel::{
     app::App,
-    error::{Error, InputError},
+    error::Error,
     http::{Call, Reply, Shape, Visit, serve_metered},
     lookup::{self, LookUp},
-    video::VideoId,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,10 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     // The key first: who has none learns nothing else.
     call.api_key()?;
-    let id: VideoId = call.path("video_id").parse().map_err(|_| {
-        let reason = "must be the number in the video's address, such as 7565919548239514898";
-        InputError::field("video_id", reason)
-    })?;
+    let id = lookup::video_id(call)?;
     let wanted = lookup::Wanted::of(call)?;
     let shape = Shape::of(call)?;
     let mut parameters = vec![("video_id".to_owned(), id.to_string())];

@@ -2,11 +2,11 @@
 
 use vidintel::{
     app::App,
-    error::{Error, InputError},
+    error::Error,
     flight::Looked,
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
-    lookup::{LookUp, comments_key, video_key},
-    video::{Comments, VideoId, limit},
+    lookup::{LookUp, comments_key, video_id, video_key},
+    video::{Comments, limit},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,10 +17,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     // The key first: who has none learns nothing else.
     call.api_key()?;
-    let id: VideoId = call.path("video_id").parse().map_err(|_| {
-        let reason = "must be the number in the video's address, such as 7565919548239514898";
-        InputError::field("video_id", reason)
-    })?;
+    let id = video_id(call)?;
     let shape = Shape::of(call)?;
     let count = limit(call.number("limit")?)?;
     let from = call.number("cursor")?.unwrap_or(0);

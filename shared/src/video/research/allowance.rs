@@ -11,11 +11,9 @@ use aws_sdk_dynamodb::types::Update;
 use serde::Deserialize;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::{
-    super::sources::{Asker, Failure},
-    until_midnight,
-};
+use super::super::{failure::Failure, sources::Asker};
 use crate::{
+    dates::until_midnight,
     error::Error,
     inventory::{self, Table},
     store::{Store, from_item, n, s, transact, updating},

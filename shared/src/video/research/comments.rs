@@ -5,11 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        VideoId,
-        sources::{Asker, Failure},
-        text,
-    },
+    super::{VideoId, failure::Failure, sources::Asker, text},
     Call, CallError, Research, entries, number,
 };
 

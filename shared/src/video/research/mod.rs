@@ -19,7 +19,7 @@ use http::{
 };
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use time::{OffsetDateTime, Time, UtcOffset};
+use time::OffsetDateTime;
 
 pub(super) use self::allowance::Allowance;
 pub(super) use self::search::SearchFailure;
@@ -33,9 +33,11 @@ pub use self::{
 };
 use super::{
     ResearchCredentials,
-    sources::{Asker, BUSY, Failure, refusal},
+    failure::{BUSY, Failure, refusal},
+    sources::Asker,
 };
 use crate::{
+    dates::until_midnight,
     redis::Redis,
     upstream::{self, Limits},
 };
@@ -183,16 +185,6 @@ fn envelope(
         Some(data @ Value::Object(_)) => Ok(Envelope::Data(data)),
         _ => Err(Failure::Unusable.into()),
     }
-}
-
-/// The daily allowance starts anew at 00:00 UTC.
-pub(super) fn until_midnight(now: OffsetDateTime) -> Duration {
-    let midnight = now
-        .to_offset(UtcOffset::UTC)
-        .date()
-        .next_day()
-        .map(|day| day.with_time(Time::MIDNIGHT).assume_utc() - now);
-    midnight.and_then(|wait| wait.try_into().ok()).unwrap_or(Duration::from_secs(86_400))
 }
 
 /// A number that may be beyond 2^53, or be sent as a string.

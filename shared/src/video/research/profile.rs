@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        sources::{Asker, Failure},
-        text,
-    },
+    super::{failure::Failure, sources::Asker, text},
     Call, CallError, Research, number,
 };
 

@@ -9,8 +9,7 @@ use time::{Date, OffsetDateTime};
 
 use super::{
     super::{
-        Facts, FetchError, Outcome, Source, VideoId, VideoRecord,
-        sources::{Asker, Failure},
+        Facts, FetchError, Outcome, Source, VideoId, VideoRecord, failure::Failure, sources::Asker,
         text,
     },
     Call, CallError, Research, entries, number,

@@ -11,7 +11,10 @@ use time::OffsetDateTime;
 use tokio::{sync::Mutex, time::sleep};
 use url::form_urlencoded;
 
-use super::super::sources::{Failure, ResearchCredentials, refusal};
+use super::super::{
+    failure::{Failure, refusal},
+    sources::ResearchCredentials,
+};
 use crate::{
     inventory::CACHE_SECONDS,
     redis::{Redis, RedisError},

@@ -8,9 +8,7 @@ use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::{
     super::{
-        Fact, Facts, Label, Provenance, Source, VideoId,
-        sources::{Asker, Failure},
-        text,
+        Fact, Facts, Label, Provenance, Source, VideoId, failure::Failure, sources::Asker, text,
     },
     Call, Research, entries, number,
 };

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     InvalidAddress, ShortLink, VideoAddress, VideoId,
-    sources::{Failure, FetchError, refusal},
+    failure::{Failure, FetchError, refusal},
 };
 use crate::upstream;
 
