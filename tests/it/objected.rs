@@ -280,7 +280,7 @@ async fn who_objects_over_http_is_left_out_at_once_and_let_in_again_at_once() {
 /// What is asked of the sources takes so long here…
 const SLOW: Wait = Wait::from_millis(400);
 /// …and somebody objects at these moments after a request.
-const MOMENTS: [u64; 10] = [0, 30, 100, 250, 350, 390, 410, 430, 450, 500];
+const MOMENTS: [u64; 11] = [0, 30, 100, 250, 350, 390, 410, 430, 450, 500, 1_500];
 /// Until then the source has surely not answered, so that what it says is still to be looked through.
 const SURELY_BEFORE: u64 = 300;
 
