@@ -11,7 +11,7 @@ mod creator;
 mod engagement;
 mod failure;
 mod figure;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
 mod id;
@@ -20,6 +20,8 @@ mod oembed;
 mod query;
 mod record;
 mod research;
+#[cfg(test)]
+mod samples;
 mod short_link;
 mod sources;
 mod state;

@@ -4,7 +4,7 @@
 
 mod allowance;
 mod comments;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) mod fuzz;
 mod profile;
 mod search;

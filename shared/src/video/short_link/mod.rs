@@ -190,7 +190,7 @@ fn page(link: &ShortLink) -> Result<Url, FollowError> {
 }
 
 /// Where `location`, answered by `link`, leads: to a video, or to a page that would be asked next.
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn led(link: &ShortLink, location: &[u8]) -> Option<Result<VideoId, Url>> {
     let location = HeaderValue::from_bytes(location).ok()?;
     match next(&page(link).ok()?, &location).ok()? {
