@@ -42,7 +42,7 @@ enum ResearchProblems {
     params(
         ("video_id" = String, Path, description = "The video's number, as in its address", example = "7565919548239514898", pattern = "^[1-9][0-9]{0,19}$"),
         ("include" = Option<String>, Query, description = "`creator` looks the creator up too, for the figures that need it", example = "creator", pattern = "^creator$"),
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` of before: if the answer would say the same, it is 304 without a body, and charged alike")
     ),
@@ -67,9 +67,9 @@ pub(super) fn get_video() {}
 #[utoipa::path(
     get, path = "/v1/videos", tag = "Videos",
     params(
-        ("url" = String, Query, description = "Address of a video, or its id", example = "https://www.tiktok.com/@made.up/video/7565919548239514898", max_length = 2048),
+        ("url" = String, Query, description = "Address of a video, or its id", example = "https://www.tiktok.com/@made.up/video/7565919548239514898", max_length = 2048, pattern = "^[!-~]+$"),
         ("include" = Option<String>, Query, description = "`creator` looks the creator up too, for the figures that need it", example = "creator", pattern = "^creator$"),
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` of before: if the answer would say the same, it is 304 without a body, and charged alike")
     ),
@@ -94,7 +94,7 @@ pub(super) fn find_video() {}
 #[utoipa::path(
     post, path = "/v1/videos/batch", tag = "Videos", request_body = BatchRequest,
     params(
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false)
     ),
     security(("api_key" = []), ("bearer" = [])),
@@ -116,7 +116,7 @@ pub(super) fn batch_videos() {}
 #[utoipa::path(
     post, path = "/v1/videos/search", tag = "Videos", request_body = SearchRequest,
     params(
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false)
     ),
     security(("api_key" = []), ("bearer" = [])),
@@ -142,8 +142,8 @@ pub(super) fn search_videos() {}
     params(
         ("video_id" = String, Path, description = "The video's number, as in its address", example = "7565919548239514898", pattern = "^[1-9][0-9]{0,19}$"),
         ("limit" = Option<u64>, Query, description = "Most entries, 1 to 100; 20 if left out", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before", example = "100"),
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before", example = "100", max_length = 1000, pattern = "^[A-Za-z0-9_-]+$"),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` of before: if the answer would say the same, it is 304 without a body, and charged alike")
     ),
@@ -168,8 +168,8 @@ pub(super) fn list_comments() {}
 #[utoipa::path(
     get, path = "/v1/creators/{username}", tag = "Videos",
     params(
-        ("username" = String, Path, description = "Handle, with or without `@`", example = "made.up", min_length = 1, max_length = 25),
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("username" = String, Path, description = "Handle, with or without `@`", example = "made.up", min_length = 1, max_length = 65, pattern = "^@?[A-Za-z0-9._-]+$"),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` of before: if the answer would say the same, it is 304 without a body, and charged alike")
     ),
@@ -194,12 +194,12 @@ pub(super) fn get_creator() {}
 #[utoipa::path(
     get, path = "/v1/creators/{username}/videos", tag = "Videos",
     params(
-        ("username" = String, Path, description = "Handle, with or without `@`", example = "made.up", min_length = 1, max_length = 25),
+        ("username" = String, Path, description = "Handle, with or without `@`", example = "made.up", min_length = 1, max_length = 65, pattern = "^@?[A-Za-z0-9._-]+$"),
         ("from" = Option<String>, Query, description = "First day; 30 days ago if left out", format = Date, example = "2026-11-01"),
         ("to" = Option<String>, Query, description = "Last day, at most 30 days after the first; today if left out", format = Date, example = "2026-11-30"),
         ("limit" = Option<u64>, Query, description = "Most entries, 1 to 100; 20 if left out", minimum = 1, maximum = 100, example = 20),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before", example = "100"),
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before", example = "100", max_length = 1000, pattern = "^[A-Za-z0-9_-]+$"),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` of before: if the answer would say the same, it is 304 without a body, and charged alike")
     ),
@@ -225,7 +225,7 @@ pub(super) fn list_creator_videos() {}
     get, path = "/v1/hashtags/{name}", tag = "Videos",
     params(
         ("name" = String, Path, description = "Hashtag, with or without `#`", example = "sourdough", min_length = 1, max_length = 101),
-        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000),
+        ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false),
         ("If-None-Match" = Option<String>, Header, description = "An `ETag` of before: if the answer would say the same, it is 304 without a body, and charged alike")
     ),
