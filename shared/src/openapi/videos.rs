@@ -17,6 +17,9 @@ enum MeteredProblems {
     /// A fault of ours
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),
+    /// Address and header fields together are longer than 10 KB: API Gateway refuses, in its own words
+    #[response(status = 431)]
+    TooLong,
     /// The source failed
     #[response(status = 502, content_type = "application/problem+json")]
     SourceFailed(Problem),
