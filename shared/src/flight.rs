@@ -161,7 +161,8 @@ impl Flights<'_> {
         let values = values.filter_map(|(at, bytes)| Some((at, bytes?))).collect();
         self.unload(keys, values, &looked.stamp, &mut outcomes).await?;
         let mut waiting = missing(&outcomes);
-        let token = random_base62(16);
+        // A hit needs no place in any queue.
+        let token = if waiting.is_empty() { String::new() } else { random_base62(16) };
         let (mut pause, mut waited) = (Wait::from_millis(10), Wait::ZERO);
         while !waiting.is_empty() && waited < Wait::from_millis(HOLD_MS) {
             let (boarded, stamp) = match self.board(keys, &waiting, &token).await {
@@ -219,19 +220,20 @@ impl Flights<'_> {
         stamp: &Option<String>,
         outcomes: &mut [Option<Outcome<T>>],
     ) -> Result<(), Error> {
-        let mut unchecked = Vec::new();
+        let (mut unchecked, mut found) = (Vec::new(), Vec::new());
         for (at, bytes) in values {
-            match read(&bytes, self.now) {
-                Some(Cached { entry: Entry::Nothing(error), stamp: of, .. })
-                    if same(&of, stamp) =>
-                {
+            let Some(cached) = read::<T>(&bytes, self.now) else { continue };
+            match cached.entry {
+                Entry::Nothing(error) if same(&cached.stamp, stamp) => {
                     outcomes[at] = Some(Err(error));
                 }
-                Some(Cached { entry: Entry::Found(found), stamp: of, .. }) if same(&of, stamp) => {
-                    outcomes[at] = Some(Ok(Landed { found, cached: true }));
+                Entry::Found(it) if same(&cached.stamp, stamp) => {
+                    outcomes[at] = Some(Ok(Landed { found: it, cached: true }));
                 }
-                Some(cached) if matches!(&cached.entry, Entry::Found(it) if !it.lacks_some()) => {
-                    unchecked.push((at, cached));
+                // Somebody has objected since: perhaps its creator.
+                Entry::Found(it) if !it.lacks_some() => {
+                    unchecked.push((at, cached.at));
+                    found.push(Ok(it));
                 }
                 _ => {}
             }
@@ -239,19 +241,14 @@ impl Flights<'_> {
         if unchecked.is_empty() {
             return Ok(());
         }
-        // Somebody has objected since: perhaps one of these.
-        let found = unchecked.iter().filter_map(|(_, it)| match &it.entry {
-            Entry::Found(found) => Some(Ok(found.clone())),
-            Entry::Nothing(_) => None,
-        });
-        let checked = self.checked(found.collect()).await?;
+        let checked = self.checked(found).await?;
         let mut pipeline = pipe();
-        for ((at, cached), outcome) in unchecked.into_iter().zip(checked) {
+        for ((at, since), outcome) in unchecked.into_iter().zip(checked) {
             let entry = match &outcome {
                 Ok(found) => Entry::Found(found.clone()),
                 Err(error) => Entry::Nothing(error.clone()),
             };
-            let cached = Cached { at: cached.at, stamp: stamp.clone(), entry };
+            let cached = Cached { at: since, stamp: stamp.clone(), entry };
             if let Ok(json) = serde_json::to_string(&cached) {
                 pipeline.cmd("SET").arg(&keys[at]).arg(json).arg("XX").arg("KEEPTTL").ignore();
             }

@@ -154,9 +154,7 @@ impl<'a> LookUp<'a> {
             return only(vec![self.played(sandbox::search(search, self.now))?]);
         }
         // Who objected is not asked about, and how many videos there are of theirs is nobody's business.
-        for username in search.creators() {
-            self.may_be_asked_about(username).await?;
-        }
+        self.may_be_asked_about(&search.creators().collect::<Vec<_>>()).await?;
         let fetch = |_| async { vec![self.sources.search(search, self.asker()).await] };
         only(self.flights().land(&[search_key(search)], looked, fetch).await?)
     }
@@ -204,13 +202,13 @@ impl<'a> LookUp<'a> {
             };
             vec![found]
         };
-        self.may_be_asked_about(username).await?;
+        self.may_be_asked_about(&[username]).await?;
         only(self.flights().land(&[profile_key(username)], looked, fetch).await?)
     }
 
-    /// Fails if the creator objected.
-    pub async fn may_be_asked_about(&self, username: &str) -> Result<(), Error> {
-        if self.is_sandbox() || self.objections.among(&[username]).await?.is_empty() {
+    /// Fails if one of the creators objected.
+    pub async fn may_be_asked_about(&self, usernames: &[&str]) -> Result<(), Error> {
+        if self.is_sandbox() || self.objections.among(usernames).await?.is_empty() {
             return Ok(());
         }
         Err(FetchError::Objected.into())

@@ -1,13 +1,13 @@
 //! A creator: the profile, and what the recent videos show together.
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Duration, OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 
 use super::{
     MAX_SPAN, Profile, SearchPage, VideoId, View,
     engagement::Rate,
-    figure::{Basis, Figure, Origin, Reason, Timestamp},
+    figure::{Basis, Figure, METADATA_LAG, Origin, Reason, Timestamp},
     listing::{Sample, age, median_views},
 };
 
@@ -153,14 +153,7 @@ fn posting_times(page: &SearchPage) -> Figure<PostingTimes> {
     if !any {
         return Figure::unavailable(Reason::TooFew);
     }
-    Figure {
-        value: Some(times),
-        source: Some(Origin::Derived),
-        fetched_at: Timestamp::from_unix(page.at),
-        lag_seconds_max: Some(Duration::days(2).whole_seconds().unsigned_abs()),
-        basis: Basis::Derived,
-        reason: None,
-    }
+    Figure::computed(times, page.at, METADATA_LAG)
 }
 
 #[cfg(test)]

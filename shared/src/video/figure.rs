@@ -124,6 +124,18 @@ pub struct Figure<T> {
 }
 
 impl<T> Figure<T> {
+    /// `value`, computed here from what Research said at the epoch second `at`, whose lag is `lag`.
+    pub(super) fn computed(value: T, at: i64, lag: u64) -> Self {
+        Self {
+            value: Some(value),
+            source: Some(Origin::Derived),
+            fetched_at: Timestamp::from_unix(at),
+            lag_seconds_max: Some(lag),
+            basis: Basis::Derived,
+            reason: None,
+        }
+    }
+
     /// There is none, because of `reason`.
     pub fn unavailable(reason: Reason) -> Self {
         Self {

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{
     Search, SearchPage, Video, VideoRecord, View,
     engagement::{Rate, median},
-    figure::{Basis, Figure, Origin, Reason, STATISTICS_LAG, Timestamp},
+    figure::{Figure, METADATA_LAG, Reason, STATISTICS_LAG},
 };
 
 /// Hashtags, regions that are listed at most.
@@ -97,16 +97,10 @@ pub(super) fn hashtags(videos: &[VideoRecord], left_out: Option<&str>) -> Vec<Ha
 pub fn median_views(page: &SearchPage) -> Figure<u64> {
     let views: Vec<u64> =
         page.videos.iter().filter_map(|it| it.facts.views.as_ref()).map(|it| it.value).collect();
-    if views.len() < MIN_FOR_MEDIAN {
-        return Figure::unavailable(Reason::TooFew);
-    }
-    Figure {
-        value: median(views),
-        source: Some(Origin::Derived),
-        fetched_at: Timestamp::from_unix(page.at),
-        lag_seconds_max: Some(STATISTICS_LAG),
-        basis: Basis::Derived,
-        reason: None,
+    let enough = (views.len() >= MIN_FOR_MEDIAN).then_some(views);
+    match enough.and_then(median) {
+        Some(median) => Figure::computed(median, page.at, STATISTICS_LAG),
+        None => Figure::unavailable(Reason::TooFew),
     }
 }
 
@@ -220,14 +214,7 @@ fn regions(page: &SearchPage, view: &View) -> Figure<Vec<RegionUse>> {
         .collect();
     uses.sort_by(|a, b| b.videos.cmp(&a.videos).then_with(|| a.country.cmp(&b.country)));
     uses.truncate(LISTED);
-    Figure {
-        value: Some(uses),
-        source: Some(Origin::Derived),
-        fetched_at: Timestamp::from_unix(page.at),
-        lag_seconds_max: Some(super::figure::METADATA_LAG),
-        basis: Basis::Derived,
-        reason: None,
-    }
+    Figure::computed(uses, page.at, METADATA_LAG)
 }
 
 #[cfg(test)]

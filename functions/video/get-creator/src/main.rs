@@ -37,7 +37,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         let page = look_up.search(&recent, of_recent).await?;
         if !page.cached {
             // That took its time, in which they may have objected.
-            look_up.may_be_asked_about(name).await?;
+            look_up.may_be_asked_about(&[name]).await?;
         }
         let cached = profile.cached && page.cached;
         let view = look_up.view(cached);

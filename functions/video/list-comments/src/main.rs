@@ -39,7 +39,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         let landed = look_up.comments(id, (from, count), looked).await?;
         if let Some(name) = of.found.facts.username.filter(|_| !landed.cached) {
             // That took its time, in which they may have objected.
-            look_up.may_be_asked_about(&name.value).await?;
+            look_up.may_be_asked_about(&[&name.value]).await?;
         }
         let comments = Comments::new(id, &landed.found, &look_up.view(landed.cached));
         Ok(Served::whole(shape.answer(&comments)?, landed.cached))
