@@ -56,6 +56,10 @@ pub trait Shared: Clone + Serialize + DeserializeOwned {
     fn lacks_some(&self) -> bool {
         false
     }
+
+    /// Whether its key is a creator's handle. Then nothing may be kept there that says they objected:
+    /// only a keyed hash of who did may stay.
+    const KEY_NAMES_CREATOR: bool = false;
 }
 
 /// What was found in the cache together with the gate's answer.
@@ -244,13 +248,17 @@ impl Flights<'_> {
         let checked = self.checked(found).await?;
         let mut pipeline = pipe();
         for ((at, since), outcome) in unchecked.into_iter().zip(checked) {
-            let entry = match &outcome {
-                Ok(found) => Entry::Found(found.clone()),
-                Err(error) => Entry::Nothing(error.clone()),
-            };
-            let cached = Cached { at: since, stamp: stamp.clone(), entry };
-            if let Ok(json) = serde_json::to_string(&cached) {
-                pipeline.cmd("SET").arg(&keys[at]).arg(json).arg("XX").arg("KEEPTTL").ignore();
+            match entry_of(&outcome) {
+                Some(entry) => {
+                    let cached = Cached { at: since, stamp: stamp.clone(), entry };
+                    if let Ok(json) = serde_json::to_string(&cached) {
+                        pipeline.cmd("SET").arg(&keys[at]).arg(json);
+                        pipeline.arg("XX").arg("KEEPTTL").ignore();
+                    }
+                }
+                None => {
+                    pipeline.cmd("DEL").arg(&keys[at]).ignore();
+                }
             }
             outcomes[at] = Some(landed(outcome, true));
         }
@@ -339,19 +347,13 @@ impl Flights<'_> {
         let mut pipeline = pipe();
         let mut words = Vec::new();
         for (at, outcome) in mine.iter().zip(checked) {
-            let entry = match &outcome {
-                Ok(found) => Some(Entry::Found(found.clone())),
-                Err(
-                    error @ (FetchError::NotFound
-                    | FetchError::NoCreator
-                    | FetchError::LinkLeadsNowhere
-                    | FetchError::Objected),
-                ) => Some(Entry::Nothing(error.clone())),
-                Err(_) => None,
-            };
+            let entry = entry_of(&outcome);
             let word = match (&entry, &outcome) {
-                // That is the asker's own share: somebody else may have some left.
-                (None, Err(FetchError::Exhausted { .. })) => Ok(String::new()),
+                // That is the asker's own share: somebody else may have some left. And a flight, too, may
+                // be named after who objected.
+                (None, Err(FetchError::Exhausted { .. } | FetchError::Objected)) => {
+                    Ok(String::new())
+                }
                 (None, Err(error)) => serde_json::to_string(error).map(|json| format!("!{json}")),
                 _ => Ok(String::new()),
             };
@@ -418,6 +420,21 @@ impl Flights<'_> {
                 return;
             }
         }
+    }
+}
+
+/// What may be kept of `outcome`: an answer, or that there is none.
+fn entry_of<T: Shared>(outcome: &Result<T, FetchError>) -> Option<Entry<T>> {
+    match outcome {
+        Ok(found) => Some(Entry::Found(found.clone())),
+        Err(FetchError::Objected) if T::KEY_NAMES_CREATOR => None,
+        Err(
+            error @ (FetchError::NotFound
+            | FetchError::NoCreator
+            | FetchError::LinkLeadsNowhere
+            | FetchError::Objected),
+        ) => Some(Entry::Nothing(error.clone())),
+        Err(_) => None,
     }
 }
 

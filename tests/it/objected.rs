@@ -6,11 +6,17 @@ use local::{
     http::Response,
     standins::tiktok::{CatalogueVideo, Endpoint, Fault},
 };
+use redis::AsyncCommands;
 use serde_json::{Value, json};
 use tokio::time::sleep;
+use vidintel::{
+    flight::{Flights, Looked},
+    lookup::profile_key,
+    video::{FetchError, Profile, ProfileRecord},
+};
 
 use crate::util::{
-    Customer, World, assert_problem,
+    Customer, World, app_of, assert_problem,
     catalogue::{day_of, ids_in},
     objections::{CREATOR, ask, confirmed, form, own_list, with_research},
 };
@@ -274,6 +280,37 @@ async fn who_objects_over_http_is_left_out_at_once_and_let_in_again_at_once() {
             let answer = world.get(path, &ada).await;
             assert_eq!(answer.status, status, "{kind} {path}: {}", answer.text());
         }
+    }
+}
+
+/// Who objects between a request's look at the list and its place in the queue: what is fetched of them is
+/// dropped, and nothing says beside their handle that they objected.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_fetched_for_who_objected_leaves_no_word_of_it() {
+    let world = with_research().await;
+    let ada = world.paying("ada@example.com").await;
+    world.get(&format!("/v1/creators/{OTHER}"), &ada).await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let (list, now) = (own_list(&world).await, world.cloud.clock.now());
+    let flights = Flights { redis: &app.redis, objections: &list, now };
+    let at = now.unix_timestamp();
+    let profile = ProfileRecord { username: CREATOR.to_owned(), profile: Profile::default(), at };
+    let keys = [profile_key(CREATOR)];
+    let land = async || {
+        let fetch = |_| async { vec![Ok(profile.clone())] };
+        let landed = flights.land(&keys, Looked::default(), fetch).await.expect("landed");
+        landed.into_iter().next().expect("an outcome").map(|it| it.cached)
+    };
+    let mut redis = world.cloud.redis.connection().await.expect("connected");
+    assert_eq!(land().await, Ok(false));
+    let kept: Vec<u8> = redis.get(&keys[0]).await.expect("kept");
+    object(&world, CREATOR).await;
+    // It was fetched; then it was in the cache since before.
+    for _ in 0..2 {
+        assert_eq!(land().await, Err(FetchError::Objected));
+        let left = left_in_redis(&world, CREATOR).await;
+        assert!(left.is_empty(), "{left:?}");
+        let () = redis.set_ex(&keys[0], kept.clone(), 60).await.expect("planted");
     }
 }
 

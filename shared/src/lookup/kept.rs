@@ -62,6 +62,8 @@ impl Shared for CommentPage {
 }
 
 impl Shared for ProfileRecord {
+    const KEY_NAMES_CREATOR: bool = true;
+
     fn keep(&self) -> Duration {
         KEEP
     }
