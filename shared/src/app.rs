@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use secrecy::{ExposeSecretMut, SecretBox};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
+use tokio::sync::Mutex;
 
 use crate::{
     aws::Aws,
+    billing::{BillingError, Stripe},
     config::Config,
     error::Error,
     files::Files,
@@ -40,6 +42,7 @@ pub struct App {
     /// The usage log.
     pub usage: Log,
     sources: Arc<OnceLock<Sources>>,
+    stripe: Arc<Mutex<Option<(SecretString, Stripe)>>>,
 }
 
 impl App {
@@ -61,6 +64,7 @@ impl App {
             mailer: Mailer::new(aws.ses, config.service.mail_from.clone()),
             usage: Log::new(redis.clone(), store.clone()),
             sources: Arc::default(),
+            stripe: Arc::default(),
             files: Files::new(config.aws.clone(), config.service.exports_bucket.clone()),
             config: Arc::new(config),
             store,
@@ -72,6 +76,22 @@ impl App {
     pub async fn objections(&self) -> Result<Objections, Error> {
         let peppers = self.secrets.get().await?.pepper;
         Ok(Objections::new(self.store.clone(), self.redis.clone(), peppers))
+    }
+
+    /// Stripe, with the operator's credentials.
+    pub async fn stripe(&self) -> Result<Stripe, Error> {
+        let secret = self.secrets.get().await?;
+        let credentials = secret.stripe.ok_or(BillingError::NotEnabled)?;
+        let mut kept = self.stripe.lock().await;
+        let key = credentials.secret_key.expose_secret();
+        if let Some((of, stripe)) = &*kept
+            && of.expose_secret() == key
+        {
+            return Ok(stripe.clone());
+        }
+        let stripe = Stripe::new(&credentials, self.config.billing.stripe_url.as_deref())?;
+        *kept = Some((credentials.secret_key, stripe.clone()));
+        Ok(stripe)
     }
 
     /// TikTok's interfaces, with the operator's credentials where the Research source is on.

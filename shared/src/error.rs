@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::{gate::Denial, inventory::OBJECTION_HOURS, video::FetchError};
+use crate::{billing::BillingError, gate::Denial, inventory::OBJECTION_HOURS, video::FetchError};
 
 /// Everything a handler can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum Error {
     /// More mails were asked for than are sent in an hour.
     #[error("too many mails were asked for from your network within an hour; try again later")]
     TooManyMails,
+    /// Something about billing cannot be done.
+    #[error(transparent)]
+    Billing(#[from] BillingError),
     /// The video could not be had.
     #[error(transparent)]
     Video(#[from] FetchError),

@@ -22,6 +22,7 @@ pub mod accounts;
 pub mod app;
 pub mod audit;
 pub mod aws;
+pub mod billing;
 pub mod config;
 pub mod dates;
 pub mod docs;

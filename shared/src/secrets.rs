@@ -20,6 +20,9 @@ pub struct Secret {
     /// Credentials of the operator's TikTok application.
     #[serde(default)]
     pub tiktok: Option<TikTokCredentials>,
+    /// Credentials of the operator's account at Stripe.
+    #[serde(default)]
+    pub stripe: Option<StripeCredentials>,
 }
 
 /// The pepper in use, during a rotation the one before it, and those before that.
@@ -69,6 +72,15 @@ pub struct TikTokCredentials {
     pub client_key: String,
     /// Its secret.
     pub client_secret: SecretString,
+}
+
+/// Key of the API, and what webhooks are signed with.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StripeCredentials {
+    /// `sk_…` or, better, a restricted `rk_…`.
+    pub secret_key: SecretString,
+    /// `whsec_…`: the endpoint's signing secret, and while it is rotated the one before it too.
+    pub webhook_secrets: Vec<SecretString>,
 }
 
 impl Pepper {

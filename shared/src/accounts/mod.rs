@@ -3,6 +3,7 @@
 mod address;
 mod sign_up;
 mod store;
+mod subscription;
 mod verify;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub use self::{
     address::EmailAddress,
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
     store::{get, marker, own_marker},
+    subscription::{Span, Subscription},
     verify::{Verified, VerifyRequest, verify},
 };
 use crate::{
@@ -62,8 +64,21 @@ pub struct Account {
     /// Company, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
-    /// Its plan.
+    /// The plan that it has without a subscription: free, unless the operator grants another one.
     pub plan: Plan,
+    /// Its id as a customer of Stripe, once it has been to the checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// What it has bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<Subscription>,
+    /// The paid period before the present one, or the last one there was: leases of it are still
+    /// credited to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past_period: Option<Span>,
+    /// Counts up whenever what Stripe says has been written down: who has read before that reads again.
+    #[serde(default)]
+    pub billing_version: u64,
     /// Whether it is served.
     pub status: Status,
     /// Epoch seconds.
@@ -88,8 +103,16 @@ pub struct Account {
 }
 
 impl Account {
-    /// The quota period that holds `now`: the calendar month.
+    /// The plan at `now`: of the subscription, as long as it lasts.
+    pub fn plan_at(&self, now: OffsetDateTime) -> Plan {
+        self.subscription.as_ref().and_then(|it| it.plan_at(now)).unwrap_or(self.plan)
+    }
+
+    /// The quota period that holds `now`: the one that was paid for, else the calendar month.
     pub fn period(&self, now: OffsetDateTime) -> Period {
-        Period::month_of(now)
+        let paid = self.subscription.as_ref().and_then(|it| it.period_at(now));
+        let past =
+            || self.past_period.map(Span::period).filter(|it| it.start <= now && now < it.end);
+        paid.or_else(past).unwrap_or_else(|| Period::month_of(now))
     }
 }

@@ -92,6 +92,10 @@ async fn open(
             email,
             company: pending.company,
             plan: Plan::Free,
+            customer: None,
+            subscription: None,
+            past_period: None,
+            billing_version: 0,
             status: Status::Active,
             created_at: at,
             policy_version: pending.policy_version,
@@ -114,7 +118,7 @@ async fn open(
     };
     Ok(Verified {
         account_id: id.to_string(),
-        plan: account.plan,
+        plan: account.plan_at(now),
         api_key: NewKeyView { key: api_key.expose().to_owned(), view: (&key).into() },
     })
 }

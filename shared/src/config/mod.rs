@@ -1,12 +1,14 @@
 //! Settings from the environment, one file a concern. An error names the variable.
 
 mod aws;
+mod billing;
 mod redis;
 mod service;
 mod sources;
 
 pub use self::{
-    aws::AwsConfig, redis::RedisConfig, service::ServiceConfig, sources::SourcesSettings,
+    aws::AwsConfig, billing::BillingSettings, redis::RedisConfig, service::ServiceConfig,
+    sources::SourcesSettings,
 };
 
 /// A variable is missing or cannot be used. Holds no value: it could be a secret.
@@ -36,6 +38,8 @@ pub struct Config {
     pub service: ServiceConfig,
     /// TikTok's interfaces.
     pub sources: SourcesSettings,
+    /// Payment.
+    pub billing: BillingSettings,
 }
 
 impl Config {
@@ -46,6 +50,7 @@ impl Config {
             redis: RedisConfig::from_env()?,
             service: ServiceConfig::from_env()?,
             sources: SourcesSettings::from_env()?,
+            billing: BillingSettings::from_env()?,
         })
     }
 }

@@ -25,7 +25,7 @@ impl Gate {
     ) -> Result<Admission, Error> {
         let account = key.account();
         let (item, key_id) = self.find(key, hashes).await.and_then(served)?;
-        let (plan, period) = (item.plan, item.period(now));
+        let (plan, period) = (item.plan_at(now), item.period(now));
         let rpm = plan.requests_per_minute();
         if count > rpm {
             return Err(Denial::TooMany { asked: count, allowed: rpm }.into());

@@ -45,7 +45,7 @@ impl Gate {
                 // Nothing of it may come back into Redis or the quotas.
                 return Ok(false);
             }
-            let period = item.period(now);
+            let (plan, period) = (item.plan_at(now), item.period(now));
             self.end_other_period(&item, seen, &period).await?;
             let (keys, mut before) = tokio::try_join!(
                 keys::list(&self.store, account),
@@ -56,7 +56,7 @@ impl Gate {
                     // Taken in the round before.
                     break lease::Step { size: before.lease_size, after: before };
                 }
-                let step = lease::step(&before, seen, token, item.plan, cost);
+                let step = lease::step(&before, seen, token, plan, cost);
                 if step.after == before {
                     break step;
                 }
@@ -136,12 +136,13 @@ impl Gate {
     ) -> Result<String, RedisError> {
         let period = account.period(now);
         let start = epoch_ms(period.start).to_string();
-        let limit = account.plan.requests_per_period();
+        let plan = account.plan_at(now);
+        let limit = plan.requests_per_period();
         let mut args = vec![token.to_owned(), account.gate_version.to_string(), TTL_MS.to_owned()];
         let mut set = |name: &str, value: String| args.extend([name.to_owned(), value]);
         set("st", account.status.name().to_owned());
-        set("pl", account.plan.name().to_owned());
-        set("rp", account.plan.requests_per_minute().to_string());
+        set("pl", plan.name().to_owned());
+        set("rp", plan.requests_per_minute().to_string());
         set("lm", limit.to_string());
         set("pe", epoch_ms(period.end).to_string());
         set("xp", epoch_ms(now + RELOAD_AFTER).to_string());

@@ -12,6 +12,7 @@ use super::{
     problem_kinds::{self as kinds, Kind},
 };
 use crate::{
+    billing::BillingError,
     error::{AuthError, Error, InputError},
     gate::Denial,
     video::FetchError,
@@ -118,6 +119,9 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Video(FetchError::NotSearchable) => &kinds::INVALID_VALUE,
         Error::Video(FetchError::CursorExpired) => &kinds::CURSOR_EXPIRED,
         Error::Video(FetchError::Objected) => &kinds::CREATOR_OBJECTED,
+        Error::Billing(BillingError::CardDeclined) => &kinds::CARD_DECLINED,
+        Error::Billing(BillingError::NotEnabled) => &kinds::BILLING_NOT_ENABLED,
+        Error::Billing(_) => &kinds::CONFLICT,
         Error::Restoring => &kinds::RESTORING,
         Error::Unavailable { .. } => &kinds::UNAVAILABLE,
         Error::Internal(_) => &kinds::INTERNAL,

@@ -78,6 +78,9 @@ kinds! {
     INVALID_TOKEN = "invalid-token", UNAUTHORIZED, "Invalid token":
         "The mailed token is unknown, was used, or is too old: that of a sign-up is good for 24 hours, that \
          of an objection for 72. Ask for a new one.";
+    CARD_DECLINED = "card-declined", PAYMENT_REQUIRED, "Card declined":
+        "The bank did not let the payment through, and nothing has changed. Change the card on the page that \
+         `POST /v1/billing/portal` opens, then try again.";
     ACCOUNT_INACTIVE = "account-inactive", FORBIDDEN, "Account inactive":
         "The key is fine, but its account is suspended or being deleted. The rights under `/v1/privacy` \
          can still be used; for anything else write to support.";
@@ -95,6 +98,9 @@ kinds! {
     VIDEO_NOT_FOUND = "video-not-found", NOT_FOUND, "Video not found":
         "No source shows such a video; whether it never existed, was deleted, or is private cannot be \
          told. Check the id. Not charged.";
+    BILLING_NOT_ENABLED = "billing-not-enabled", CONFLICT, "Payment not set up":
+        "This service's operator has not set up payment, so no plan can be bought here. Asking again does \
+         not help; write to support.";
     CONFLICT = "conflict", CONFLICT, "Conflict":
         "The request conflicts with what is there, for example a deletion that has begun. `detail` says \
          with what, and what to do.";

@@ -49,6 +49,8 @@ pub enum Kind {
     Instants,
     /// Pairs of a name and a value, in order.
     Pairs,
+    /// Small tables, one name and value a column; as JSON in an export.
+    Rows,
 }
 
 impl Field {
@@ -70,5 +72,5 @@ macro_rules! constructors {
 
 constructors! {
     text: Text, number: Number, flag: Flag, instant: Instant, milliseconds: Milliseconds,
-    counts: Counts, instants: Instants, pairs: Pairs
+    counts: Counts, instants: Instants, pairs: Pairs, rows: Rows
 }

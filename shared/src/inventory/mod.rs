@@ -16,13 +16,13 @@ use std::sync::LazyLock;
 
 pub use self::{
     account_data::{
-        ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, CONSENTS, QUOTAS, SIGN_UPS,
+        ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, BILLING_TASKS, CONSENTS, QUOTAS, SIGN_UPS,
         SUPPORT_MESSAGES, USAGE_STATISTICS,
     },
     field::{ENDS, Export, Field, Kind},
     other_data::{
         AUDIT, DELETIONS, EXPORT_FILES, EXPORTS, NEW_OBJECTIONS, OBJECTIONS, PRIVACY_REQUESTS,
-        SUPPRESSIONS,
+        SUPPRESSIONS, WEBHOOK_EVENTS,
     },
     period::{Expiry, Keep, SPREAD, expires_on},
     table::{RetentionJob, Table},

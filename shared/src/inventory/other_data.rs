@@ -91,6 +91,23 @@ pub static AUDIT: Category = Category {
     cookie: None,
 };
 
+/// Stripe's events that have been handled. Stripe sends an event again for three days, and by hand for 30.
+pub static WEBHOOK_EVENTS: Category = Category {
+    id: "webhook-events",
+    description: "Numbers of the payment processor's events that have been handled",
+    fields: &["id", "event", "handled_at", "outcome", "expires_at", "expires_on"],
+    place: Place::Table(Table::WebhookEvents),
+    purpose: "to handle each event once",
+    legal_basis: LegalBasis::Contract,
+    source: SERVICE,
+    recipients: &[HOSTING],
+    keep: Keep::Days(35),
+    export: Export::No("holds nothing personal"),
+    erasure: Erasure::NotPersonal,
+    ccpa: &[],
+    cookie: None,
+};
+
 /// Objections that are not proven yet. The token is valid for an hour less: the hourly job deletes what
 /// comes due before its next run, and must not take a token that is still valid.
 pub static NEW_OBJECTIONS: Category = Category {
@@ -307,6 +324,7 @@ static MAILS: Category = Category {
 
 pub(super) static ALL: &[&Category] = &[
     &PRIVACY_REQUESTS,
+    &WEBHOOK_EVENTS,
     &NEW_OBJECTIONS,
     &OBJECTIONS,
     &AUDIT,

@@ -17,6 +17,10 @@ pub enum Table {
     UsageStats,
     /// Invoices, receipts, refunds.
     BillingRecords,
+    /// What is to be done about an account's billing.
+    BillingTasks,
+    /// Stripe's events that have been handled.
+    WebhookEvents,
     /// Support mail, feedback, survey answers.
     SupportMessages,
     /// Consents given and withdrawn.
@@ -54,7 +58,7 @@ const fn daily(name: &'static str) -> Option<RetentionJob> {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Accounts,
         Self::ApiKeys,
         Self::Sessions,
@@ -62,6 +66,8 @@ impl Table {
         Self::ApiLogs,
         Self::UsageStats,
         Self::BillingRecords,
+        Self::BillingTasks,
+        Self::WebhookEvents,
         Self::SupportMessages,
         Self::Consents,
         Self::PrivacyRequests,
@@ -82,6 +88,8 @@ impl Table {
             Self::ApiLogs => "api-logs",
             Self::UsageStats => "usage-stats",
             Self::BillingRecords => "billing-records",
+            Self::BillingTasks => "billing-tasks",
+            Self::WebhookEvents => "webhook-events",
             Self::SupportMessages => "support-messages",
             Self::Consents => "consents",
             Self::PrivacyRequests => "privacy-requests",
@@ -103,6 +111,8 @@ impl Table {
             Self::ApiLogs => &["account_day", "pack"],
             Self::UsageStats => &["account", "day"],
             Self::BillingRecords => &["account", "record"],
+            Self::BillingTasks => &["account", "task"],
+            Self::WebhookEvents => &["id"],
             Self::SupportMessages => &["sender", "message"],
             Self::Consents => &["account", "consent"],
             Self::Audit => &["chain", "sequence"],
@@ -120,6 +130,8 @@ impl Table {
             Self::Quotas => daily("purge-quotas"),
             Self::UsageStats => daily("purge-usage-statistics"),
             Self::BillingRecords => daily("purge-billing-records"),
+            Self::BillingTasks => daily("purge-billing-tasks"),
+            Self::WebhookEvents => daily("purge-webhook-events"),
             Self::SupportMessages => daily("purge-support-messages"),
             Self::PrivacyRequests => daily("purge-privacy-requests"),
             Self::Audit => daily("purge-audit"),

@@ -17,13 +17,14 @@ use crate::{
 };
 
 /// Tables in which an account's items are deleted, in this order.
-pub(super) const DELETED: [Table; 6] = [
+pub(super) const DELETED: [Table; 7] = [
     Table::ApiKeys,
     Table::ApiLogs,
     Table::UsageStats,
     Table::Quotas,
     Table::Consents,
     Table::SupportMessages,
+    Table::BillingTasks,
 ];
 
 /// The table whose items stay, without what names a person.

@@ -8,7 +8,7 @@ use local::cloud::Cloud;
 use serde_json::json;
 use vidintel::{
     app::App,
-    config::{AwsConfig, Config, RedisConfig, ServiceConfig, SourcesSettings},
+    config::{AwsConfig, BillingSettings, Config, RedisConfig, ServiceConfig, SourcesSettings},
     ids::AccountId,
     plans::Plan,
 };
@@ -40,6 +40,7 @@ pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
             mail_from: "no-reply@example.com".to_owned(),
             deletion_grace_days: 7,
         },
+        billing: BillingSettings { stripe_url: setting("STRIPE_API_URL"), events_queue_url: None },
         sources: SourcesSettings {
             oembed_url: "http://127.0.0.1:1/".to_owned(),
             api_url: "http://127.0.0.1:1/".to_owned(),

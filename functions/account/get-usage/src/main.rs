@@ -20,8 +20,8 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let (account, _) = authenticate(app, call).await?;
     let now = call.now();
-    let period = account.period(now);
-    let standing = app.gate.standing(&account.id, account.plan, &period).await?;
+    let (plan, period) = (account.plan_at(now), account.period(now));
+    let standing = app.gate.standing(&account.id, plan, &period).await?;
     let from = call.date("from")?.unwrap_or(period.start.date());
     let to = call.date("to")?.unwrap_or(now.date());
     if from > to || (to - from).whole_days() > LONGEST_DAYS {
@@ -30,14 +30,14 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     }
     let days = usage::days(&app.store, &account.id, from, to, now).await?;
     let view = UsageView {
-        plan: account.plan,
+        plan,
         period_start: period.start,
         resets_at: period.end,
-        limit: account.plan.requests_per_period(),
+        limit: plan.requests_per_period(),
         used: standing.used,
         remaining: standing.remaining,
         withheld: standing.withheld,
-        per_minute: account.plan.requests_per_minute(),
+        per_minute: plan.requests_per_minute(),
         days,
     };
     Reply::json(StatusCode::OK, &view)

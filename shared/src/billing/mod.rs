@@ -1,0 +1,47 @@
+//! Billing: what is bought, what was paid, and what follows from it.
+//!
+//! Stripe is the one source of what a customer has bought. An event of Stripe's says only that something has
+//! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
+//! come twice, late or out of order. Card data never comes near us.
+
+pub mod record;
+pub mod standing;
+pub mod stripe;
+mod sync;
+pub mod task;
+
+pub use self::{
+    stripe::Stripe,
+    sync::{Synced, sync},
+};
+
+/// Days after a failed payment in which the plan goes on: Stripe tries again meanwhile, and mails tell.
+pub const GRACE_DAYS: i64 = 14;
+
+/// Why something about billing cannot be done. The messages are shown and say what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BillingError {
+    /// The operator has not set Stripe up.
+    #[error("plans cannot be bought here yet: the operator has not set up payment")]
+    NotEnabled,
+    /// The bank said no.
+    #[error(
+        "the card was declined and nothing has changed: change the card at POST /v1/billing/portal, then try again"
+    )]
+    CardDeclined,
+    /// There is a subscription already.
+    #[error("there is a subscription already: change its plan at POST /v1/billing/plan")]
+    AlreadySubscribed,
+    /// There is none.
+    #[error("there is no subscription: buy a plan at POST /v1/billing/checkout")]
+    NotSubscribed,
+    /// It is the plan that there is.
+    #[error("this is the plan already")]
+    SamePlan,
+    /// A payment is overdue.
+    #[error("a payment is overdue: change the card at POST /v1/billing/portal first")]
+    PastDue,
+    /// Nothing can be given back any more.
+    #[error("a refund can be asked for until 14 days after the first purchase")]
+    RefundOver,
+}

@@ -1,0 +1,212 @@
+//! Billing records: what was charged, paid and given back, as it was at the time. Written once, never
+//! changed, kept for 7 years (privacy policy §3.2); after an erasure without address and name.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::stripe::{Charge, Dispute, Invoice, Refund};
+use crate::{ids::AccountId, plans::Plan};
+
+/// What a record is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordKind {
+    /// An invoice was issued.
+    Invoice,
+    /// It was paid, in money or from the customer's balance.
+    Receipt,
+    /// It was withdrawn.
+    Void,
+    /// It was given up.
+    WrittenOff,
+    /// Money came in.
+    Payment,
+    /// Money was given back.
+    Refund,
+    /// A refund did not arrive and is with us again.
+    RefundFailed,
+    /// Money was taken back by the card's holder.
+    Dispute,
+    /// That was decided for us, and the money is here again.
+    DisputeWon,
+}
+
+impl RecordKind {
+    /// Name in storage.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::Receipt => "receipt",
+            Self::Void => "void",
+            Self::WrittenOff => "written-off",
+            Self::Payment => "payment",
+            Self::Refund => "refund",
+            Self::RefundFailed => "refund-failed",
+            Self::Dispute => "dispute",
+            Self::DisputeWon => "dispute-won",
+        }
+    }
+
+    /// What `cents` of it do to the money that is here.
+    pub fn money(self, cents: i64) -> i64 {
+        match self {
+            Self::Payment | Self::RefundFailed | Self::DisputeWon => cents,
+            Self::Refund | Self::Dispute => -cents,
+            Self::Invoice | Self::Receipt | Self::Void | Self::WrittenOff => 0,
+        }
+    }
+}
+
+/// A line of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordLine {
+    /// What it is for.
+    pub description: String,
+    /// Negative for a credit.
+    pub cents: i64,
+    /// First second of the time it pays for.
+    pub from: i64,
+    /// First second after it.
+    pub to: i64,
+    /// The plan that it pays for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+}
+
+/// A record as it is stored (`billing-records`, `account` / `record`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose.
+    pub account: AccountId,
+    /// `2026-11-15#receipt#in_…`: the day, so that they are in order, and what makes it one.
+    pub record: String,
+    /// What it is of.
+    pub kind: RecordKind,
+    /// Stripe's id of what it is of: an invoice, a charge, a refund, a dispute.
+    pub source: String,
+    /// When that happened (epoch seconds).
+    pub issued_at: i64,
+    /// Minor units of `currency`.
+    pub amount_cents: i64,
+    /// Of it, taxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax_cents: Option<i64>,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// The invoice's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// What it belongs to: a payment's invoice is not always known, a refund's charge is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// An invoice's lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<RecordLine>,
+    /// Address on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Name on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+}
+
+/// Every record that follows from what Stripe says of a customer, in order.
+pub fn records(
+    account: &AccountId,
+    invoices: &[Invoice],
+    charges: &[(Charge, Vec<Refund>, Vec<Dispute>)],
+) -> Vec<Record> {
+    let mut all = Vec::new();
+    for invoice in invoices {
+        all.extend(of_invoice(account, invoice));
+    }
+    for (charge, refunds, disputes) in charges {
+        let invoice = invoices.iter().find(|it| {
+            charge.payment_intent.as_ref().is_some_and(|intent| it.payment_intents.contains(intent))
+        });
+        let new = |kind, source: &str, at, cents, of: Option<String>| Record {
+            of,
+            ..Record::new(account, kind, source, at, (cents, &charge.currency))
+        };
+        if charge.is_paid {
+            let of = invoice.map(|it| it.id.clone());
+            all.push(new(RecordKind::Payment, &charge.id, charge.created, charge.cents, of));
+        }
+        let of = || Some(charge.id.clone());
+        for refund in refunds.iter().filter(|it| it.status == "succeeded") {
+            all.push(new(RecordKind::Refund, &refund.id, refund.created, refund.cents, of()));
+        }
+        for dispute in disputes {
+            let at = dispute.created;
+            all.push(new(RecordKind::Dispute, &dispute.id, at, dispute.cents, of()));
+            if dispute.is_won {
+                all.push(new(RecordKind::DisputeWon, &dispute.id, at, dispute.cents, of()));
+            }
+        }
+    }
+    all.sort_by(|a, b| a.record.cmp(&b.record));
+    all
+}
+
+fn of_invoice(account: &AccountId, invoice: &Invoice) -> Vec<Record> {
+    let new = |kind, at: Option<i64>, cents| {
+        at.map(|at| Record {
+            tax_cents: Some(invoice.tax_cents),
+            number: invoice.number.clone(),
+            of: invoice.subscription.clone(),
+            email: invoice.email.clone(),
+            company: invoice.name.clone(),
+            ..Record::new(account, kind, &invoice.id, at, (cents, &invoice.currency))
+        })
+    };
+    let line = |it: &super::stripe::Line| RecordLine {
+        description: it.description.clone(),
+        cents: it.cents,
+        from: it.period.start,
+        to: it.period.end,
+        plan: it.plan,
+    };
+    let issued = new(RecordKind::Invoice, invoice.finalized_at, invoice.total_cents)
+        .map(|it| Record { lines: invoice.lines.iter().map(line).collect(), ..it });
+    [
+        issued,
+        new(RecordKind::Receipt, invoice.paid_at, invoice.total_cents),
+        new(RecordKind::Void, invoice.voided_at, invoice.total_cents),
+        new(RecordKind::WrittenOff, invoice.uncollectible_at, invoice.total_cents),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+impl Record {
+    fn new(
+        account: &AccountId,
+        kind: RecordKind,
+        source: &str,
+        at: i64,
+        (cents, currency): (i64, &str),
+    ) -> Self {
+        let day = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Self {
+            account: account.clone(),
+            record: format!("{}#{}#{source}", day.date(), kind.name()),
+            kind,
+            source: source.to_owned(),
+            issued_at: at,
+            amount_cents: cents,
+            tax_cents: None,
+            currency: currency.to_owned(),
+            number: None,
+            of: None,
+            lines: Vec::new(),
+            email: None,
+            company: None,
+        }
+    }
+
+    /// The plan that an invoice pays for: of the line that reaches furthest.
+    pub fn plan(&self) -> Option<Plan> {
+        self.lines.iter().max_by_key(|it| (it.to, it.cents))?.plan
+    }
+}

@@ -1,0 +1,286 @@
+//! What we have Stripe do. Each call takes the idempotency key that makes it happen once: derived from what
+//! it is for, so that whoever comes again after a crash comes with the same one.
+
+use std::collections::HashMap;
+
+use futures_util::TryStreamExt;
+use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
+use stripe_billing::{
+    billing_portal_session::CreateBillingPortalSession,
+    invoice::VoidInvoiceInvoice,
+    subscription::{
+        CancelSubscription, UpdateSubscription, UpdateSubscriptionItems,
+        UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
+    },
+};
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
+    ExpireCheckoutSession, ListCheckoutSession,
+};
+use stripe_core::{
+    customer::{CreateCustomer, DeleteCustomer, UpdateCustomer},
+    refund::CreateRefund,
+};
+use stripe_product::{
+    price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, ListPrice},
+    product::CreateProduct,
+};
+use stripe_shared::{CheckoutSessionMode, CheckoutSessionStatus};
+use stripe_types::Currency;
+
+use super::{
+    Bought, Customer, Refund, Stripe, all, failed, missing,
+    objects::{ACCOUNT, KEEP_PLAN, KEEP_UNTIL},
+};
+use crate::{
+    error::Error,
+    plans::{CURRENCY, Plan},
+};
+
+/// What a customer is sent to the checkout with.
+#[derive(Clone, Debug)]
+pub struct CheckoutOrder<'a> {
+    /// `cus_…`
+    pub customer: &'a str,
+    /// Whose it is.
+    pub account: &'a str,
+    /// `price_…`
+    pub price: &'a str,
+    /// Where Stripe sends the browser once it is paid.
+    pub success_url: String,
+    /// And where if it is not.
+    pub cancel_url: String,
+}
+
+/// A page of Stripe's that a customer is sent to.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// `cs_…`, `bps_…`
+    pub id: String,
+    /// Its address.
+    pub url: String,
+    /// When it ends (epoch seconds), if it does.
+    pub expires_at: Option<i64>,
+}
+
+/// How a subscription's price changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PriceChange {
+    /// Now: the difference for the rest of the period is paid at once, or nothing changes.
+    AtOnce,
+    /// From the next period on; until then the plan that is paid for goes on.
+    Later {
+        /// The plan that is paid for.
+        keep: Plan,
+        /// Until when (epoch seconds).
+        until: i64,
+    },
+    /// As it was before a change for later.
+    Back,
+}
+
+/// Sends a change once under `key`.
+macro_rules! once {
+    ($stripe:expr, $request:expr, $key:expr) => {
+        $request.customize().request_strategy(strategy($key)?).send(&$stripe.client).await
+    };
+}
+
+impl Stripe {
+    /// Makes the customer of an account; the same one however often.
+    pub async fn create_customer(
+        &self,
+        account: &str,
+        email: &str,
+        company: Option<&str>,
+    ) -> Result<Customer, Error> {
+        let request =
+            CreateCustomer::new().email(email).metadata(only(ACCOUNT, account.to_owned()));
+        let request = match company {
+            Some(company) => request.name(company),
+            None => request,
+        };
+        once!(self, request, &format!("customer {account}")).map(Into::into).map_err(failed)
+    }
+
+    /// Tells Stripe the address that invoices go to.
+    pub async fn update_customer(&self, id: &str, email: &str, key: &str) -> Result<(), Error> {
+        once!(self, UpdateCustomer::new(id).email(email), key).map(drop).map_err(failed)
+    }
+
+    /// Deletes the customer with cards and address; its subscriptions end. One that is gone is fine.
+    pub async fn delete_customer(&self, id: &str) -> Result<(), Error> {
+        missing(once!(self, DeleteCustomer::new(id), &format!("delete {id}"))).map(drop)
+    }
+
+    /// The price of `plan`; `None` for the free one and where it has not been made (see
+    /// [`Stripe::prepare`]).
+    pub async fn price(&self, plan: Plan) -> Result<Option<String>, Error> {
+        let Some(key) = plan.price_key() else { return Ok(None) };
+        let list = ListPrice::new().lookup_keys([key]).active(true);
+        let found = list.send(&self.client).await.map_err(failed)?.data.into_iter().next();
+        let fits = |it: &stripe_shared::Price| it.unit_amount == Some(plan.cents_per_month());
+        match found {
+            Some(price) if fits(&price) => Ok(Some(price.id.to_string())),
+            // Whoever changed it by hand would charge another amount than the one that is shown.
+            Some(_) => Err(Error::internal("a price at Stripe is not the plan's")),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the product and the price of each plan that Stripe does not have yet; the number made.
+    pub async fn prepare(&self) -> Result<usize, Error> {
+        let mut made = 0;
+        for plan in Plan::ALL {
+            let (Some(product), Some(lookup)) = (plan.product(), plan.price_key()) else {
+                continue;
+            };
+            if self.price(plan).await?.is_some() {
+                continue;
+            }
+            let name = format!("TikTok Video Intelligence API, {}", plan.name());
+            let request = CreateProduct::new(name).id(&product);
+            match once!(self, request, &format!("product {product}")) {
+                Ok(_) => {}
+                // It is there from an earlier price.
+                Err(stripe::StripeError::Stripe(error, 400))
+                    if error.code == Some(stripe::ApiErrorsCode::ResourceAlreadyExists) => {}
+                Err(error) => return Err(failed(error)),
+            }
+            let monthly = CreatePriceRecurring::new(CreatePriceRecurringInterval::Month);
+            let request = CreatePrice::new(currency())
+                .product(&product)
+                .unit_amount(plan.cents_per_month())
+                .recurring(monthly)
+                .lookup_key(&lookup);
+            once!(self, request, &format!("price {lookup}")).map_err(failed)?;
+            made += 1;
+        }
+        Ok(made)
+    }
+
+    /// Opens a checkout.
+    pub async fn create_checkout(
+        &self,
+        order: &CheckoutOrder<'_>,
+        key: &str,
+    ) -> Result<Session, Error> {
+        let mut line = CreateCheckoutSessionLineItems::new();
+        line.price = Some(order.price.to_owned());
+        line.quantity = Some(1);
+        let mut subscription = CreateCheckoutSessionSubscriptionData::new();
+        subscription.metadata = Some(only(ACCOUNT, order.account.to_owned()));
+        let request = CreateCheckoutSession::new()
+            .mode(CheckoutSessionMode::Subscription)
+            .customer(order.customer)
+            .client_reference_id(order.account)
+            .line_items([line])
+            .subscription_data(subscription)
+            .success_url(&order.success_url)
+            .cancel_url(&order.cancel_url);
+        session(once!(self, request, key).map_err(failed)?)
+    }
+
+    /// Closes every checkout of the customer that is still open: only one may be paid. One that is being
+    /// paid at this moment stays.
+    pub async fn expire_checkouts(&self, customer: &str) -> Result<(), Error> {
+        let list =
+            ListCheckoutSession::new().customer(customer).status(CheckoutSessionStatus::Open);
+        for open in all!(self, list.limit(100))? {
+            let key = format!("expire {}", open.id);
+            match once!(self, ExpireCheckoutSession::new(open.id), &key) {
+                Ok(_) | Err(stripe::StripeError::Stripe(_, 400)) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens Stripe's own page for cards, invoices and cancellation.
+    pub async fn create_portal(&self, customer: &str, return_url: &str) -> Result<Session, Error> {
+        let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
+        // Nothing changes by opening one more.
+        let portal = request.send(&self.client).await.map_err(failed)?;
+        Ok(Session { id: portal.id.to_string(), url: portal.url, expires_at: None })
+    }
+
+    /// Changes the price of a subscription. Also takes back a cancellation. A declined card is
+    /// `BillingError::CardDeclined`, and then nothing has changed.
+    pub async fn change_price(
+        &self,
+        bought: &Bought,
+        price: &str,
+        change: PriceChange,
+        key: &str,
+    ) -> Result<Bought, Error> {
+        let mut item = UpdateSubscriptionItems::new();
+        item.id = bought.item.clone();
+        item.price = Some(price.to_owned());
+        let (proration, keep) = match change {
+            PriceChange::AtOnce => (UpdateSubscriptionProrationBehavior::AlwaysInvoice, None),
+            PriceChange::Later { keep, until } => {
+                (UpdateSubscriptionProrationBehavior::None, Some((keep, until)))
+            }
+            PriceChange::Back => (UpdateSubscriptionProrationBehavior::None, None),
+        };
+        // An empty value removes the entry.
+        let (plan, until) = keep.map_or((String::new(), String::new()), |(plan, until)| {
+            (plan.name().to_owned(), until.to_string())
+        });
+        let metadata =
+            HashMap::from([(KEEP_PLAN.to_owned(), plan), (KEEP_UNTIL.to_owned(), until)]);
+        let request = UpdateSubscription::new(bought.id.as_str())
+            .items([item])
+            .proration_behavior(proration)
+            .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
+            .cancel_at_period_end(false)
+            .metadata(metadata);
+        once!(self, request, key).map(Into::into).map_err(failed)
+    }
+
+    /// Lets a subscription end with its period, or go on after all.
+    pub async fn cancel_at_period_end(
+        &self,
+        subscription: &str,
+        ends: bool,
+        key: &str,
+    ) -> Result<Bought, Error> {
+        let request = UpdateSubscription::new(subscription).cancel_at_period_end(ends);
+        once!(self, request, key).map(Into::into).map_err(failed)
+    }
+
+    /// Ends a subscription now; nothing is given back by it. One that has ended is fine.
+    pub async fn cancel(&self, subscription: &str) -> Result<(), Error> {
+        let request = CancelSubscription::new(subscription);
+        missing(once!(self, request, &format!("cancel {subscription}"))).map(drop)
+    }
+
+    /// Withdraws an open invoice.
+    pub async fn void(&self, invoice: &str) -> Result<(), Error> {
+        let request = VoidInvoiceInvoice::new(invoice);
+        missing(once!(self, request, &format!("void {invoice}"))).map(drop)
+    }
+
+    /// Gives back `cents` of a payment.
+    pub async fn refund(&self, charge: &str, cents: i64, key: &str) -> Result<Refund, Error> {
+        let request = CreateRefund::new().charge(charge).amount(cents);
+        once!(self, request, key).map(Into::into).map_err(failed)
+    }
+}
+
+fn strategy(key: &str) -> Result<RequestStrategy, Error> {
+    IdempotencyKey::new(key).map(RequestStrategy::Idempotent).map_err(Error::internal)
+}
+
+fn only(name: &str, value: String) -> HashMap<String, String> {
+    HashMap::from([(name.to_owned(), value)])
+}
+
+fn currency() -> Currency {
+    CURRENCY.parse().unwrap_or(Currency::USD)
+}
+
+fn session(it: stripe_shared::CheckoutSession) -> Result<Session, Error> {
+    let url = it.url.ok_or_else(|| Error::internal("Stripe's checkout has no address"))?;
+    Ok(Session { id: it.id.to_string(), url, expires_at: Some(it.expires_at) })
+}

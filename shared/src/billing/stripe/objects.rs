@@ -1,0 +1,341 @@
+//! What we read of Stripe's objects: only what billing goes by. Amounts are in minor units, times in epoch
+//! seconds. `Debug` shows no personal data.
+
+use std::{collections::HashMap, fmt};
+
+use stripe_shared::{InvoiceStatus as StripeInvoiceStatus, SubscriptionStatus};
+
+use crate::{accounts::Span, plans::Plan};
+
+/// Metadata on a customer and a subscription: whose it is.
+pub const ACCOUNT: &str = "account";
+/// Metadata on a subscription with a smaller plan to come: the plan that is still paid for…
+pub const KEEP_PLAN: &str = "keep_plan";
+/// …and until when (epoch seconds).
+pub const KEEP_UNTIL: &str = "keep_until";
+
+/// A customer that is not deleted.
+#[derive(Clone)]
+pub struct Customer {
+    /// `cus_…`
+    pub id: String,
+    /// Whose it is.
+    pub account: Option<String>,
+    /// Where Stripe would write to.
+    pub email: Option<String>,
+    /// When it was made.
+    pub created: i64,
+}
+
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Customer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl From<stripe_shared::Customer> for Customer {
+    fn from(it: stripe_shared::Customer) -> Self {
+        let account = it.metadata.and_then(|mut metadata| metadata.remove(ACCOUNT));
+        Self { id: it.id.to_string(), account, email: it.email, created: it.created }
+    }
+}
+
+/// A subscription in any state.
+#[derive(Clone, Debug)]
+pub struct Bought {
+    /// `sub_…`
+    pub id: String,
+    /// Where it stands.
+    pub status: SubscriptionStatus,
+    /// The plan of its price; `None`: a price that is not ours.
+    pub plan: Option<Plan>,
+    /// Its one item.
+    pub item: Option<String>,
+    /// Price of a month.
+    pub cents: Option<i64>,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// The present billing period.
+    pub period: Option<Span>,
+    /// From where months are counted.
+    pub anchor: i64,
+    /// When it ends by itself.
+    pub cancel_at: Option<i64>,
+    /// The plan that is still paid for, and until when.
+    pub keep: Option<(Plan, i64)>,
+    /// When it was made.
+    pub created: i64,
+}
+
+impl Bought {
+    /// Whether it still runs, entitling to something or not: such a one must be ended before the customer
+    /// is.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
+    }
+}
+
+impl From<stripe_shared::Subscription> for Bought {
+    fn from(it: stripe_shared::Subscription) -> Self {
+        let item = it.items.data.into_iter().next();
+        let period = item
+            .as_ref()
+            .map(|item| Span { start: item.current_period_start, end: item.current_period_end });
+        let ends = it.cancel_at_period_end.then(|| period.map(|it| it.end)).flatten();
+        let keep = |metadata: &HashMap<String, String>| {
+            let plan = Plan::from_name(metadata.get(KEEP_PLAN)?)?;
+            Some((plan, metadata.get(KEEP_UNTIL)?.parse().ok()?))
+        };
+        Self {
+            id: it.id.to_string(),
+            status: it.status,
+            plan: item.as_ref().and_then(|it| Plan::of_product(it.price.product.id().as_str())),
+            cents: item.as_ref().and_then(|it| it.price.unit_amount),
+            currency: it.currency.to_string(),
+            item: item.map(|it| it.id.to_string()),
+            period,
+            anchor: it.billing_cycle_anchor,
+            cancel_at: it.cancel_at.or(ends),
+            keep: keep(&it.metadata),
+            created: it.created,
+        }
+    }
+}
+
+/// Where an invoice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvoiceStatus {
+    /// Not issued yet.
+    Draft,
+    /// Issued and not paid.
+    Open,
+    /// Paid, in money or from the customer's balance.
+    Paid,
+    /// Withdrawn.
+    Void,
+    /// Given up.
+    Uncollectible,
+}
+
+/// A line of an invoice.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What it is for.
+    pub description: String,
+    /// Negative for a credit.
+    pub cents: i64,
+    /// The time it pays for.
+    pub period: Span,
+    /// The plan that it pays for.
+    pub plan: Option<Plan>,
+}
+
+/// An invoice.
+#[derive(Clone)]
+pub struct Invoice {
+    /// `in_…`
+    pub id: String,
+    /// The number that the customer knows; a draft has none.
+    pub number: Option<String>,
+    /// Where it stands.
+    pub status: InvoiceStatus,
+    /// The subscription that it is of.
+    pub subscription: Option<String>,
+    /// Sum of the lines with tax, less discounts. Negative for a credit.
+    pub total_cents: i64,
+    /// Of it, taxes.
+    pub tax_cents: i64,
+    /// To be paid, after the customer's balance.
+    pub due_cents: i64,
+    /// Paid.
+    pub paid_cents: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// When it was made.
+    pub created: i64,
+    /// When it was issued.
+    pub finalized_at: Option<i64>,
+    /// When it was paid.
+    pub paid_at: Option<i64>,
+    /// When it was withdrawn.
+    pub voided_at: Option<i64>,
+    /// When it was given up.
+    pub uncollectible_at: Option<i64>,
+    /// Whether a payment was tried.
+    pub is_attempted: bool,
+    /// When the next payment is tried.
+    pub next_attempt: Option<i64>,
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// Address on it.
+    pub email: Option<String>,
+    /// Name on it.
+    pub name: Option<String>,
+    /// Page where it can be looked at and paid.
+    pub page: Option<String>,
+    /// As a file.
+    pub pdf: Option<String>,
+    /// Payments of it (`pi_…`); only where the request expanded them.
+    pub payment_intents: Vec<String>,
+}
+
+impl fmt::Debug for Invoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut it = f.debug_struct("Invoice");
+        it.field("id", &self.id).field("status", &self.status);
+        it.field("total_cents", &self.total_cents).finish_non_exhaustive()
+    }
+}
+
+impl Invoice {
+    /// What Stripe calls an invoice; `None` for one that has no id (a preview).
+    pub(super) fn read(it: stripe_shared::Invoice) -> Option<Self> {
+        let status = match it.status? {
+            StripeInvoiceStatus::Draft => InvoiceStatus::Draft,
+            StripeInvoiceStatus::Open => InvoiceStatus::Open,
+            StripeInvoiceStatus::Paid => InvoiceStatus::Paid,
+            StripeInvoiceStatus::Void => InvoiceStatus::Void,
+            StripeInvoiceStatus::Uncollectible => InvoiceStatus::Uncollectible,
+            _ => return None,
+        };
+        let subscription = it.parent.and_then(|it| it.subscription_details);
+        let line = |it: stripe_shared::InvoiceLineItem| Line {
+            description: it.description.unwrap_or_default(),
+            cents: it.amount,
+            period: Span { start: it.period.start, end: it.period.end },
+            plan: it
+                .pricing
+                .and_then(|it| it.price_details)
+                .and_then(|it| Plan::of_product(&it.product)),
+        };
+        let intent = |it: stripe_shared::InvoicePayment| {
+            it.payment.payment_intent.map(|intent| intent.into_id().to_string())
+        };
+        Some(Self {
+            id: it.id?.to_string(),
+            number: it.number,
+            status,
+            subscription: subscription.map(|it| it.subscription.into_id().to_string()),
+            total_cents: it.total,
+            tax_cents: it.total_taxes.iter().flatten().map(|it| it.amount).sum(),
+            due_cents: it.amount_due,
+            paid_cents: it.amount_paid,
+            currency: it.currency.to_string(),
+            created: it.created,
+            finalized_at: it.status_transitions.finalized_at,
+            paid_at: it.status_transitions.paid_at,
+            voided_at: it.status_transitions.voided_at,
+            uncollectible_at: it.status_transitions.marked_uncollectible_at,
+            is_attempted: it.attempted,
+            next_attempt: it.next_payment_attempt,
+            lines: it.lines.data.into_iter().map(line).collect(),
+            email: it.customer_email,
+            name: it.customer_name,
+            page: it.hosted_invoice_url,
+            pdf: it.invoice_pdf,
+            payment_intents: it
+                .payments
+                .into_iter()
+                .flat_map(|it| it.data)
+                .filter_map(intent)
+                .collect(),
+        })
+    }
+}
+
+/// A payment, tried or done.
+#[derive(Clone, Debug)]
+pub struct Charge {
+    /// `ch_…`
+    pub id: String,
+    /// What was asked for.
+    pub cents: i64,
+    /// Of it, given back.
+    pub refunded_cents: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// When it was tried.
+    pub created: i64,
+    /// Whether it was paid.
+    pub is_paid: bool,
+    /// Whether the card's holder has disputed it.
+    pub is_disputed: bool,
+    /// The payment that it is a try of (`pi_…`).
+    pub payment_intent: Option<String>,
+}
+
+impl From<stripe_shared::Charge> for Charge {
+    fn from(it: stripe_shared::Charge) -> Self {
+        Self {
+            id: it.id.to_string(),
+            cents: it.amount,
+            refunded_cents: it.amount_refunded,
+            currency: it.currency.to_string(),
+            created: it.created,
+            is_paid: it.paid,
+            is_disputed: it.disputed,
+            payment_intent: it.payment_intent.map(|it| it.into_id().to_string()),
+        }
+    }
+}
+
+/// Money given back.
+#[derive(Clone, Debug)]
+pub struct Refund {
+    /// `re_…`
+    pub id: String,
+    /// How much.
+    pub cents: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// When.
+    pub created: i64,
+    /// `pending`, `succeeded`, `failed`, `canceled` or `requires_action`.
+    pub status: String,
+}
+
+impl From<stripe_shared::Refund> for Refund {
+    fn from(it: stripe_shared::Refund) -> Self {
+        Self {
+            id: it.id.to_string(),
+            cents: it.amount,
+            currency: it.currency.to_string(),
+            created: it.created,
+            status: it.status.unwrap_or_default(),
+        }
+    }
+}
+
+/// A payment that the card's holder disputes.
+#[derive(Clone, Debug)]
+pub struct Dispute {
+    /// `du_…`
+    pub id: String,
+    /// How much.
+    pub cents: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// When it was opened.
+    pub created: i64,
+    /// Whether it was decided for us, so that the money is back.
+    pub is_won: bool,
+    /// Whether it still waits.
+    pub is_open: bool,
+    /// The network's word for why: `fraudulent`, for example.
+    pub reason: String,
+}
+
+impl From<stripe_shared::Dispute> for Dispute {
+    fn from(it: stripe_shared::Dispute) -> Self {
+        use stripe_shared::DisputeStatus as Status;
+        Self {
+            id: it.id.to_string(),
+            cents: it.amount,
+            currency: it.currency.to_string(),
+            created: it.created,
+            is_won: it.status == Status::Won,
+            is_open: !matches!(it.status, Status::Won | Status::Lost | Status::WarningClosed),
+            reason: it.reason,
+        }
+    }
+}

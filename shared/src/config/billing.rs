@@ -1,0 +1,20 @@
+use super::{ConfigError, var};
+
+/// Payment. Credentials come from the secret, never from the environment.
+#[derive(Clone, Debug)]
+pub struct BillingSettings {
+    /// Another address for Stripe's API, with a final slash; unset, Stripe itself is asked.
+    pub stripe_url: Option<String>,
+    /// Address of the queue in which Stripe's events wait; only the function that takes them in has it.
+    pub events_queue_url: Option<String>,
+}
+
+impl BillingSettings {
+    /// Reads `STRIPE_API_URL` and `BILLING_EVENTS_QUEUE_URL`.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            stripe_url: var("STRIPE_API_URL"),
+            events_queue_url: var("BILLING_EVENTS_QUEUE_URL"),
+        })
+    }
+}
