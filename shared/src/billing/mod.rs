@@ -4,6 +4,7 @@
 //! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
 //! come twice, late or out of order. Card data never comes near us.
 
+mod close;
 pub mod record;
 pub mod standing;
 pub mod stripe;
@@ -11,6 +12,7 @@ mod sync;
 pub mod task;
 
 pub use self::{
+    close::{last_payment, stop},
     stripe::Stripe,
     sync::{Synced, sync},
 };
