@@ -4,6 +4,7 @@
 //! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
 //! come twice, late or out of order. Card data never comes near us.
 
+pub mod events;
 pub mod record;
 pub mod standing;
 pub mod stripe;
@@ -12,7 +13,7 @@ pub mod task;
 
 pub use self::{
     stripe::Stripe,
-    sync::{Synced, sync},
+    sync::{AtStripe, Synced, sync},
 };
 
 /// Days after a failed payment in which the plan goes on: Stripe tries again meanwhile, and mails tell.
