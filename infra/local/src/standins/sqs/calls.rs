@@ -30,12 +30,13 @@ use crate::{
 };
 
 /// Largest message, and largest batch.
-const MAX_MESSAGE: usize = 1024 * 1024;
+pub(super) const MAX_MESSAGE: usize = 1024 * 1024;
 
 /// Largest request: a text of which much is escaped.
 const MAX_REQUEST: usize = 4 * MAX_MESSAGE;
 
-const MAX_ENTRIES: usize = 10;
+/// Most messages of one call.
+pub(super) const MAX_ENTRIES: usize = 10;
 const MAX_ATTRIBUTES: usize = 10;
 
 #[derive(Deserialize)]
@@ -57,19 +58,6 @@ struct Send {
     delay_seconds: Option<u64>,
     #[serde(default)]
     message_attributes: BTreeMap<String, Attribute>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Batch {
-    #[serde(default)]
-    entries: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Entry {
-    id: String,
 }
 
 #[derive(Deserialize)]
@@ -211,69 +199,6 @@ impl Sqs {
         drop(state);
         self.announce();
         Ok(answer)
-    }
-
-    /// Each entry by itself: one that is refused does not hinder the others.
-    fn batch(
-        &self,
-        body: &[u8],
-        one: impl Fn(&[u8]) -> Result<Value, Refusal>,
-    ) -> Result<Value, Refusal> {
-        let entries = parse::<Batch>(body)?.entries;
-        let wrong = |kind, code, message: &str| Err(Refusal::new(kind, code, message));
-        if entries.is_empty() {
-            return wrong(
-                "com.amazonaws.sqs#EmptyBatchRequest",
-                "AWS.SimpleQueueService.EmptyBatchRequest",
-                "There should be at least one entry in the request.",
-            );
-        }
-        if entries.len() > MAX_ENTRIES {
-            return wrong(
-                "com.amazonaws.sqs#TooManyEntriesInBatchRequest",
-                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-                "Maximum number of entries per request are 10.",
-            );
-        }
-        if entries.iter().filter_map(|it| it["MessageBody"].as_str()).map(str::len).sum::<usize>()
-            > MAX_MESSAGE
-        {
-            return wrong(
-                "com.amazonaws.sqs#BatchRequestTooLong",
-                "AWS.SimpleQueueService.BatchRequestTooLong",
-                "Batch requests cannot be longer than 1048576 bytes.",
-            );
-        }
-        let entries: Vec<(String, String)> = entries
-            .into_iter()
-            .map(|it| {
-                let text = it.to_string();
-                parse::<Entry>(text.as_bytes()).map(|entry| (entry.id, text))
-            })
-            .collect::<Result<_, _>>()?;
-        if entries.iter().map(|it| &it.0).collect::<BTreeSet<_>>().len() < entries.len() {
-            return wrong(
-                "com.amazonaws.sqs#BatchEntryIdsNotDistinct",
-                "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-                "Two or more batch entries in the request have the same Id.",
-            );
-        }
-        let (mut successful, mut failed) = (Vec::new(), Vec::new());
-        for (id, entry) in entries {
-            match one(entry.as_bytes()) {
-                Ok(mut answer) => {
-                    answer["Id"] = id.into();
-                    successful.push(answer);
-                }
-                Err(refusal) => failed.push(json!({
-                    "Id": id,
-                    "Code": refusal.code,
-                    "Message": refusal.message,
-                    "SenderFault": true,
-                })),
-            }
-        }
-        Ok(json!({ "Successful": successful, "Failed": failed }))
     }
 
     async fn receive(&self, at: usize, receive: Receive) -> Result<Value, Refusal> {

@@ -4,6 +4,7 @@
 //! timeout. What a function has failed on comes back much sooner, after [`Sqs::retry_after`] of real
 //! time, because tests do not wait for half a minute.
 
+mod batch;
 mod calls;
 mod message;
 mod poller;

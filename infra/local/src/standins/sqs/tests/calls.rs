@@ -170,8 +170,13 @@ async fn attributes_of_a_message_arrive_with_the_sum_that_sdks_compute() -> Resu
     });
     let (_, received) = raw(&sqs, "ReceiveMessage", &receive).await;
     let message = &received["Messages"][0];
-    assert_eq!(message.get("MessageAttributes"), None, "`k.*` is not `kind`");
+    assert_eq!(message["MessageAttributes"], attributes);
+    assert_eq!(message["MD5OfMessageAttributes"], sent["MD5OfMessageAttributes"]);
     assert_eq!(message["Attributes"]["ApproximateReceiveCount"], "1");
+    raw(&sqs, "SendMessage", &send).await;
+    let receive = json!({ "QueueUrl": url("work"), "MessageAttributeNames": ["other"] });
+    let (_, received) = raw(&sqs, "ReceiveMessage", &receive).await;
+    assert_eq!(received["Messages"][0].get("MessageAttributes"), None, "not asked for");
     let empty = json!({ "kind": { "DataType": "String", "StringValue": "" } });
     let send = json!({ "QueueUrl": url("work"), "MessageBody": "a", "MessageAttributes": empty });
     assert_eq!(raw(&sqs, "SendMessage", &send).await.0, 400);

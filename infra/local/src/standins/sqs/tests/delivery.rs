@@ -1,6 +1,5 @@
 use std::{path::PathBuf, sync::Arc};
 
-use axum::body::Bytes;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
