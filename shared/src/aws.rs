@@ -66,6 +66,8 @@ pub struct Aws {
     pub secrets: Lazy<aws_sdk_secretsmanager::Client>,
     /// SES.
     pub ses: Lazy<aws_sdk_ses::Client>,
+    /// SQS.
+    pub sqs: Lazy<aws_sdk_sqs::Client>,
 }
 
 impl Aws {
@@ -76,6 +78,7 @@ impl Aws {
             dynamodb: client!(aws_sdk_dynamodb, common, config.dynamodb_endpoint),
             secrets: client!(aws_sdk_secretsmanager, common, config.secrets_endpoint),
             ses: client!(aws_sdk_ses, common, config.ses_endpoint),
+            sqs: client!(aws_sdk_sqs, common, config.sqs_endpoint),
         }
     }
 }

@@ -5,6 +5,8 @@
 //! come twice, late or out of order. Card data never comes near us.
 
 mod close;
+pub mod events;
+pub mod reconcile;
 pub mod record;
 pub mod standing;
 pub mod stripe;
@@ -14,7 +16,7 @@ pub mod task;
 pub use self::{
     close::{last_payment, stop},
     stripe::Stripe,
-    sync::{Synced, sync},
+    sync::{AtStripe, Synced, sync, sync_account},
 };
 
 /// Days after a failed payment in which the plan goes on: Stripe tries again meanwhile, and mails tell.

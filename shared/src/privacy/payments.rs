@@ -24,7 +24,7 @@ pub(super) async fn stop(app: &App, account: &AccountId, now: OffsetDateTime) ->
     if stripe.customer(&customer).await?.is_some() {
         billing::stop(&stripe, &customer).await?;
     }
-    billing::sync(app, &customer, now).await.map(drop)
+    billing::sync_account(app, account, &customer, now).await.map(drop)
 }
 
 /// Deletes the customer with cards and address, after what was paid has been written down, and opens the
@@ -40,7 +40,7 @@ pub(super) async fn delete_customer(
     if is_there {
         // A checkout that was being paid while the others were closed has become a subscription.
         billing::stop(&stripe, &customer).await?;
-        billing::sync(app, &customer, now).await?;
+        billing::sync_account(app, &erasure.account, &customer, now).await?;
     }
     open_remainder(app, &stripe, erasure, &customer, now).await?;
     if is_there {
