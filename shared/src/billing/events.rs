@@ -112,17 +112,9 @@ fn verify(
     Err(InputError::field("Stripe-Signature", refusal))
 }
 
-/// What became of the events of one customer.
-#[derive(Debug)]
-pub struct Handled {
-    /// Their places in what was handed in.
-    pub places: Vec<usize>,
-    /// How it went.
-    pub outcome: Result<Synced, Error>,
-}
-
-/// Handles `events`, those of one customer together. One customer's failure stops no other's.
-pub async fn handle(app: &App, events: Vec<StripeEvent>, now: OffsetDateTime) -> Vec<Handled> {
+/// Handles `events`, those of one customer together; returns the places of those that must come again. One
+/// customer's failure stops no other's.
+pub async fn handle(app: &App, events: Vec<StripeEvent>, now: OffsetDateTime) -> Vec<usize> {
     let mut by_customer: BTreeMap<Result<String, String>, Vec<usize>> = BTreeMap::new();
     for (place, event) in events.iter().enumerate() {
         let whose = match (&event.customer, &event.charge) {
@@ -133,9 +125,18 @@ pub async fn handle(app: &App, events: Vec<StripeEvent>, now: OffsetDateTime) ->
     }
     let work = by_customer.into_iter().map(|(whose, places)| {
         let events: Vec<_> = places.iter().map(|place| events[*place].clone()).collect();
-        async move { Handled { places, outcome: handle_one(app, whose, &events, now).await } }
+        async move { (places, handle_one(app, whose, &events, now).await) }
     });
-    stream::iter(work).buffer_unordered(AT_ONCE).collect().await
+    let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
+    let mut again = Vec::new();
+    while let Some((places, outcome)) = outcomes.next().await {
+        if let Err(error) = outcome {
+            // Nobody is named by it.
+            tracing::warn!(error = %error, events = places.len(), "events must come again");
+            again.extend(places);
+        }
+    }
+    again
 }
 
 async fn handle_one(
