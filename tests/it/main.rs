@@ -38,3 +38,4 @@ mod shape;
 mod usage;
 mod util;
 mod videos;
+mod webhooks;
