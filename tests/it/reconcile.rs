@@ -38,7 +38,10 @@ async fn assert_mended(world: &World, wrong: &Customer, kinds: Value) {
     let named = run["differing"].as_array().expect("accounts");
     assert_eq!(named.len(), 1, "{run}");
     assert_eq!(named[0]["account"], wrong.account_id.as_str());
-    assert_eq!((&run["left"], &run["failed"], &run["complete"]), (&json!(0), &json!(0), &json!(true)));
+    assert_eq!(
+        (&run["left"], &run["failed"], &run["complete"]),
+        (&json!(0), &json!(0), &json!(true))
+    );
     assert_clean(world, 2).await;
 }
 
@@ -124,8 +127,12 @@ async fn an_account_that_cannot_be_compared_stops_no_other() {
     for n in 0..4 {
         bought(&world, &format!("other{n}@example.com"), false).await;
     }
-    let nonsense =
-        item(Table::BillingRecords, &bad.account_id, 1, world.cloud.clock.now() - Duration::days(1));
+    let nonsense = item(
+        Table::BillingRecords,
+        &bad.account_id,
+        1,
+        world.cloud.clock.now() - Duration::days(1),
+    );
     plant(&world.cloud, Table::BillingRecords, &nonsense).await;
     let run = world.run_job(JOB).await;
     assert_eq!((&run["accounts"], &run["failed"]), (&json!(5), &json!(1)), "{run}");

@@ -288,8 +288,10 @@ impl Cloud {
         self.timeline.advance(by, pace).await
     }
 
-    /// Waits until the functions are done with what lies in their queues; see [`Sqs::settled`].
+    /// Waits until every webhook has been taken or given up, and the functions are done with what lies in
+    /// their queues; see [`Sqs::settled`].
     pub async fn settle(&self) {
+        self.stripe.settled().await;
         self.sqs.settled().await;
     }
 
@@ -307,11 +309,6 @@ impl Cloud {
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
         let answer = self.runtime.invoke(function, Bytes::from(event.to_string())).await?;
         Ok(serde_json::from_slice(&answer).unwrap_or_default())
-    }
-
-    /// Waits until nothing is on its way any more: every webhook has been taken or given up.
-    pub async fn settle(&self) {
-        self.stripe.settled().await;
     }
 
     /// Kills every environment of a function, busy ones too; how many there were.
