@@ -110,7 +110,8 @@ async fn what_was_changed_here_by_hand_is_set_right() {
     let update = json!({
         "TableName": world.cloud.dynamodb.table("accounts"),
         "Key": { "id": { "S": ada.account_id } },
-        "UpdateExpression": "SET subscription.plan = :plan, subscription.anchor = :zero",
+        "UpdateExpression": "SET subscription.#plan = :plan, subscription.anchor = :zero",
+        "ExpressionAttributeNames": { "#plan": "plan" },
         "ExpressionAttributeValues": { ":plan": { "S": "business" }, ":zero": { "N": "0" } },
     });
     world.cloud.dynamodb.call("UpdateItem", &update).await.expect("updated");
