@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::access::Call;
+use local::{
+    access::Call,
+    standins::stripe::{Card, Webhooks},
+};
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::{
@@ -15,7 +18,7 @@ use vidintel::{
 
 use crate::util::{
     Customer, World, app_of,
-    billing::plant_billing,
+    billing::{buy, plant_billing},
     copy::{ask, fetch},
     endpoints::{self, metered},
     objections::use_objections,
@@ -70,7 +73,34 @@ async fn use_everything(world: &World) {
     use_lookups(world).await;
     use_retention(world, &ada).await;
     use_exports(world, &ada).await;
+    use_billing(world, &ada).await;
     use_erasure(world, &ada).await;
+}
+
+/// Buys without that an event tells of it, so that the nightly comparison has something to do; leaves one
+/// with an overdue payment, and one whose overdue payment is over.
+async fn use_billing(world: &World, ada: &Customer) {
+    let (stripe, heard) = (&world.cloud.stripe, world.cloud.stripe.webhooks());
+    stripe.set_webhooks(Webhooks::default());
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let dora = world.customer("dora@example.com").await;
+    let mut bought = Vec::new();
+    for customer in [ada, &dora] {
+        let at_stripe = buy(world, &app, customer, Plan::Pro).await;
+        stripe.set_card(&at_stripe, Card::FailsLater).expect("set");
+        bought.push(at_stripe);
+    }
+    let reconcile = "ReconcileBillingFunction";
+    assert_eq!(world.run_job(reconcile).await["left"], 0, "{}", world.logs(reconcile));
+    world.wait(Duration::days(32));
+    stripe.run_due(world.cloud.clock.now());
+    assert_eq!(world.run_job(reconcile).await["left"], 0, "{}", world.logs(reconcile));
+    for it in stripe.subscriptions(&bought[1]) {
+        stripe.cancel(&it.id).expect("ended");
+    }
+    assert_eq!(world.run_job(reconcile).await["left"], 0, "{}", world.logs(reconcile));
+    stripe.set_webhooks(heard);
+    world.cloud.settle().await;
 }
 
 /// Asks each metered endpoint, with and without Redis.
