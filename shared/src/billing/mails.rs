@@ -50,7 +50,11 @@ fn receipt(public_url: &str, record: &Record, invoice: Option<&Record>) -> Mail 
         paragraphs.extend(invoice.lines.iter().map(|it| line(it, &record.currency)));
     }
     let tax = record.tax_cents.unwrap_or_default();
-    paragraphs.push(format!("Total: {}, of it taxes: {}.", amount(record.amount_cents), amount(tax)));
+    paragraphs.push(format!(
+        "Total: {}, of it taxes: {}.",
+        amount(record.amount_cents),
+        amount(tax)
+    ));
     paragraphs.push(format!(
         "The invoice as a PDF: GET {public_url}/v1/billing/invoices/{} with your API key says where it \
          is.",
@@ -109,7 +113,10 @@ pub(super) fn overdue(public_url: &str, plan: Plan, since: i64, sent: u32) -> Ma
     Mail::of(
         &subject,
         &[
-            format!("The payment for your {plan} plan, due on {} (UTC), could not be taken.", day(since)),
+            format!(
+                "The payment for your {plan} plan, due on {} (UTC), could not be taken.",
+                day(since)
+            ),
             format!(
                 "Change the card on the page that POST {public_url}/v1/billing/portal opens; the payment \
                  is then tried again. The plan goes on meanwhile, for {GRACE_DAYS} days in all: without a \

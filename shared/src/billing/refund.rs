@@ -82,8 +82,7 @@ fn first_purchase(records: &[Record]) -> Option<Purchase> {
         Some((payment, *receipts.iter().find(is_paid_by)?))
     })?;
     let about_it = |it: &&Record| it.of.as_ref() == Some(&payment.source);
-    let moved: i64 =
-        records.iter().filter(about_it).map(|it| it.kind.money(it.amount_cents)).sum();
+    let moved: i64 = records.iter().filter(about_it).map(|it| it.kind.money(it.amount_cents)).sum();
     Some(Purchase {
         invoice: receipt.source.clone(),
         charge: payment.source.clone(),

@@ -183,12 +183,7 @@ async fn mail_record(
 }
 
 /// A subscription has ended: withdraws what is still open of it, and says so.
-async fn end(
-    app: &App,
-    account: &Account,
-    unpaid: bool,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
+async fn end(app: &App, account: &Account, unpaid: bool, now: OffsetDateTime) -> Result<(), Error> {
     if let Some(customer) = &account.customer {
         let stripe = app.stripe().await?;
         let (bought, invoices) =
@@ -216,9 +211,7 @@ async fn dun(
     (subscription, since, sent): (&str, i64, u32),
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let is_it = |it: &&accounts::Subscription| {
-        it.id == subscription && it.past_due_since.is_some()
-    };
+    let is_it = |it: &&accounts::Subscription| it.id == subscription && it.past_due_since.is_some();
     let Some(overdue) = account.subscription.as_ref().filter(is_it) else {
         // Paid or ended; were it overdue again, the next reading of Stripe would say so.
         return remove(&app.store, task).await;
