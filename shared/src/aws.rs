@@ -185,6 +185,13 @@ macro_rules! client {
 }
 use client;
 
+/// SQS's client. Not one of [`Aws`], for the same reason as S3's.
+pub fn sqs(config: &AwsConfig) -> aws_sdk_sqs::Client {
+    let endpoint = config.sqs_endpoint.clone();
+    let builder = configured!(aws_sdk_sqs, Common::new(config), endpoint, 2);
+    aws_sdk_sqs::Client::from_conf(builder.build())
+}
+
 /// S3's client. Not one of [`Aws`]: each function would carry its code, and few use it.
 pub(crate) fn s3(config: &AwsConfig) -> aws_sdk_s3::Client {
     let endpoint = config.s3_endpoint.clone();

@@ -122,6 +122,11 @@ pub fn to_item(value: impl serde::Serialize) -> Result<Item, Error> {
     serde_dynamo::to_item(value).map_err(Error::internal)
 }
 
+/// Any value as one attribute.
+pub fn to_value(value: &impl serde::Serialize) -> Result<AttributeValue, Error> {
+    serde_dynamo::to_attribute_value(value).map_err(Error::internal)
+}
+
 /// An item of a known type from attributes.
 pub fn from_item<T: serde::de::DeserializeOwned>(item: Item) -> Result<T, Error> {
     serde_dynamo::from_item(item).map_err(Error::internal)

@@ -17,6 +17,7 @@ use crate::{
     redis::{self, Redis},
     runtime::Runtime,
     schedules::{Schedule, next_due},
+    standins::sqs::Sqs,
 };
 
 /// How often a running clock is looked at.
@@ -32,6 +33,7 @@ struct Inner {
     runtime: Runtime,
     redis: Redis,
     dynamodb: DynamoDb,
+    sqs: Sqs,
     schedules: Vec<Schedule>,
     /// Everything due up to here has been run. `None`: nobody runs what is due as the clock passes.
     done: Mutex<Option<OffsetDateTime>>,
@@ -101,10 +103,11 @@ impl Timeline {
         runtime: Runtime,
         redis: Redis,
         dynamodb: DynamoDb,
+        sqs: Sqs,
         schedules: Vec<Schedule>,
     ) -> Self {
         let done = Mutex::new(None);
-        Self(Arc::new(Inner { clock, runtime, redis, dynamodb, schedules, done }))
+        Self(Arc::new(Inner { clock, runtime, redis, dynamodb, sqs, schedules, done }))
     }
 
     /// Moves the clock by `by`, stopping at every due instant on the way to run what is due, one
@@ -140,6 +143,8 @@ impl Timeline {
             }
         }
         self.jump(&mut redis, target).await?;
+        // The clock has moved, so hidden messages have come back.
+        self.0.sqs.drain().await?;
         if done.is_some() {
             *done = Some(target);
         }
@@ -148,12 +153,14 @@ impl Timeline {
         Ok(report)
     }
 
-    /// Sets the clock, unless it has run past `to` by itself.
+    /// Sets the clock, unless it has run past `to` by itself. What lies in queues is worked off first,
+    /// so that no message meets a later time than it was sent for.
     async fn jump(
         &self,
         redis: &mut ::redis::aio::MultiplexedConnection,
         to: OffsetDateTime,
     ) -> Result<()> {
+        self.0.sqs.drain().await?;
         let by = to - self.0.clock.now();
         if by.is_positive() {
             redis::age(redis, by.unsigned_abs()).await?;

@@ -6,7 +6,7 @@
 
 mod decide;
 mod dunning;
-mod kept;
+pub mod events;
 mod mails;
 mod money;
 mod queue;
@@ -26,7 +26,7 @@ pub use self::{
     queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
     refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
     stripe::Stripe,
-    sync::{Synced, sync},
+    sync::{AtStripe, Synced, sync},
     work::{Worked, work, work_on},
 };
 

@@ -1,11 +1,20 @@
 //! Billing records: what was charged, paid and given back, as it was at the time. Written once, never
 //! changed, kept for 7 years (privacy policy §3.2); after an erasure without address and name.
 
+use std::collections::HashSet;
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::stripe::{Charge, Dispute, Invoice, Refund};
-use crate::{ids::AccountId, plans::Plan};
+use crate::{
+    error::Error,
+    ids::AccountId,
+    inventory::{self, Table},
+    plans::Plan,
+    store::{Item, Store, from_item, n, s, text, to_item, unavailable},
+};
 
 /// What a record is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -133,8 +142,15 @@ pub fn records(
             all.push(new(RecordKind::Payment, &charge.id, charge.created, charge.cents, of));
         }
         let of = || Some(charge.id.clone());
-        for refund in refunds.iter().filter(|it| it.status == "succeeded") {
-            all.push(new(RecordKind::Refund, &refund.id, refund.created, refund.cents, of()));
+        for refund in refunds {
+            let has_failed = ["failed", "canceled"].contains(&refund.status.as_str());
+            let made = |kind| new(kind, &refund.id, refund.created, refund.cents, of());
+            if has_failed || refund.status == "succeeded" {
+                all.push(made(RecordKind::Refund));
+            }
+            if has_failed {
+                all.push(made(RecordKind::RefundFailed));
+            }
         }
         for dispute in disputes {
             let at = dispute.created;
@@ -205,8 +221,149 @@ impl Record {
         }
     }
 
+    /// As it is stored: with its end. `None` where that has come already: Stripe tells of invoices for longer
+    /// than we keep them.
+    pub fn item(&self, now: OffsetDateTime) -> Result<Option<Item>, Error> {
+        let issued =
+            OffsetDateTime::from_unix_timestamp(self.issued_at).map_err(Error::internal)?;
+        let expiry = inventory::BILLING_RECORDS.expiry(issued, self.account.tag());
+        // The daily job deletes what comes due before its next run.
+        if expiry.at <= (now + Duration::days(2)).unix_timestamp() {
+            return Ok(None);
+        }
+        let mut item = to_item(self)?;
+        item.insert("expires_at".to_owned(), n(expiry.at));
+        item.insert("expires_on".to_owned(), s(expiry.on));
+        Ok(Some(item))
+    }
+
     /// The plan that an invoice pays for: of the line that reaches furthest.
     pub fn plan(&self) -> Option<Plan> {
         self.lines.iter().max_by_key(|it| (it.to, it.cents))?.plan
+    }
+}
+
+/// Every record of `account`, the oldest first.
+pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Record>, Error> {
+    let mut items = partition(store, account).into_paginator().items().send();
+    let mut all = Vec::new();
+    while let Some(item) = items.next().await {
+        all.push(from_item(item.map_err(unavailable)?)?);
+    }
+    Ok(all)
+}
+
+/// Names of the records that `account` has.
+pub(super) async fn names(store: &Store, account: &AccountId) -> Result<HashSet<String>, Error> {
+    let query = partition(store, account).projection_expression("#record");
+    let query = query.expression_attribute_names("#record", "record");
+    let mut items = query.into_paginator().items().send();
+    let mut names = HashSet::new();
+    while let Some(item) = items.next().await {
+        names.extend(text(&item.map_err(unavailable)?, "record").map(str::to_owned));
+    }
+    Ok(names)
+}
+
+/// One record of `account`.
+pub async fn load(
+    store: &Store,
+    account: &AccountId,
+    record: &str,
+) -> Result<Option<Record>, Error> {
+    let key = [("account", account.to_string()), ("record", record.to_owned())];
+    store.get(Table::BillingRecords, key).await?.map(from_item).transpose()
+}
+
+fn partition(store: &Store, account: &AccountId) -> QueryFluentBuilder {
+    store
+        .client()
+        .query()
+        .table_name(store.name(Table::BillingRecords))
+        .key_condition_expression("account = :account")
+        .expression_attribute_values(":account", s(account.to_string()))
+        .consistent_read(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Paid = (Charge, Vec<Refund>, Vec<Dispute>);
+
+    /// A payment with these refunds, disputed or not, and if so won or not.
+    fn paid(n: usize, cents: i64, refunds: &[i64], dispute: Option<bool>) -> Paid {
+        let currency = || "usd".to_owned();
+        let charge = Charge {
+            id: format!("ch_{n}"),
+            cents,
+            refunded_cents: refunds.iter().sum(),
+            currency: currency(),
+            created: 1_795_521_600 + n as i64,
+            is_paid: true,
+            is_disputed: dispute.is_some(),
+            payment_intent: Some(format!("pi_{n}")),
+        };
+        let refund = |(k, cents): (usize, &i64)| Refund {
+            id: format!("re_{n}_{k}"),
+            cents: *cents,
+            currency: currency(),
+            created: 1_795_521_700,
+            status: "succeeded".to_owned(),
+        };
+        let dispute = dispute.map(|is_won| Dispute {
+            id: format!("du_{n}"),
+            cents,
+            currency: currency(),
+            created: 1_795_521_800,
+            is_won,
+            is_open: false,
+            reason: "fraudulent".to_owned(),
+        });
+        let refunds = refunds.iter().enumerate().map(refund).collect();
+        (charge, refunds, dispute.into_iter().collect())
+    }
+
+    fn account() -> AccountId {
+        "acc_4kPq9ZtR2mWx".parse().expect("an id")
+    }
+
+    fn sum(records: &[Record]) -> i64 {
+        records.iter().map(|it| it.kind.money(it.amount_cents)).sum()
+    }
+
+    #[test]
+    fn a_refund_that_did_not_arrive_changes_nothing_in_the_end() {
+        let (charge, mut refunds, _) = paid(1, 2_000, &[700], None);
+        refunds[0].status = "failed".to_owned();
+        let all = records(&account(), &[], &[(charge, refunds, Vec::new())]);
+        assert_eq!(all.len(), 3);
+        assert_eq!(sum(&all), 2_000);
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_of_the_records_is_the_money_at_stripe(
+            all in proptest::collection::vec(
+                (1i64..20_000, proptest::collection::vec(1i64..5_000, 0..3), proptest::option::of(any::<bool>())),
+                0..8,
+            ),
+        ) {
+            let (mut charges, mut money) = (Vec::new(), 0);
+            for (n, (cents, refunds, dispute)) in all.iter().enumerate() {
+                charges.push(paid(n, *cents, refunds, *dispute));
+                money += cents - refunds.iter().sum::<i64>();
+                money -= if *dispute == Some(false) { *cents } else { 0 };
+            }
+            let made = records(&account(), &[], &charges);
+            prop_assert_eq!(sum(&made), money);
+            // Each has its own name, and the order in which Stripe tells does not matter.
+            let names: HashSet<_> = made.iter().map(|it| it.record.clone()).collect();
+            prop_assert_eq!(names.len(), made.len());
+            charges.reverse();
+            prop_assert_eq!(records(&account(), &[], &charges), made);
+        }
     }
 }

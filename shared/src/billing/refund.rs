@@ -7,9 +7,8 @@ use utoipa::ToSchema;
 
 use super::{
     BillingError,
-    kept::records_of,
     queue::REFUND,
-    record::{Record, RecordKind},
+    record::{self, Record, RecordKind},
     task::{self, OPERATOR, RefundRequest, RefundState, Task, Work},
 };
 use crate::{accounts::Account, error::Error, privacy::instant, store::Store};
@@ -146,7 +145,7 @@ pub async fn request_refund(
     account: &Account,
     now: OffsetDateTime,
 ) -> Result<(RefundView, bool), Error> {
-    let records = records_of(store, &account.id, now).await?;
+    let records = record::of_account(store, &account.id).await?;
     let purchase = first_purchase(&records).ok_or(BillingError::RefundOver)?;
     let name = format!("{REFUND}{}", purchase.invoice);
     if let Some(view) = find(store, account, &name, now).await? {

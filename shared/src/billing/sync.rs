@@ -1,23 +1,320 @@
-//! Reads a customer's state back from Stripe and writes down what follows.
+//! Reads a customer's state back from Stripe and writes down what follows: the account's subscription, its
+//! billing records and what is to be done. Whatever was heard of, and in what order, the same state comes to
+//! the same.
+//!
+//! Two that do it at once cannot leave the older state: the account's `billing_version` is read before
+//! Stripe is, and written only if it is still the same.
 
+use std::time::Duration as Wait;
+
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use futures_util::{StreamExt, TryStreamExt, stream, try_join};
+use serde::Serialize;
 use time::OffsetDateTime;
+use tokio::time::sleep;
 
-use crate::{app::App, error::Error};
+use super::{
+    Stripe,
+    events::{self, StripeEvent},
+    record::{self, Record, RecordKind, records},
+    standing::{live, standing},
+    stripe::{Bought, Charge, Dispute, Invoice, Refund},
+    task::{self, OPERATOR, Sign, Task, WORK, Work},
+};
+use crate::{
+    accounts::{self, Account, Span, Status, Subscription},
+    app::App,
+    error::Error,
+    ids::AccountId,
+    inventory::Table,
+    store::{Store, n, putting, s, to_value, transact, updating},
+};
+
+/// Parts of one transaction, with some to spare (DynamoDB takes 100).
+const MOST_PARTS: usize = 90;
+
+/// Payments that are asked about at the same time.
+const AT_ONCE: usize = 8;
 
 /// What reading a customer's state back came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Synced {
-    /// Whether there is an account of the customer's.
-    pub is_known: bool,
+    /// Whose it is, if there is an account of the customer's.
+    pub account: Option<AccountId>,
     /// Whether plan or period have changed.
     pub has_changed: bool,
     /// New billing records.
     pub records: usize,
 }
 
-/// Reads the state of `customer` (`cus_…`) back from Stripe and writes down what follows: the account's
-/// subscription, its billing records, and what is to be done. Doing it again changes nothing.
+/// Everything that Stripe says of a customer.
+#[derive(Clone, Debug, Default)]
+pub struct AtStripe {
+    /// Its subscriptions, ended ones too.
+    pub subscriptions: Vec<Bought>,
+    /// Its invoices.
+    pub invoices: Vec<Invoice>,
+    /// Its payments, with what was given back and what is disputed.
+    pub charges: Vec<(Charge, Vec<Refund>, Vec<Dispute>)>,
+}
+
+/// Reads the state of `customer` (`cus_…`) back from Stripe and writes down what follows. Doing it again
+/// changes nothing.
 pub async fn sync(app: &App, customer: &str, now: OffsetDateTime) -> Result<Synced, Error> {
-    let _ = (app, customer, now);
-    Ok(Synced::default())
+    sync_for(app, customer, &[], now).await
+}
+
+/// As [`sync`], for these events: in the same step they are noted as handled.
+pub(super) async fn sync_for(
+    app: &App,
+    customer: &str,
+    events: &[StripeEvent],
+    now: OffsetDateTime,
+) -> Result<Synced, Error> {
+    let stripe = app.stripe().await?;
+    let found = stripe.customer(customer).await?;
+    // Of a deleted customer only the event about it says whose it was.
+    let hint = events.iter().find_map(|it| it.account.clone());
+    let named = found.as_ref().and_then(|it| it.account.clone()).or(hint);
+    let Some(account) = named.and_then(|it| it.parse::<AccountId>().ok()) else {
+        events::note(&app.store, events, "no account", now).await?;
+        return Ok(Synced::default());
+    };
+    let mut pause = Wait::from_millis(10);
+    for _ in 0..8 {
+        let known = accounts::get(&app.store, &account).await?;
+        let Some(known) = known.filter(|it| it.customer.as_deref() == Some(customer)) else {
+            // Erased, or somebody else's customer of the same name.
+            events::note(&app.store, events, "no account", now).await?;
+            return Ok(Synced::default());
+        };
+        let at_stripe = AtStripe::read(&stripe, customer).await?;
+        if let Some(synced) = write(app, &known, found.is_none(), &at_stripe, events, now).await? {
+            return Ok(synced);
+        }
+        // Somebody was faster: what is there now is read again.
+        sleep(pause).await;
+        pause *= 2;
+    }
+    Err(Error::Unavailable {
+        dependency: "DynamoDB",
+        detail: "the account kept changing".to_owned(),
+    })
+}
+
+impl AtStripe {
+    /// Reads it.
+    pub async fn read(stripe: &Stripe, customer: &str) -> Result<Self, Error> {
+        let (subscriptions, invoices, charges) = try_join!(
+            stripe.subscriptions(customer),
+            stripe.invoices(customer),
+            stripe.charges(customer)
+        )?;
+        let details = charges.into_iter().map(|charge| async move {
+            let refunds = match charge.refunded_cents {
+                0 => Vec::new(),
+                _ => stripe.refunds(&charge.id).await?,
+            };
+            let disputes = match charge.is_disputed {
+                false => Vec::new(),
+                true => stripe.disputes(&charge.id).await?,
+            };
+            Ok::<_, Error>((charge, refunds, disputes))
+        });
+        let charges = stream::iter(details).buffered(AT_ONCE).try_collect().await?;
+        Ok(Self { subscriptions, invoices, charges })
+    }
+
+    /// What the customer is entitled to.
+    pub fn standing(&self) -> Option<Subscription> {
+        standing(&self.subscriptions, &self.invoices)
+    }
+
+    /// The records that follow from it.
+    pub fn records(&self, account: &AccountId) -> Vec<Record> {
+        records(account, &self.invoices, &self.charges)
+    }
+}
+
+/// Writes down what follows from `at_stripe`; `None` where the account or a record has changed meanwhile.
+async fn write(
+    app: &App,
+    account: &Account,
+    is_deleted: bool,
+    at_stripe: &AtStripe,
+    events: &[StripeEvent],
+    now: OffsetDateTime,
+) -> Result<Option<Synced>, Error> {
+    let store = &app.store;
+    let (known, tasks, events) = try_join!(
+        record::names(store, &account.id),
+        task::of_account(store, &account.id),
+        events::unhandled(store, events)
+    )?;
+    let all = at_stripe.records(&account.id);
+    let new: Vec<&Record> = all.iter().filter(|it| !known.contains(&it.record)).collect();
+    let mut parts = Vec::new();
+    let mut written = 0;
+    for record in new {
+        let Some(item) = record.item(now)? else { continue };
+        let put = Put::builder()
+            .table_name(store.name(Table::BillingRecords))
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#record)")
+            .expression_attribute_names("#record", "record");
+        parts.push(putting(put)?);
+        written += 1;
+        if tells(record) && account.status != Status::Erasing {
+            let work = Work::RecordMail { record: record.record.clone() };
+            let name = format!("mail#{}", record.record);
+            parts.push(Task::new(&account.id, name, work, WORK, now).put(store)?);
+        }
+        // What happened stays true, whoever else writes the account.
+        if parts.len() >= MOST_PARTS && transact(store, std::mem::take(&mut parts)).await?.is_some()
+        {
+            return Ok(None);
+        }
+    }
+    let subscription = if is_deleted { None } else { at_stripe.standing() };
+    parts.extend(todo(store, account, subscription.as_ref(), at_stripe, &tasks, now)?);
+    for event in &events {
+        parts.push(events::noting(store, event, "handled", now)?);
+    }
+    if parts.len() >= MOST_PARTS {
+        let rest = parts.split_off(MOST_PARTS);
+        if transact(store, std::mem::replace(&mut parts, rest)).await?.is_some() {
+            return Ok(None);
+        }
+    }
+    let has_changed = subscription != account.subscription;
+    let past = past_period(account, subscription.as_ref(), &at_stripe.subscriptions, now);
+    parts.push(update(store, account, subscription.as_ref(), past, is_deleted)?);
+    if transact(store, parts).await?.is_some() {
+        return Ok(None);
+    }
+    // Always: whoever was here before may have died just before this.
+    let version = account.gate_version + u64::from(has_changed);
+    app.gate.invalidate(&account.id, version).await?;
+    Ok(Some(Synced { account: Some(account.id.clone()), has_changed, records: written }))
+}
+
+/// Whether its owner is written to about it: receipts (with the invoice), withdrawn invoices, refunds.
+fn tells(record: &Record) -> bool {
+    let kinds = [RecordKind::Receipt, RecordKind::Void, RecordKind::Refund];
+    kinds.contains(&record.kind) && record.amount_cents != 0
+}
+
+/// The account with what it has bought, if nobody else has written it since.
+fn update(
+    store: &Store,
+    account: &Account,
+    subscription: Option<&Subscription>,
+    past: Option<Span>,
+    is_deleted: bool,
+) -> Result<TransactWriteItem, Error> {
+    let has_changed = subscription != account.subscription.as_ref();
+    let mut set = vec!["billing_version = :next"];
+    let mut remove = Vec::new();
+    let mut update = Update::builder()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(account.id.to_string()))
+        .condition_expression(
+            "attribute_exists(id) AND (billing_version = :version OR \
+             (:version = :zero AND attribute_not_exists(billing_version)))",
+        )
+        .expression_attribute_values(":version", n(account.billing_version))
+        .expression_attribute_values(":next", n(account.billing_version + 1))
+        .expression_attribute_values(":zero", n(0));
+    match subscription {
+        Some(subscription) => {
+            set.push("subscription = :subscription");
+            update = update.expression_attribute_values(":subscription", to_value(subscription)?);
+        }
+        None => remove.push("subscription"),
+    }
+    if let Some(past) = past {
+        set.push("past_period = :past");
+        update = update.expression_attribute_values(":past", to_value(&past)?);
+    }
+    if is_deleted {
+        remove.push("customer");
+    }
+    let mut expression = format!("SET {}", set.join(", "));
+    if !remove.is_empty() {
+        expression += &format!(" REMOVE {}", remove.join(", "));
+    }
+    if has_changed {
+        expression += " ADD gate_version :one";
+        update = update.expression_attribute_values(":one", n(1));
+    }
+    updating(update.update_expression(expression))
+}
+
+/// The paid period that is over by the change, so that what is left of its leases is still credited to it.
+fn past_period(
+    account: &Account,
+    next: Option<&Subscription>,
+    bought: &[Bought],
+    now: OffsetDateTime,
+) -> Option<Span> {
+    let before = account.subscription.as_ref()?;
+    if next.is_some_and(|it| it.period.start == before.period.start) {
+        return None;
+    }
+    let ended = bought.iter().find(|it| it.id == before.id).and_then(|it| it.ended_at);
+    let over = match next {
+        Some(next) => next.period.start,
+        None => ended.unwrap_or(now.unix_timestamp()),
+    };
+    let end = before.period.end.min(over);
+    (end > before.period.start).then_some(Span { start: before.period.start, end })
+}
+
+/// What is to be done from here on, and what is not any more.
+fn todo(
+    store: &Store,
+    account: &Account,
+    subscription: Option<&Subscription>,
+    at_stripe: &AtStripe,
+    tasks: &[Task],
+    now: OffsetDateTime,
+) -> Result<Vec<TransactWriteItem>, Error> {
+    let mut parts = Vec::new();
+    let is_there = |name: &str| tasks.iter().any(|it| it.task == name);
+    let mut new = |name: String, work: Work, queue: &str| {
+        if is_there(&name) {
+            return Ok(());
+        }
+        parts.push(Task::new(&account.id, name, work, queue, now).put(store)?);
+        Ok::<_, Error>(())
+    };
+    let overdue = subscription.and_then(|it| Some((it, it.past_due_since?)));
+    let dunning = overdue.map(|(it, _)| format!("dunning#{}", it.id));
+    if let (Some((it, since)), Some(name)) = (overdue, &dunning) {
+        let work = Work::Dunning { subscription: it.id.clone(), since, sent: 0 };
+        new(name.clone(), work, WORK)?;
+    }
+    if let (Some(before), None) = (&account.subscription, subscription)
+        && account.status != Status::Erasing
+    {
+        let work = Work::EndedMail { unpaid: before.past_due_since.is_some() };
+        new(format!("ended#{}", before.id), work, WORK)?;
+    }
+    for dispute in at_stripe.charges.iter().flat_map(|(_, _, disputes)| disputes) {
+        let detail = format!("{} {}", dispute.id, dispute.reason);
+        let work = Work::Flag { sign: Sign::Dispute, detail };
+        new(format!("flag#dispute#{}", dispute.id), work, OPERATOR)?;
+    }
+    if let (Some(it), 2..) = (subscription, live(&at_stripe.subscriptions)) {
+        let detail = it.id.clone();
+        let work = Work::Flag { sign: Sign::SeveralSubscriptions, detail };
+        new(format!("flag#several#{}", it.id), work, OPERATOR)?;
+    }
+    for task in tasks {
+        let is_dunning = matches!(task.work, Work::Dunning { .. });
+        if is_dunning && dunning.as_deref() != Some(task.task.as_str()) {
+            parts.push(task::removing(store, &account.id, &task.task)?);
+        }
+    }
+    Ok(parts)
 }

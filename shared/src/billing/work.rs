@@ -9,10 +9,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     dunning::{Step, step},
-    kept::records_of,
     mails,
     queue::Waiting,
-    record::RecordKind,
+    record::{self, RecordKind},
     refund_payment,
     stripe::InvoiceStatus,
     sync,
@@ -150,7 +149,7 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
         // Nobody is there any more to be written to; the erasure ends what was bought.
         (_, None) => remove(&app.store, task).await,
         (Work::RecordMail { record }, Some(account)) => {
-            mail_record(app, &account, record, now).await?;
+            mail_record(app, &account, record).await?;
             remove(&app.store, task).await
         }
         (Work::EndedMail { unpaid }, Some(account)) => {
@@ -164,13 +163,8 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
     }
 }
 
-async fn mail_record(
-    app: &App,
-    account: &Account,
-    name: &str,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let records = records_of(&app.store, &account.id, now).await?;
+async fn mail_record(app: &App, account: &Account, name: &str) -> Result<(), Error> {
+    let records = record::of_account(&app.store, &account.id).await?;
     let Some(record) = records.iter().find(|it| it.record == name) else {
         return Err(Error::internal("the record that a mail is about is not there"));
     };

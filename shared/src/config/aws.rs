@@ -21,6 +21,8 @@ pub struct AwsConfig {
     pub secrets_endpoint: Option<String>,
     /// Another endpoint for SES.
     pub ses_endpoint: Option<String>,
+    /// Another endpoint for SQS.
+    pub sqs_endpoint: Option<String>,
 }
 
 impl AwsConfig {
@@ -35,6 +37,7 @@ impl AwsConfig {
             s3_endpoint: var("AWS_ENDPOINT_URL_S3"),
             secrets_endpoint: var("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             ses_endpoint: var("AWS_ENDPOINT_URL_SES"),
+            sqs_endpoint: var("AWS_ENDPOINT_URL_SQS"),
         })
     }
 }

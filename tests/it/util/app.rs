@@ -26,6 +26,7 @@ pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
             dynamodb_endpoint: setting("AWS_ENDPOINT_URL_DYNAMODB"),
             secrets_endpoint: setting("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
             ses_endpoint: setting("AWS_ENDPOINT_URL_SES"),
+            sqs_endpoint: setting("AWS_ENDPOINT_URL_SQS"),
         },
         redis: RedisConfig {
             url: redis_url.to_owned().into(),

@@ -64,6 +64,7 @@ impl World {
                 environment: BTreeMap::new(),
                 routes: vec![Route::new(HELLO, "GET", "/hello")?],
                 schedules: Vec::new(),
+                queues: Vec::new(),
                 permissions: Vec::new(),
             }],
             ..Options::test()

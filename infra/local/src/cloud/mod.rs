@@ -27,6 +27,7 @@ use crate::{
         s3::{S3, SECRET_KEY},
         secrets::Secrets,
         ses::Ses,
+        sqs::Sqs,
         tiktok::{CLIENT_KEY, CLIENT_SECRET, TikTok},
     },
     template::{Function, Template},
@@ -101,6 +102,8 @@ pub struct Cloud {
     pub dynamodb: DynamoDb,
     /// Sent mail.
     pub ses: Ses,
+    /// Queues.
+    pub sqs: Sqs,
     /// The service's secret.
     pub secrets: Secrets,
     /// The source of videos.
@@ -133,6 +136,12 @@ impl Cloud {
             DynamoDb::start(&clock, &access, &prefix, &template.tables, saved.as_deref()),
         )?;
         let ses = Ses::new(clock.clone(), access.clone());
+        let sqs = Sqs::new(clock.clone(), access.clone(), &template.queues);
+        if let Some(file) = options.state.as_ref().map(|it| it.join(QUEUES_FILE))
+            && file.is_file()
+        {
+            sqs.load(&file)?;
+        }
         let secrets = Secrets::new(clock.clone(), access.clone());
         let tiktok = TikTok::new(clock.clone());
         let folder = options.state.as_ref().map(|it| it.join("s3"));
@@ -141,6 +150,7 @@ impl Cloud {
         let (listener, address) = listen(options.port).await?;
         let (console, console_address) = listen(options.console_port).await?;
         let (ses_listener, ses_address) = listen(None).await?;
+        let (sqs_listener, sqs_address) = listen(None).await?;
         let (secrets_listener, secrets_address) = listen(None).await?;
         let (tiktok_listener, tiktok_address) = listen(None).await?;
         let url = format!("http://{address}");
@@ -156,6 +166,7 @@ impl Cloud {
             ("AWS_ENDPOINT_URL_S3", s3.endpoint().to_owned()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("http://{secrets_address}")),
             ("AWS_ENDPOINT_URL_SES", format!("http://{ses_address}")),
+            ("AWS_ENDPOINT_URL_SQS", format!("http://{sqs_address}")),
         ]);
         let mut specs = Vec::new();
         let functions: Vec<_> =
@@ -176,6 +187,7 @@ impl Cloud {
             runtime.clone(),
             redis.clone(),
             dynamodb.clone(),
+            sqs.clone(),
             functions.iter().flat_map(|it| it.schedules.clone()).collect(),
         );
         let gateway = Gateway {
@@ -196,9 +208,11 @@ impl Cloud {
             serve(listener, gateway.router()),
             serve(console, control::router(controls, &ses)),
             serve(ses_listener, ses.router()),
+            serve(sqs_listener, sqs.router()),
             serve(secrets_listener, secrets.router()),
             serve(tiktok_listener, tiktok.router()),
         ];
+        tasks.extend(sqs.feed(&runtime, functions.iter().flat_map(|it| &it.queues))?);
         if options.runs_schedules {
             tasks.push(tokio::spawn(timeline.clone().run()).abort_handle());
         }
@@ -211,6 +225,7 @@ impl Cloud {
             redis,
             dynamodb,
             ses,
+            sqs,
             secrets,
             tiktok,
             s3,
@@ -254,6 +269,11 @@ impl Cloud {
         self.timeline.advance(by, pace).await
     }
 
+    /// Waits until the functions are done with what lies in their queues; see [`Sqs::settled`].
+    pub async fn settle(&self) {
+        self.sqs.settled().await;
+    }
+
     /// Runs a scheduled function once, for the present time.
     pub async fn run_job(&self, function: &str) -> Result<Value, InvokeError> {
         let declared = self.template.function(function);
@@ -283,7 +303,10 @@ impl Cloud {
     /// Writes down what is to be kept, where something is.
     pub async fn save(&self) -> Result<()> {
         match &self.state {
-            Some(folder) => self.dynamodb.save(&folder.join(TABLES_FILE)).await,
+            Some(folder) => {
+                self.sqs.save(&folder.join(QUEUES_FILE))?;
+                self.dynamodb.save(&folder.join(TABLES_FILE)).await
+            }
             None => Ok(()),
         }
     }
@@ -298,6 +321,7 @@ impl Drop for Cloud {
 }
 
 const TABLES_FILE: &str = "dynamodb.sqlite";
+const QUEUES_FILE: &str = "sqs.json";
 const SECRET_FILE: &str = "secret.json";
 
 /// On a server of their own, clouds share nothing; on another one they are told apart by name.

@@ -189,3 +189,44 @@ async fn kept_data_is_there_again() -> Result<()> {
     assert_eq!(cloud.dynamodb.items("things").await?, [item]);
     Ok(())
 }
+
+/// Hello reads every event as a request, which messages are not: it fails on all of them.
+const FED: &str = r#"
+Resources:
+  HelloFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: hello } }
+    Properties:
+      Events:
+        Messages: { Type: SQS, Properties: { Queue: !GetAtt Work.Arn } }
+        Tick: { Type: Schedule, Properties: { Schedule: rate(5 minutes) } }
+  Work:
+    Type: AWS::SQS::Queue
+    Properties: { RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2 } }
+  Dead: { Type: AWS::SQS::Queue }
+"#;
+
+#[tokio::test]
+async fn queues_are_worked_off_before_the_clock_moves_on_and_are_kept() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let template = folder.path().join("template.yaml");
+    std::fs::write(&template, FED)?;
+    let state = Some(folder.path().join("state"));
+    let options = Options { template, state, ..Options::test() };
+    let cloud = Cloud::start(options.clone()).await?;
+    cloud.sqs.send("Work", "first")?;
+    cloud.settle().await;
+    assert_eq!(cloud.sqs.dead("Work")?, ["first"]);
+    cloud.sqs.send("Work", "second")?;
+    cloud.advance(Duration::from_secs(600)).await?;
+    assert_eq!(cloud.sqs.dead("Work")?, ["first", "second"]);
+    // Both deliveries came before the clock moved.
+    let received = cloud.sqs.messages("Dead")?[1].first_received_at;
+    assert_eq!(received, Some(datetime!(2026-11-24 12:00 UTC)));
+    assert!(cloud.setting("AWS_ENDPOINT_URL_SQS").is_some());
+    cloud.save().await?;
+    drop(cloud);
+    let cloud = Cloud::start(options).await?;
+    assert_eq!(cloud.sqs.dead("Work")?, ["first", "second"]);
+    Ok(())
+}

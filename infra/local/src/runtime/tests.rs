@@ -125,6 +125,7 @@ async fn started(program: PathBuf, max: usize, time_limit: Duration) -> Result<R
         environment: BTreeMap::new(),
         routes: Vec::new(),
         schedules: Vec::new(),
+        queues: Vec::new(),
         permissions: Vec::new(),
     };
     let environment = [

@@ -5,6 +5,7 @@ pub mod mailbox;
 pub mod s3;
 pub mod secrets;
 pub mod ses;
+pub mod sqs;
 pub mod tiktok;
 
 /// The account that everything here belongs to.

@@ -1,6 +1,7 @@
 //! `template.yaml` as the local cloud reads it: which functions there are, what calls them, what
 //! they may do, and which tables they use. The file that is deployed is the file that is tested.
 
+mod queue;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use yaml_serde::{Mapping, Value as Yaml};
 
+pub use self::queue::{DeadLetters, Queue, QueueSource, queue_arn, queue_url};
 use self::resolve::{Resolver, resource_type, section, to_text};
 use crate::{access::Permission, gateway::Route, schedules::Schedule};
 
@@ -23,6 +25,8 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// Names of every `AWS::S3::Bucket`.
     pub buckets: Vec<String>,
+    /// Every `AWS::SQS::Queue`, in the order of the file.
+    pub queues: Vec<Queue>,
     /// Every resource, resolved; by logical id.
     pub resources: BTreeMap<String, Resource>,
 }
@@ -55,6 +59,8 @@ pub struct Function {
     pub routes: Vec<Route>,
     /// What runs it regularly.
     pub schedules: Vec<Schedule>,
+    /// What it is fed from.
+    pub queues: Vec<QueueSource>,
     /// What its policy allows. Conditions of statements are not looked at: locally, a call is
     /// judged by action and resource.
     pub permissions: Vec<Permission>,
@@ -95,6 +101,7 @@ impl Template {
             functions: Vec::new(),
             tables: Vec::new(),
             buckets: Vec::new(),
+            queues: Vec::new(),
             resources: BTreeMap::new(),
         };
         for (id, node) in section(root, "Resources").into_iter().flatten() {
@@ -108,6 +115,11 @@ impl Template {
                     template.functions.push(function.with_context(|| format!("in {id}"))?);
                 }
                 "AWS::S3::Bucket" => template.buckets.push(resolver.physical_id(id)?),
+                "AWS::SQS::Queue" => {
+                    let name = resolver.physical_id(id)?;
+                    let queue = Queue::from_resource(id, name, &found.properties);
+                    template.queues.push(queue.with_context(|| format!("in {id}"))?);
+                }
                 "AWS::DynamoDB::Table" => {
                     let name = resolver.physical_id(id)?;
                     template.tables.push(Table::from_resource(id, name, &found.properties));
@@ -116,6 +128,7 @@ impl Template {
             }
             template.resources.insert(id.to_owned(), found);
         }
+        queue::check(&template)?;
         Ok(template)
     }
 
@@ -177,6 +190,7 @@ impl Function {
             environment,
             routes: Vec::new(),
             schedules: Vec::new(),
+            queues: Vec::new(),
             permissions: Vec::new(),
         };
         for (name, event) in
@@ -207,6 +221,8 @@ impl Function {
                 let rule = format!("{}{name}", self.id);
                 self.schedules.push(Schedule::parse(&self.id, &rule, text("Schedule")?)?);
             }
+            // The permissions that SAM adds for it are its poller's: the function's code needs none.
+            Some("SQS") => self.queues.push(QueueSource::from_event(&self.id, event)?),
             other => bail!("events of type {other:?} are not supported by the local cloud"),
         }
         Ok(())

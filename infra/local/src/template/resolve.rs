@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use yaml_serde::{Mapping, Value as Yaml};
 
+use super::queue::{queue_arn, queue_url};
 use crate::standins::{ACCOUNT, REGION};
 
 /// A node of the template, or nothing where it said `!Ref AWS::NoValue`.
@@ -172,10 +173,13 @@ impl<'t> Resolver<'t> {
                 _ => bail!("there is no pseudo parameter {name}"),
             });
         }
-        self.physical_id(name).map(|it| Some(it.into()))
+        let id = self.physical_id(name)?;
+        let kind = self.resources.get(name).map(resource_type);
+        let is_queue = kind == Some("AWS::SQS::Queue");
+        Ok(Some(if is_queue { queue_url(&id).into() } else { id.into() }))
     }
 
-    /// What `!Ref` gives for a resource: its name where the template gives it one.
+    /// What `!Ref` gives for a resource, except for a queue: its name where the template gives it one.
     pub(super) fn physical_id(&self, name: &str) -> Result<String> {
         let resource =
             self.resources.get(name).with_context(|| format!("nothing is named {name}"))?;
@@ -183,6 +187,7 @@ impl<'t> Resolver<'t> {
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::Logs::LogGroup" => "LogGroupName",
             "AWS::Serverless::Function" => "FunctionName",
+            "AWS::SQS::Queue" => "QueueName",
             // Names of buckets have no capitals.
             "AWS::S3::Bucket" => {
                 return Ok(format!("{}-{name}", self.stack).to_ascii_lowercase());
@@ -206,7 +211,8 @@ impl<'t> Resolver<'t> {
             ("AWS::Serverless::Function", "Arn") => self.arn("lambda", &format!("function:{id}")),
             ("AWS::Logs::LogGroup", "Arn") => self.arn("logs", &format!("log-group:{id}:*")),
             ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{id}").into(),
-            ("AWS::SQS::Queue", "Arn") => self.arn("sqs", &id),
+            ("AWS::SQS::Queue", "Arn") => queue_arn(&id).into(),
+            ("AWS::SQS::Queue", "QueueName") => id.into(),
             ("AWS::SNS::Topic", "TopicArn") => self.arn("sns", &id),
             (kind, _) => bail!("{attribute} of {name} ({kind}) is not known to the local cloud"),
         })

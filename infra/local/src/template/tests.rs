@@ -152,3 +152,95 @@ fn the_service_template_is_understood() -> Result<()> {
     assert!(template.tables.iter().all(|it| it.name.starts_with("local-")));
     Ok(())
 }
+
+const QUEUES: &str = r#"
+Resources:
+  WorkFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: work } }
+    Properties:
+      Timeout: 10
+      Environment: { Variables: { URL: !Ref Work, NAME: !GetAtt Work.QueueName } }
+      Events:
+        Messages:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Work.Arn
+            BatchSize: 5
+            MaximumBatchingWindowInSeconds: 1
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            ScalingConfig: { MaximumConcurrency: 2 }
+      Policies:
+        - Statement: [{ Effect: Allow, Action: sqs:SendMessage, Resource: !GetAtt Dead.Arn }]
+  Work:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: !Sub ${AWS::StackName}-work
+      VisibilityTimeout: 60
+      RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 5 }
+      SqsManagedSseEnabled: true
+  Dead:
+    Type: AWS::SQS::Queue
+    Properties: { MessageRetentionPeriod: 1209600 }
+"#;
+
+#[test]
+fn queues_and_what_they_feed_are_read() -> Result<()> {
+    let template = parse(QUEUES)?;
+    let dead = "arn:aws:sqs:eu-west-1:000000000000:local-Dead";
+    let [work, other] = template.queues.as_slice() else { panic!("two queues") };
+    assert_eq!((work.name.as_str(), work.visibility.as_secs()), ("local-work", 60));
+    assert_eq!((work.retention.as_secs(), other.retention.as_secs()), (345_600, 1_209_600));
+    let policy = DeadLetters { target: dead.to_owned(), max_receives: 5 };
+    assert_eq!((&work.dead_letters, &other.dead_letters), (&Some(policy), &None));
+    let function = template.function("WorkFunction").context("the function")?;
+    assert_eq!(
+        function.queues,
+        [QueueSource {
+            function: "WorkFunction".to_owned(),
+            queue: work.arn(),
+            batch_size: 5,
+            window: Duration::from_secs(1),
+            reports_failures: true,
+            max_concurrency: Some(2),
+        }]
+    );
+    let url = "https://sqs.eu-west-1.amazonaws.com/000000000000/local-work";
+    assert_eq!((function.environment["URL"].as_str(), work.url().as_str()), (url, url));
+    assert_eq!(function.environment["NAME"], "local-work");
+    // Only what the code is given: the poller's permissions are its own.
+    let permissions: Vec<_> =
+        function.permissions.iter().map(|it| (it.action.as_str(), it.resource.as_str())).collect();
+    assert_eq!(permissions, [("sqs:SendMessage", dead)]);
+    Ok(())
+}
+
+#[test]
+fn queues_that_aws_would_refuse_are_refused() {
+    for (right, wrong, said) in [
+        ("BatchSize: 5", "BatchSize: 10001", "BatchSize is not a number from 1 to 10000"),
+        ("BatchSize: 5", "BatchSize: 11", ""),
+        ("InSeconds: 1", "InSeconds: 301", "MaximumBatchingWindowInSeconds is not"),
+        ("Concurrency: 2", "Concurrency: 1", "MaximumConcurrency is not"),
+        ("[ReportBatchItemFailures]", "[Report]", "FunctionResponseTypes takes"),
+        ("VisibilityTimeout: 60", "VisibilityTimeout: 9", "shorter than the function's Timeout"),
+        ("VisibilityTimeout: 60", "FifoQueue: true", "keep an order"),
+        ("maxReceiveCount: 5", "maxReceives: 5", "names no maxReceiveCount"),
+        ("Queue: !GetAtt Work.Arn", "Queue: !Ref Work", "no queue is https://"),
+        ("Arn: !GetAtt Dead.Arn", "Arn: !Sub \"${Dead.Arn}s\"", "no queue is arn:aws:sqs"),
+    ] {
+        let text = QUEUES.replace(right, wrong);
+        assert_ne!(text, QUEUES, "{right}");
+        match parse(&text) {
+            // A larger batch is right where it may be gathered.
+            Ok(_) => assert_eq!(said, "", "{wrong}"),
+            Err(error) => {
+                let error = format!("{error:#}");
+                assert!(!said.is_empty() && error.contains(said), "{wrong}: {error}");
+            }
+        }
+    }
+    let large =
+        QUEUES.replace("BatchSize: 5", "BatchSize: 11").replace("InSeconds: 1", "InSeconds: 0");
+    assert!(parse(&large).is_err());
+}

@@ -15,7 +15,7 @@ use stripe_billing::{
     subscription::{ListSubscription, ListSubscriptionStatus},
 };
 use stripe_core::{
-    charge::ListCharge,
+    charge::{ListCharge, RetrieveCharge},
     customer::{RetrieveCustomer, RetrieveCustomerReturned},
     dispute::ListDispute,
     refund::ListRefund,
@@ -98,6 +98,12 @@ impl Stripe {
     pub async fn charges(&self, customer: &str) -> Result<Vec<Charge>, Error> {
         let all = all!(self, ListCharge::new().customer(customer).limit(100))?;
         Ok(all.into_iter().map(Into::into).collect())
+    }
+
+    /// Whose payment it is (`cus_…`), if anybody's.
+    pub async fn payer(&self, charge: &str) -> Result<Option<String>, Error> {
+        let found = missing(RetrieveCharge::new(charge).send(&self.client).await)?;
+        Ok(found.and_then(|it| it.customer).map(|it| it.into_id().to_string()))
     }
 
     /// What was given back of a payment.

@@ -65,6 +65,8 @@ pub struct Bought {
     pub keep: Option<(Plan, i64)>,
     /// When it was made.
     pub created: i64,
+    /// When it ended.
+    pub ended_at: Option<i64>,
 }
 
 impl Bought {
@@ -98,6 +100,7 @@ impl From<stripe_shared::Subscription> for Bought {
             cancel_at: it.cancel_at.or(ends),
             keep: keep(&it.metadata),
             created: it.created,
+            ended_at: it.ended_at,
         }
     }
 }

@@ -65,6 +65,7 @@ async fn pair(secret: Option<&str>) -> Pair {
         s3_endpoint: None,
         secrets_endpoint: None,
         ses_endpoint: None,
+        sqs_endpoint: None,
     });
     let store = Store::new(aws.dynamodb, prefix.to_owned());
     let sources = Sources::new(&config, upstream::Client::new(), redis.unwrap(), store);
