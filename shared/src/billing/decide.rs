@@ -47,7 +47,7 @@ pub enum Decided {
 }
 
 /// Carries out what was decided on `task` of `account`. The same decision again finishes what was begun and
-/// changes nothing else. `reason` goes to the customer with a refusal.
+/// changes nothing else. A refusal needs a `reason`, which goes to the customer.
 pub async fn decide(
     app: &App,
     account: &AccountId,
@@ -129,10 +129,13 @@ async fn refuse(
         RefundState::Refused => return Ok(request.clone()),
         RefundState::Approved | RefundState::Paid => return Err(DECIDED_OTHERWISE),
     }
+    let Some(reason) = reason.filter(|it| !it.trim().is_empty()) else {
+        return Err(Error::Conflict("a refusal needs a `reason`, which the customer reads"));
+    };
     let refused = RefundRequest {
         state: RefundState::Refused,
         decided_at: Some(now.unix_timestamp()),
-        reason,
+        reason: Some(reason),
         ..request.clone()
     };
     let account = accounts::get(&app.store, &found.account).await?;

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
+use stripe_shared::SubscriptionStatus;
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -153,7 +154,11 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
             remove(&app.store, task).await
         }
         (Work::EndedMail { unpaid }, Some(account)) => {
-            end(app, &account, *unpaid, now).await?;
+            let ended = task.task.strip_prefix("ended#");
+            // Paid at last, and going on: there is nothing to be told.
+            if account.subscription.as_ref().map(|it| it.id.as_str()) != ended {
+                end(app, &account, *unpaid, now).await?;
+            }
             remove(&app.store, task).await
         }
         (Work::Dunning { subscription, since, sent }, Some(account)) => {
@@ -182,9 +187,18 @@ async fn end(app: &App, account: &Account, unpaid: bool, now: OffsetDateTime) ->
         let stripe = app.stripe().await?;
         let (bought, invoices) =
             tokio::try_join!(stripe.subscriptions(customer), stripe.invoices(customer))?;
-        let is_over = |id: &String| !bought.iter().any(|it| it.id == *id && it.is_open());
-        let open = invoices.iter().filter(|it| it.status == InvoiceStatus::Open);
         let mut has_changed = false;
+        // Which entitles to nothing, and would be charged for again.
+        let unpaid = bought.iter().filter(|it| it.status == SubscriptionStatus::Unpaid);
+        for subscription in unpaid.clone() {
+            stripe.cancel(&subscription.id).await?;
+            has_changed = true;
+        }
+        let is_over = |id: &String| {
+            unpaid.clone().any(|it| it.id == *id)
+                || !bought.iter().any(|it| it.id == *id && it.is_open())
+        };
+        let open = invoices.iter().filter(|it| it.status == InvoiceStatus::Open);
         for invoice in open.filter(|it| it.subscription.as_ref().is_some_and(is_over)) {
             stripe.void(&invoice.id).await?;
             has_changed = true;
