@@ -4,16 +4,30 @@
 //! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
 //! come twice, late or out of order. Card data never comes near us.
 
+mod decide;
+mod dunning;
 pub mod events;
+mod mails;
+mod money;
+mod queue;
 pub mod record;
+mod refund;
+mod refund_payment;
 pub mod standing;
 pub mod stripe;
 mod sync;
 pub mod task;
+mod work;
 
 pub use self::{
+    decide::{CHAIN, Decided, Decision, decide},
+    dunning::MAIL_DAYS,
+    money::shown,
+    queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
+    refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
     stripe::Stripe,
     sync::{AtStripe, Synced, sync},
+    work::{Worked, work, work_on},
 };
 
 /// Days after a failed payment in which the plan goes on: Stripe tries again meanwhile, and mails tell.

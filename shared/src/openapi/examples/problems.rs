@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Place;
 use crate::{
     accounts::Status,
+    billing::BillingError,
     error::{AuthError, Error, InputError},
     gate::{Denial, Limits, Window},
     http::{Kind, Problem, kind},
@@ -46,6 +47,9 @@ fn errors(place: &Place<'_>) -> Vec<Error> {
     errors.extend(place.body_error());
     errors.extend(value_error(place).map(Error::from));
     errors.extend(conflict(place).map(Error::Conflict));
+    if place.is("post /v1/billing/refunds") {
+        errors.push(BillingError::RefundOver.into());
+    }
     if place.needs_key {
         errors.extend([
             AuthError::Unknown.into(),
