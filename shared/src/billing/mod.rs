@@ -4,16 +4,31 @@
 //! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
 //! come twice, late or out of order. Card data never comes near us.
 
+mod attempt;
+mod change;
+mod checkout;
 pub mod events;
+mod invoices;
 pub mod record;
 pub mod standing;
 pub mod stripe;
 mod sync;
 pub mod task;
+mod views;
 
 pub use self::{
+    attempt::Attempt,
+    change::change_plan,
+    checkout::start_checkout,
+    invoices::{
+        InvoiceDetail, InvoiceLine, InvoiceList, InvoiceState, InvoiceView, invoice, list_invoices,
+    },
     stripe::Stripe,
     sync::{AtStripe, Synced, sync},
+    views::{
+        BillingView, CheckoutView, PlanList, PlanRequest, PlanView, PortalView, Price,
+        SubscriptionState, SubscriptionView,
+    },
 };
 
 /// Days after a failed payment in which the plan goes on: Stripe tries again meanwhile, and mails tell.
