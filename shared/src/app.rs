@@ -14,6 +14,7 @@ use crate::{
     gate::Gate,
     mail::Mailer,
     objections::Objections,
+    queue::Queue,
     redis::Redis,
     secrets::Secrets,
     store::Store,
@@ -31,6 +32,8 @@ pub struct App {
     pub store: Store,
     /// Files in S3.
     pub files: Files,
+    /// The queue of Stripe's events.
+    pub events: Queue,
     /// Redis.
     pub redis: Redis,
     /// The gate of metered endpoints.
@@ -66,6 +69,7 @@ impl App {
             sources: Arc::default(),
             stripe: Arc::default(),
             files: Files::new(config.aws.clone(), config.service.exports_bucket.clone()),
+            events: Queue::new(config.aws.clone(), config.billing.events_queue_url.clone()),
             config: Arc::new(config),
             store,
             redis,

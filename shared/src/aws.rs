@@ -66,8 +66,6 @@ pub struct Aws {
     pub secrets: Lazy<aws_sdk_secretsmanager::Client>,
     /// SES.
     pub ses: Lazy<aws_sdk_ses::Client>,
-    /// SQS.
-    pub sqs: Lazy<aws_sdk_sqs::Client>,
 }
 
 impl Aws {
@@ -78,7 +76,6 @@ impl Aws {
             dynamodb: client!(aws_sdk_dynamodb, common, config.dynamodb_endpoint),
             secrets: client!(aws_sdk_secretsmanager, common, config.secrets_endpoint),
             ses: client!(aws_sdk_ses, common, config.ses_endpoint),
-            sqs: client!(aws_sdk_sqs, common, config.sqs_endpoint),
         }
     }
 }
@@ -187,6 +184,13 @@ macro_rules! client {
     }};
 }
 use client;
+
+/// SQS's client. Not one of [`Aws`], for the same reason as S3's.
+pub fn sqs(config: &AwsConfig) -> aws_sdk_sqs::Client {
+    let endpoint = config.sqs_endpoint.clone();
+    let builder = configured!(aws_sdk_sqs, Common::new(config), endpoint, 2);
+    aws_sdk_sqs::Client::from_conf(builder.build())
+}
 
 /// S3's client. Not one of [`Aws`]: each function would carry its code, and few use it.
 pub(crate) fn s3(config: &AwsConfig) -> aws_sdk_s3::Client {

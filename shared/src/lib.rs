@@ -43,6 +43,7 @@ pub mod ops;
 pub mod plans;
 pub mod policy;
 pub mod privacy;
+pub mod queue;
 pub mod redis;
 pub mod retention;
 pub mod sandbox;

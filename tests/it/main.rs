@@ -36,3 +36,4 @@ mod shape;
 mod usage;
 mod util;
 mod videos;
+mod webhooks;

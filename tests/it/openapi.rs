@@ -33,6 +33,8 @@ async fn the_description_names_the_templates_routes_and_no_others() {
             let (method, path) = key.split_once(' ').expect("a method and a path");
             (method.to_owned(), path.to_owned())
         })
+        // Stripe calls it, with a signature; it is of no use to customers.
+        .filter(|(_, path)| path != "/webhooks/stripe")
         .collect();
     assert_eq!(described, routed);
 }

@@ -112,17 +112,9 @@ fn verify(
     Err(InputError::field("Stripe-Signature", refusal))
 }
 
-/// What became of the events of one customer.
-#[derive(Debug)]
-pub struct Handled {
-    /// Their places in what was handed in.
-    pub places: Vec<usize>,
-    /// How it went.
-    pub outcome: Result<Synced, Error>,
-}
-
-/// Handles `events`, those of one customer together. One customer's failure stops no other's.
-pub async fn handle(app: &App, events: Vec<StripeEvent>, now: OffsetDateTime) -> Vec<Handled> {
+/// Handles `events`, those of one customer together; returns the places of those that must come again. One
+/// customer's failure stops no other's.
+pub async fn handle(app: &App, events: Vec<StripeEvent>, now: OffsetDateTime) -> Vec<usize> {
     let mut by_customer: BTreeMap<Result<String, String>, Vec<usize>> = BTreeMap::new();
     for (place, event) in events.iter().enumerate() {
         let whose = match (&event.customer, &event.charge) {
@@ -133,9 +125,18 @@ pub async fn handle(app: &App, events: Vec<StripeEvent>, now: OffsetDateTime) ->
     }
     let work = by_customer.into_iter().map(|(whose, places)| {
         let events: Vec<_> = places.iter().map(|place| events[*place].clone()).collect();
-        async move { Handled { places, outcome: handle_one(app, whose, &events, now).await } }
+        async move { (places, handle_one(app, whose, &events, now).await) }
     });
-    stream::iter(work).buffer_unordered(AT_ONCE).collect().await
+    let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
+    let mut again = Vec::new();
+    while let Some((places, outcome)) = outcomes.next().await {
+        if let Err(error) = outcome {
+            // Nobody is named by it.
+            tracing::warn!(error = %error, events = places.len(), "events must come again");
+            again.extend(places);
+        }
+    }
+    again
 }
 
 async fn handle_one(
@@ -218,4 +219,87 @@ fn item(event: &StripeEvent, outcome: &str, now: OffsetDateTime) -> crate::store
         ("expires_at".to_owned(), n(expiry.at)),
         ("expires_on".to_owned(), s(expiry.on)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use stripe_webhook::Webhook;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
+
+    fn credentials(secrets: &[&str]) -> StripeCredentials {
+        StripeCredentials {
+            secret_key: "sk_test_made_up".to_owned().into(),
+            webhook_secrets: secrets.iter().map(|it| (*it).to_owned().into()).collect(),
+        }
+    }
+
+    fn body(kind: &str, object: Value) -> String {
+        serde_json::json!({ "id": "evt_1", "object": "event", "type": kind, "data": { "object": object } })
+            .to_string()
+    }
+
+    fn signed(body: &str, secret: &str, at: OffsetDateTime) -> String {
+        Webhook::generate_test_header(body, secret, Some(at.unix_timestamp()))
+    }
+
+    #[test]
+    fn only_what_is_signed_with_a_secret_of_ours_within_five_minutes_is_taken_in() {
+        let invoice = serde_json::json!({ "object": "invoice", "id": "in_1", "customer": "cus_1" });
+        let body = body("invoice.paid", invoice);
+        let own = credentials(&["whsec_new", "whsec_old"]);
+        let take = |signature: Option<&str>, body: &str| take_in(body, signature, &own, NOW);
+        for secret in ["whsec_new", "whsec_old"] {
+            let event =
+                take(Some(&signed(&body, secret, NOW)), &body).expect("taken in").expect("one");
+            assert_eq!((event.id.as_str(), event.customer.as_deref()), ("evt_1", Some("cus_1")));
+        }
+        // As Stripe signs while a secret is rotated: with both.
+        let other = signed(&body, "whsec_another", NOW);
+        let both = format!(
+            "{other},v1={}",
+            signed(&body, "whsec_old", NOW).split_once("v1=").expect("v1").1
+        );
+        assert!(take(Some(&both), &body).is_ok());
+        let forged = signed(&body, "whsec_another", NOW);
+        let minutes = time::Duration::minutes;
+        let stale = signed(&body, "whsec_new", NOW - minutes(6));
+        let early = signed(&body, "whsec_new", NOW + minutes(6));
+        let of_another = signed("{}", "whsec_new", NOW);
+        let cut = &signed(&body, "whsec_new", NOW)[..40];
+        for wrong in [&forged, &stale, &early, &of_another, cut, "", "t=,v1=", "v1=00"] {
+            let refused = take(Some(wrong), &body);
+            assert!(matches!(refused, Err(Error::Input(InputError::Field { .. }))), "{wrong}");
+        }
+        assert!(take(None, &body).is_err());
+    }
+
+    #[test]
+    fn an_event_is_kept_as_whose_it_is_and_nothing_else() {
+        let own = credentials(&["whsec_new"]);
+        let take = |kind: &str, object: Value| {
+            let body = body(kind, object);
+            take_in(&body, Some(&signed(&body, "whsec_new", NOW)), &own, NOW).expect("signed")
+        };
+        let customer = serde_json::json!({
+            "object": "customer", "id": "cus_1", "email": "ada@example.com",
+            "metadata": { "account": "acc_1" },
+        });
+        let event = take("customer.deleted", customer).expect("one");
+        assert_eq!(event.customer.as_deref(), Some("cus_1"));
+        assert_eq!(event.account.as_deref(), Some("acc_1"));
+        assert!(!serde_json::to_string(&event).expect("JSON").contains("ada@"));
+        let dispute = serde_json::json!({ "object": "dispute", "id": "du_1", "charge": "ch_1" });
+        let event = take("charge.dispute.created", dispute).expect("one");
+        assert_eq!((event.customer, event.charge.as_deref()), (None, Some("ch_1")));
+        let session =
+            serde_json::json!({ "object": "checkout.session", "customer": { "id": "cus_2" } });
+        let event = take("checkout.session.completed", session).expect("one");
+        assert_eq!(event.customer.as_deref(), Some("cus_2"));
+        assert_eq!(take("price.updated", serde_json::json!({ "customer": "cus_1" })), None);
+        assert_eq!(take("invoice.paid", serde_json::json!({})), None);
+    }
 }

@@ -284,3 +284,86 @@ fn partition(store: &Store, account: &AccountId) -> QueryFluentBuilder {
         .expression_attribute_values(":account", s(account.to_string()))
         .consistent_read(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Paid = (Charge, Vec<Refund>, Vec<Dispute>);
+
+    /// A payment with these refunds, disputed or not, and if so won or not.
+    fn paid(n: usize, cents: i64, refunds: &[i64], dispute: Option<bool>) -> Paid {
+        let currency = || "usd".to_owned();
+        let charge = Charge {
+            id: format!("ch_{n}"),
+            cents,
+            refunded_cents: refunds.iter().sum(),
+            currency: currency(),
+            created: 1_795_521_600 + n as i64,
+            is_paid: true,
+            is_disputed: dispute.is_some(),
+            payment_intent: Some(format!("pi_{n}")),
+        };
+        let refund = |(k, cents): (usize, &i64)| Refund {
+            id: format!("re_{n}_{k}"),
+            cents: *cents,
+            currency: currency(),
+            created: 1_795_521_700,
+            status: "succeeded".to_owned(),
+        };
+        let dispute = dispute.map(|is_won| Dispute {
+            id: format!("du_{n}"),
+            cents,
+            currency: currency(),
+            created: 1_795_521_800,
+            is_won,
+            is_open: false,
+            reason: "fraudulent".to_owned(),
+        });
+        let refunds = refunds.iter().enumerate().map(refund).collect();
+        (charge, refunds, dispute.into_iter().collect())
+    }
+
+    fn account() -> AccountId {
+        "acc_4kPq9ZtR2mWx".parse().expect("an id")
+    }
+
+    fn sum(records: &[Record]) -> i64 {
+        records.iter().map(|it| it.kind.money(it.amount_cents)).sum()
+    }
+
+    #[test]
+    fn a_refund_that_did_not_arrive_changes_nothing_in_the_end() {
+        let (charge, mut refunds, _) = paid(1, 2_000, &[700], None);
+        refunds[0].status = "failed".to_owned();
+        let all = records(&account(), &[], &[(charge, refunds, Vec::new())]);
+        assert_eq!(all.len(), 3);
+        assert_eq!(sum(&all), 2_000);
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_of_the_records_is_the_money_at_stripe(
+            all in proptest::collection::vec(
+                (1i64..20_000, proptest::collection::vec(1i64..5_000, 0..3), proptest::option::of(any::<bool>())),
+                0..8,
+            ),
+        ) {
+            let (mut charges, mut money) = (Vec::new(), 0);
+            for (n, (cents, refunds, dispute)) in all.iter().enumerate() {
+                charges.push(paid(n, *cents, refunds, *dispute));
+                money += cents - refunds.iter().sum::<i64>();
+                money -= if *dispute == Some(false) { *cents } else { 0 };
+            }
+            let made = records(&account(), &[], &charges);
+            prop_assert_eq!(sum(&made), money);
+            // Each has its own name, and the order in which Stripe tells does not matter.
+            let names: HashSet<_> = made.iter().map(|it| it.record.clone()).collect();
+            prop_assert_eq!(names.len(), made.len());
+            charges.reverse();
+            prop_assert_eq!(records(&account(), &[], &charges), made);
+        }
+    }
+}

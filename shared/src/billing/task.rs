@@ -262,3 +262,48 @@ pub async fn due(
 fn key(item: &Item) -> Option<(AccountId, String)> {
     Some((text(item, "account")?.parse().ok()?, text(item, "task")?.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::inventory::BILLING_TASKS;
+
+    #[test]
+    fn each_task_comes_back_as_it_was_stored_and_stores_what_is_declared() {
+        let account: AccountId = "acc_4kPq9ZtR2mWx".parse().expect("an id");
+        let refund = RefundRequest {
+            invoice: "in_1".to_owned(),
+            charge: "ch_1".to_owned(),
+            cents: 1_000,
+            currency: "usd".to_owned(),
+            asked_at: 1_795_521_600,
+            state: RefundState::Refused,
+            reason: Some("used".to_owned()),
+            decided_at: Some(1_795_521_700),
+        };
+        let all = [
+            Work::RecordMail { record: "2026-11-24#receipt#in_1".to_owned() },
+            Work::EndedMail { unpaid: true },
+            Work::Dunning { subscription: "sub_1".to_owned(), since: 1_795_521_600, sent: 2 },
+            Work::Refund(refund),
+            Work::Flag { sign: Sign::Dispute, detail: "du_1".to_owned() },
+        ];
+        let now = datetime!(2026-11-24 12:00 UTC);
+        for work in all {
+            let mut task = Task::new(&account, "a task".to_owned(), work, WORK, now);
+            for _ in 0..2 {
+                let item = to_item(&task).expect("an item");
+                for name in item.keys() {
+                    assert!(
+                        BILLING_TASKS.fields.contains(&name.as_str()),
+                        "{name} is not declared"
+                    );
+                }
+                assert_eq!(from_item::<Task>(item).expect("a task"), task);
+                task.close(now);
+            }
+        }
+    }
+}

@@ -90,6 +90,24 @@ impl Call {
         self.request.headers()
     }
 
+    /// The body as it came, if it is UTF-8 text of `most` bytes or less.
+    pub fn text(&self, most: usize) -> Result<&str, InputError> {
+        let bytes = self.bytes();
+        if bytes.len() > most {
+            return Err(InputError::TooLarge(most));
+        }
+        let wrong = |_| InputError::Body("it is not UTF-8 text".to_owned());
+        std::str::from_utf8(bytes).map_err(wrong)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self.request.body() {
+            Body::Text(text) => text.as_bytes(),
+            Body::Binary(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
     /// The body as JSON. Unknown fields are refused where the type says so.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, InputError> {
         let media_type = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
@@ -97,11 +115,7 @@ impl Call {
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(InputError::MediaType);
         }
-        let bytes: &[u8] = match self.request.body() {
-            Body::Text(text) => text.as_bytes(),
-            Body::Binary(bytes) => bytes,
-            _ => &[],
-        };
+        let bytes = self.bytes();
         if bytes.len() > MAX_BODY {
             return Err(InputError::TooLarge(MAX_BODY));
         }

@@ -6,6 +6,7 @@ pub(crate) mod catalogue;
 pub(crate) mod copy;
 mod customers;
 pub(crate) mod endpoints;
+pub(crate) mod lives;
 pub(crate) mod objections;
 pub(crate) mod plant;
 pub(crate) mod stored;

@@ -3,7 +3,7 @@
 use local::cloud::Cloud;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use vidintel::inventory::{CATEGORIES, Category, Export, Keep, Kind, Place, Table};
+use vidintel::{app::App, inventory::{CATEGORIES, Category, Export, Keep, Kind, Place, Table}};
 
 /// The category by whose period the items of `table` expire.
 pub(crate) fn expiring(table: Table) -> &'static Category {
@@ -62,4 +62,11 @@ fn attribute(category: &Category, name: &str, owner: &str) -> Value {
 pub(crate) async fn plant(cloud: &Cloud, table: Table, item: &Value) {
     let put = json!({ "TableName": cloud.dynamodb.table(table.name()), "Item": item });
     cloud.dynamodb.call("PutItem", &put).await.expect("planted");
+}
+
+/// Stores what the service would store of `value`.
+pub(crate) async fn plant_item(app: &App, table: Table, value: &impl serde::Serialize) {
+    let item = vidintel::store::to_item(value).expect("an item");
+    let put = app.store.client().put_item().table_name(app.store.name(table)).set_item(Some(item));
+    put.send().await.expect("planted");
 }

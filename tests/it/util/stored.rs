@@ -97,3 +97,9 @@ pub(crate) fn read_back(fields: &[Field], item: &Value) -> String {
     }
     item.to_string()
 }
+
+/// Every item of `table`, as plain JSON.
+pub(crate) async fn all_of(world: &World, table: Table) -> Vec<Value> {
+    let items = world.cloud.dynamodb.items(table.name()).await.expect("the items");
+    items.iter().map(plain).collect()
+}

@@ -29,7 +29,7 @@ macro_rules! code {
 #[tokio::test]
 async fn what_is_sent_is_received_and_deleted() -> Result<()> {
     let service = Service::start().await?;
-    let client = service.client(OPERATOR_KEY).sqs;
+    let client = service.client(OPERATOR_KEY);
     let sent = client.send_message().queue_url(url("work")).message_body("hello").send().await?;
     assert_eq!(sent.md5_of_message_body(), Some("5d41402abc4b2a76b9719d911017c592"));
     let receive = || client.receive_message().queue_url(url("work")).max_number_of_messages(10);
@@ -56,7 +56,7 @@ async fn what_is_sent_is_received_and_deleted() -> Result<()> {
 #[tokio::test]
 async fn refusals_have_the_names_that_sdks_know() -> Result<()> {
     let service = Service::start().await?;
-    let client = service.client(OPERATOR_KEY).sqs;
+    let client = service.client(OPERATOR_KEY);
     let send = |queue: &str, body: String| {
         client.send_message().queue_url(url(queue)).message_body(body).send()
     };
@@ -90,7 +90,7 @@ async fn a_function_does_only_what_its_policy_names() -> Result<()> {
         resource: crate::template::queue_arn("local-work"),
     };
     service.access.permit("Sender", vec![permission]);
-    let client = service.client("LOCALSender").sqs;
+    let client = service.client("LOCALSender");
     client.send_message().queue_url(url("work")).message_body("a").send().await?;
     let other = client.send_message().queue_url(url("dead")).message_body("a").send();
     assert_eq!(code!(other), "AccessDenied");
@@ -103,7 +103,7 @@ async fn a_function_does_only_what_its_policy_names() -> Result<()> {
 #[tokio::test]
 async fn attributes_say_how_a_queue_is_and_how_full() -> Result<()> {
     let service = Service::start().await?;
-    let client = service.client(OPERATOR_KEY).sqs;
+    let client = service.client(OPERATOR_KEY);
     for queue in ["Work", "Work", "local-Slow"] {
         service.sqs.send(queue, "a")?;
     }
@@ -186,7 +186,7 @@ async fn attributes_of_a_message_arrive_with_the_sum_that_sdks_compute() -> Resu
 #[tokio::test]
 async fn a_long_poll_ends_with_the_first_message() -> Result<()> {
     let service = Service::start().await?;
-    let client = service.client(OPERATOR_KEY).sqs;
+    let client = service.client(OPERATOR_KEY);
     let poll = client.receive_message().queue_url(url("work")).wait_time_seconds(2).send();
     let send = async {
         sleep(Duration::from_millis(50)).await;

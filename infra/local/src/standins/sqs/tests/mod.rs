@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use time::macros::datetime;
-use vidintel::{aws::Aws, config::AwsConfig};
+use vidintel::config::AwsConfig;
 
 use super::*;
 use crate::{
@@ -56,8 +56,8 @@ impl Service {
         Ok(Self { sqs, clock, access, endpoint: format!("http://{address}") })
     }
 
-    fn client(&self, key: &str) -> Aws {
-        Aws::new(&AwsConfig {
+    fn client(&self, key: &str) -> aws_sdk_sqs::Client {
+        vidintel::aws::sqs(&AwsConfig {
             region: "eu-west-1".to_owned(),
             access_key_id: key.to_owned(),
             secret_access_key: "local".to_owned().into(),
