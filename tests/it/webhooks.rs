@@ -55,7 +55,10 @@ async fn outcome(world: &World) -> BTreeMap<&'static str, BTreeSet<String>> {
         name.starts_with("dunning#") || name.starts_with("flag#dispute#")
     });
     BTreeMap::from([
-        ("accounts", accounts.iter().map(|it| keep(it, &["id", "customer", "subscription"])).collect()),
+        (
+            "accounts",
+            accounts.iter().map(|it| keep(it, &["id", "customer", "subscription"])).collect(),
+        ),
         ("records", records.iter().map(ToString::to_string).collect()),
         ("tasks", lasting.map(|it| keep(it, &["account", "task", "queue", "detail"])).collect()),
     ])
@@ -71,7 +74,11 @@ async fn assert_sums(world: &World, lives: &Lives) {
             of_kind.map(|it| it["amount_cents"].as_i64().expect("whole cents")).sum()
         };
         let totals = world.cloud.stripe.totals(customer);
-        assert_eq!((sum("payment"), sum("refund")), (totals.charged, totals.refunded), "{customer}");
+        assert_eq!(
+            (sum("payment"), sum("refund")),
+            (totals.charged, totals.refunded),
+            "{customer}"
+        );
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     redis::{self, Redis},
     runtime::Runtime,
     schedules::{Schedule, next_due},
-    standins::sqs::Sqs,
+    standins::{sqs::Sqs, stripe::Stripe},
 };
 
 /// How often a running clock is looked at.
@@ -34,6 +34,7 @@ struct Inner {
     redis: Redis,
     dynamodb: DynamoDb,
     sqs: Sqs,
+    stripe: Stripe,
     schedules: Vec<Schedule>,
     /// Everything due up to here has been run. `None`: nobody runs what is due as the clock passes.
     done: Mutex<Option<OffsetDateTime>>,
@@ -104,14 +105,16 @@ impl Timeline {
         redis: Redis,
         dynamodb: DynamoDb,
         sqs: Sqs,
+        stripe: Stripe,
         schedules: Vec<Schedule>,
     ) -> Self {
         let done = Mutex::new(None);
-        Self(Arc::new(Inner { clock, runtime, redis, dynamodb, sqs, schedules, done }))
+        Self(Arc::new(Inner { clock, runtime, redis, dynamodb, sqs, stripe, schedules, done }))
     }
 
     /// Moves the clock by `by`, stopping at every due instant on the way to run what is due, one
-    /// job after the other. Keys in Redis age along; DynamoDB's expiry runs at the end.
+    /// job after the other; so does what is due at Stripe, whose webhooks are waited for. Keys in Redis
+    /// age along; DynamoDB's expiry runs at the end.
     pub async fn advance(&self, by: Duration, pace: Pace) -> Result<AdvanceReport> {
         let mut done = self.0.done.lock().await;
         let from = self.0.clock.now();
@@ -124,6 +127,7 @@ impl Timeline {
             && at <= target
         {
             position = at;
+            self.pass_stripe(&mut redis, at).await?;
             if let Pace::OncePer(rest) = pace {
                 due.retain(|schedule| {
                     let is_last = schedule.next_after(at) > target;
@@ -142,6 +146,7 @@ impl Timeline {
                 self.run_all(due, at, &mut report).await;
             }
         }
+        self.pass_stripe(&mut redis, target).await?;
         self.jump(&mut redis, target).await?;
         // The clock has moved, so hidden messages have come back.
         self.0.sqs.drain().await?;
@@ -169,6 +174,20 @@ impl Timeline {
         Ok(())
     }
 
+    /// Stops wherever something is due at Stripe up to `to`, and lets its webhooks be taken.
+    async fn pass_stripe(
+        &self,
+        redis: &mut ::redis::aio::MultiplexedConnection,
+        to: OffsetDateTime,
+    ) -> Result<()> {
+        while let Some(at) = self.0.stripe.next_due().filter(|at| *at <= to) {
+            self.jump(redis, at).await?;
+            self.0.stripe.run_due(at);
+            self.0.stripe.settled().await;
+        }
+        Ok(())
+    }
+
     async fn run_all(&self, due: Vec<&Schedule>, at: OffsetDateTime, report: &mut AdvanceReport) {
         for schedule in due {
             let event = Bytes::from(schedule.event(at).to_string());
@@ -192,6 +211,9 @@ impl Timeline {
             ticks.tick().await;
             let mut done = self.0.done.lock().await;
             let now = self.0.clock.now();
+            if self.0.stripe.next_due().is_some_and(|at| at <= now) {
+                self.0.stripe.run_due(now);
+            }
             // Set back by hand: what is due in between comes again.
             let mut position = done.unwrap_or(now).min(now);
             while let Some((at, due)) = next_due(&self.0.schedules, position)

@@ -3,7 +3,10 @@
 use local::cloud::Cloud;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use vidintel::{app::App, inventory::{CATEGORIES, Category, Export, Keep, Kind, Place, Table}};
+use vidintel::{
+    app::App,
+    inventory::{CATEGORIES, Category, Export, Keep, Kind, Place, Table},
+};
 
 /// The category by whose period the items of `table` expire.
 pub(crate) fn expiring(table: Table) -> &'static Category {

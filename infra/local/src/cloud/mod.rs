@@ -28,6 +28,7 @@ use crate::{
         secrets::Secrets,
         ses::Ses,
         sqs::Sqs,
+        stripe::{self, Stripe, Webhooks},
         tiktok::{CLIENT_KEY, CLIENT_SECRET, TikTok},
     },
     template::{Function, Template},
@@ -108,6 +109,8 @@ pub struct Cloud {
     pub secrets: Secrets,
     /// The source of videos.
     pub tiktok: TikTok,
+    /// Payments.
+    pub stripe: Stripe,
     /// Files.
     pub s3: S3,
     timeline: Timeline,
@@ -144,6 +147,10 @@ impl Cloud {
         }
         let secrets = Secrets::new(clock.clone(), access.clone());
         let tiktok = TikTok::new(clock.clone());
+        let stripe = Stripe::new(clock.clone());
+        if let Some(folder) = &options.state {
+            stripe.load(&folder.join(STRIPE_FILE))?;
+        }
         let folder = options.state.as_ref().map(|it| it.join("s3"));
         let s3 = S3::start(folder, &template.buckets, &access).await?;
 
@@ -153,12 +160,20 @@ impl Cloud {
         let (sqs_listener, sqs_address) = listen(None).await?;
         let (secrets_listener, secrets_address) = listen(None).await?;
         let (tiktok_listener, tiktok_address) = listen(None).await?;
+        let (stripe_listener, stripe_address) = listen(None).await?;
         let url = format!("http://{address}");
+        stripe.set_url(&format!("http://{stripe_address}"));
+        stripe.set_webhooks(Webhooks {
+            url: Some(format!("{url}/webhooks/stripe")),
+            secrets: vec![stripe::WEBHOOK_SECRET.to_owned()],
+            ..Webhooks::default()
+        });
         let redis_url = if options.has_redis_proxy { redis.url() } else { redis.direct_url() };
         let common = BTreeMap::from([
             ("TABLE_PREFIX", prefix),
             ("REDIS_URL", redis_url.to_owned()),
             ("PUBLIC_URL", url.clone()),
+            ("STRIPE_API_URL", format!("http://{stripe_address}/")),
             ("TIKTOK_OEMBED_URL", format!("http://{tiktok_address}/oembed")),
             ("TIKTOK_API_URL", format!("http://{tiktok_address}")),
             ("TIKTOK_WEB_URL", format!("http://{tiktok_address}/web")),
@@ -188,6 +203,7 @@ impl Cloud {
             redis.clone(),
             dynamodb.clone(),
             sqs.clone(),
+            stripe.clone(),
             functions.iter().flat_map(|it| it.schedules.clone()).collect(),
         );
         let gateway = Gateway {
@@ -211,6 +227,8 @@ impl Cloud {
             serve(sqs_listener, sqs.router()),
             serve(secrets_listener, secrets.router()),
             serve(tiktok_listener, tiktok.router()),
+            serve(stripe_listener, stripe.router()),
+            stripe.start(),
         ];
         tasks.extend(sqs.feed(&runtime, functions.iter().flat_map(|it| &it.queues))?);
         if options.runs_schedules {
@@ -228,6 +246,7 @@ impl Cloud {
             sqs,
             secrets,
             tiktok,
+            stripe,
             s3,
             timeline,
             url,
@@ -269,8 +288,10 @@ impl Cloud {
         self.timeline.advance(by, pace).await
     }
 
-    /// Waits until the functions are done with what lies in their queues; see [`Sqs::settled`].
+    /// Waits until Stripe's events are taken, and the functions are done with what lies in their queues; see
+    /// [`Stripe::settled`] and [`Sqs::settled`].
     pub async fn settle(&self) {
+        self.stripe.settled().await;
         self.sqs.settled().await;
     }
 
@@ -305,6 +326,7 @@ impl Cloud {
         match &self.state {
             Some(folder) => {
                 self.sqs.save(&folder.join(QUEUES_FILE))?;
+                self.stripe.save(&folder.join(STRIPE_FILE))?;
                 self.dynamodb.save(&folder.join(TABLES_FILE)).await
             }
             None => Ok(()),
@@ -322,6 +344,7 @@ impl Drop for Cloud {
 
 const TABLES_FILE: &str = "dynamodb.sqlite";
 const QUEUES_FILE: &str = "sqs.json";
+const STRIPE_FILE: &str = "stripe.json";
 const SECRET_FILE: &str = "secret.json";
 
 /// On a server of their own, clouds share nothing; on another one they are told apart by name.
@@ -335,9 +358,18 @@ fn stack_name() -> String {
 /// The secret: made up, or the one that is kept, because kept hashes belong to its pepper.
 fn secret(state: Option<&std::path::Path>) -> Result<Value> {
     let file = state.map(|it| it.join(SECRET_FILE));
+    let stripe = json!({
+        "secret_key": stripe::SECRET_KEY,
+        "webhook_secrets": [stripe::WEBHOOK_SECRET],
+    });
     if let Some(file) = file.as_ref().filter(|it| it.is_file()) {
-        return serde_json::from_slice(&std::fs::read(file)?)
-            .with_context(|| format!("{} is damaged", file.display()));
+        let kept: Option<Value> = serde_json::from_slice(&std::fs::read(file)?).ok();
+        let mut secret = kept
+            .filter(Value::is_object)
+            .with_context(|| format!("{} is damaged", file.display()))?;
+        // It may have been kept before there was this stand-in.
+        secret["stripe"] = stripe;
+        return Ok(secret);
     }
     let random = || uuid::Uuid::new_v4().simple();
     let secret = json!({
@@ -345,6 +377,7 @@ fn secret(state: Option<&std::path::Path>) -> Result<Value> {
             "current": { "version": 1, "key": format!("{}{}", random(), random()) },
             "previous": null,
         },
+        "stripe": stripe,
         "tiktok": { "client_key": CLIENT_KEY, "client_secret": CLIENT_SECRET },
     });
     if let Some(file) = &file {

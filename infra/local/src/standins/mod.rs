@@ -6,6 +6,7 @@ pub mod s3;
 pub mod secrets;
 pub mod ses;
 pub mod sqs;
+pub mod stripe;
 pub mod tiktok;
 
 /// The account that everything here belongs to.

@@ -1,0 +1,111 @@
+//! Errors in Stripe's form.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// Why a request is not done.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    kind: &'static str,
+    code: Option<&'static str>,
+    decline_code: Option<&'static str>,
+    param: Option<String>,
+    message: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { status, kind, code: None, decline_code: None, param: None, message: message.into() }
+    }
+
+    /// 400 without a code.
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", message)
+    }
+
+    pub(super) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_request_error", message)
+    }
+
+    /// The address leads to nothing.
+    pub(super) fn unknown_address(method: &str, path: &str) -> Self {
+        let message = format!("Unrecognized request URL ({method}: {path}).");
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", message)
+    }
+
+    /// The object in the address does not exist.
+    pub(super) fn missing(name: &str, id: &str) -> Self {
+        let message = format!("No such {name}: '{id}'");
+        Self::new(StatusCode::NOT_FOUND, "invalid_request_error", message)
+            .code("resource_missing")
+            .param("id")
+    }
+
+    /// The object named by a parameter does not exist: 400, not 404.
+    pub(super) fn missing_reference(name: &str, id: &str, param: &str) -> Self {
+        Self::invalid(format!("No such {name}: '{id}'")).code("resource_missing").param(param)
+    }
+
+    pub(super) fn parameter_missing(param: &str) -> Self {
+        Self::invalid(format!("Missing required param: {param}."))
+            .code("parameter_missing")
+            .param(param)
+    }
+
+    pub(super) fn parameter_unknown(param: &str) -> Self {
+        Self::invalid(format!("Received unknown parameter: {param}"))
+            .code("parameter_unknown")
+            .param(param)
+    }
+
+    /// A parameter's value is none of those possible.
+    pub(super) fn parameter_invalid(param: &str, wanted: &str) -> Self {
+        Self::invalid(format!("Invalid {param}: must be {wanted}")).param(param)
+    }
+
+    /// The key was sent before with another request.
+    pub(super) fn idempotency(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "idempotency_error", message)
+    }
+
+    pub(super) fn card_declined() -> Self {
+        let message = "Your card was declined.";
+        let refusal = Self::new(StatusCode::PAYMENT_REQUIRED, "card_error", message);
+        Self { decline_code: Some("generic_decline"), ..refusal.code("card_declined") }
+    }
+
+    pub(super) fn rate_limited() -> Self {
+        let message = "Request rate limit exceeded.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "invalid_request_error", message)
+            .code("rate_limit")
+    }
+
+    pub(super) fn down() -> Self {
+        let message = "An unknown error occurred.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", message)
+    }
+
+    pub(super) fn code(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    pub(super) fn param(self, param: &str) -> Self {
+        Self { param: Some(param.to_owned()), ..self }
+    }
+
+    pub(super) fn body(&self) -> Value {
+        let mut error = json!({ "type": self.kind, "message": self.message });
+        let more = [
+            ("code", self.code),
+            ("decline_code", self.decline_code),
+            ("param", self.param.as_deref()),
+        ];
+        for (name, value) in more {
+            if let Some(value) = value {
+                error[name] = json!(value);
+            }
+        }
+        json!({ "error": error })
+    }
+}
