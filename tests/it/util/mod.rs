@@ -9,6 +9,7 @@ pub(crate) mod endpoints;
 pub(crate) mod lives;
 pub(crate) mod objections;
 pub(crate) mod plant;
+mod purchases;
 pub(crate) mod stored;
 pub(crate) mod subject;
 
