@@ -70,6 +70,7 @@ async fn use_everything(world: &World) {
     use_retention(world, &ada).await;
     use_exports(world, &ada).await;
     use_erasure(world, &ada).await;
+    world.use_billing().await;
 }
 
 /// Asks each metered endpoint, with and without Redis.

@@ -2,10 +2,7 @@
 
 use std::{pin::pin, time::Duration as Wait};
 
-use local::standins::{
-    ses,
-    stripe::{AfterRetries, Card, Fault},
-};
+use local::standins::stripe::{AfterRetries, Card, Fault};
 use time::Duration;
 use vidintel::{
     billing::{self, MAIL_DAYS, task::Work},
@@ -14,7 +11,7 @@ use vidintel::{
 
 use crate::util::{
     Customer, World, advance, far_away,
-    purchases::{WORK, account_of, buy, library, pass, plan_of, subjects, tasks_of},
+    purchases::{WORK, account_of, buy, library, plan_of, subjects, tasks_of},
 };
 
 const ADA: &str = "ada@example.com";
@@ -25,7 +22,7 @@ async fn overdue(world: &World) -> (Customer, String) {
     let at_stripe = buy(world, &ada, Plan::Pro, Card::FailsLater).await;
     world.run_job(WORK).await;
     // Stripe issues the invoice an hour after the period has begun.
-    pass(world, Duration::days(30) + Duration::minutes(61)).await;
+    world.pass(Duration::days(30) + Duration::minutes(61)).await;
     assert!(account_of(world, &ada).await.subscription.expect("one").past_due_since.is_some());
     (ada, at_stripe)
 }
@@ -67,7 +64,7 @@ async fn a_payment_that_fails_is_told_four_times_and_ends_the_plan() {
     let since = since.expect("overdue");
     let at = async |day: i64, seconds: i64| {
         let until = since + day * 86_400 + seconds;
-        pass(&world, Duration::seconds(until - world.cloud.clock.now().unix_timestamp())).await;
+        world.pass(Duration::seconds(until - world.cloud.clock.now().unix_timestamp())).await;
         world.run_job(WORK).await
     };
     world.run_job(WORK).await;
@@ -107,7 +104,7 @@ async fn a_payment_that_fails_is_told_four_times_and_ends_the_plan() {
     assert_eq!((status(0).as_str(), status(1).as_str()), ("paid", "void"));
     assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "canceled");
     // A year later nothing more is charged, and nobody is written to.
-    pass(&world, Duration::days(365)).await;
+    world.pass(Duration::days(365)).await;
     world.run_job(WORK).await;
     assert_eq!(news(&world, start).len(), 6);
     assert_eq!(world.cloud.stripe.totals(&at_stripe).charged, 2_000);
@@ -121,7 +118,7 @@ async fn a_payment_that_comes_in_late_ends_the_reminders_and_nothing_else() {
     let before = subjects(&world, ADA).len();
     world.cloud.stripe.set_card(&at_stripe, Card::Good).expect("a card");
     for _ in 0..15 {
-        pass(&world, Duration::days(1)).await;
+        world.pass(Duration::days(1)).await;
         world.run_job(WORK).await;
     }
     let told = news(&world, before);
@@ -138,7 +135,7 @@ async fn a_payment_that_no_event_has_told_of_is_seen_before_the_end() {
     let webhooks = world.cloud.stripe.webhooks();
     world.cloud.stripe.set_webhooks(local::standins::stripe::Webhooks::default());
     world.cloud.stripe.set_card(&at_stripe, Card::Good).expect("a card");
-    pass(&world, Duration::days(15)).await;
+    world.pass(Duration::days(15)).await;
     world.run_job(WORK).await;
     let subscription = account_of(&world, &ada).await.subscription.expect("it goes on");
     assert_eq!(subscription.past_due_since, None);
@@ -153,7 +150,7 @@ async fn what_stripe_gives_up_itself_ends_too() {
         world.cloud.stripe.set_after_retries(after);
         let (ada, at_stripe) = overdue(&world).await;
         // The last retry comes after our own end; without the job nobody has ended it.
-        pass(&world, Duration::days(16)).await;
+        world.pass(Duration::days(16)).await;
         assert_eq!(plan_of(&world, &ada).await, Plan::Free, "{after:?}");
         for _ in 0..3 {
             world.run_job(WORK).await;
@@ -172,7 +169,7 @@ async fn what_stripe_gives_up_itself_ends_too() {
 async fn killed_anywhere_the_end_comes_all_the_same() {
     let world = World::start().await;
     let (ada, at_stripe) = overdue(&world).await;
-    pass(&world, Duration::days(15)).await;
+    world.pass(Duration::days(15)).await;
     let app = library(&world);
     let now = world.cloud.clock.now();
     let mut points = 1;
@@ -195,7 +192,7 @@ async fn what_fails_is_tried_again_later_and_stops_no_other() {
     let world = World::start().await;
     let ada = world.customer(ADA).await;
     buy(&world, &ada, Plan::Basic, Card::Good).await;
-    world.cloud.ses.fault(ses::Fault::Down);
+    world.cloud.ses.fault(local::standins::Fault::Down);
     for round in 1..=3_i64 {
         let report = world.run_job(WORK).await;
         assert_eq!((&report["failed"], &report["done"]), (&1.into(), &0.into()), "{report}");
@@ -205,7 +202,7 @@ async fn what_fails_is_tried_again_later_and_stops_no_other() {
         assert_eq!((&report["failed"], &report["done"]), (&0.into(), &0.into()), "{report}");
         world.wait(Duration::minutes(5) * 2_i32.pow(u32::try_from(round).expect("small")));
     }
-    world.cloud.ses.fault(ses::Fault::None);
+    world.cloud.ses.fault(local::standins::Fault::None);
     let report = world.run_job(WORK).await;
     assert_eq!(report["done"], 1, "{report}");
     assert_eq!(subjects(&world, ADA).len(), 2);
@@ -238,7 +235,7 @@ async fn nobody_who_is_gone_is_written_to() {
 async fn an_answer_that_never_comes_from_stripe_does_not_hold_the_job_up() {
     let world = World::start().await;
     let (ada, _) = overdue(&world).await;
-    pass(&world, Duration::days(15)).await;
+    world.pass(Duration::days(15)).await;
     world.cloud.stripe.fault(Fault::Down);
     let run = tokio::time::timeout(Wait::from_secs(120), world.run_job(WORK));
     let report = run.await.expect("it comes to an end");

@@ -6,6 +6,7 @@ mod addresses;
 mod allowance;
 mod bad_input;
 mod batch;
+mod billing;
 mod contract;
 mod creators;
 mod docs;

@@ -17,8 +17,7 @@ use vidintel::{
 use crate::util::{
     Customer, World, advance, assert_problem,
     purchases::{
-        DECIDE, PREPARE, WORK, account_of, buy, id_of, library, order, pass, plan_of, subjects,
-        tasks_of,
+        DECIDE, PREPARE, WORK, account_of, buy, id_of, library, order, plan_of, subjects, tasks_of,
     },
     stored::all_of,
 };
@@ -57,7 +56,7 @@ async fn a_refund_is_asked_for_approved_and_paid_once() {
     assert_problem(&ask(&world, &ada).await, 409, "conflict");
     let at_stripe = buy(&world, &ada, Plan::Pro, Card::Good).await;
     assert!(list(&world, &ada).await.is_empty());
-    pass(&world, Duration::days(7)).await;
+    world.pass(Duration::days(7)).await;
     let asked = ask(&world, &ada).await;
     assert_eq!(asked.status, 201, "{}", asked.text());
     let view = asked.json();
@@ -119,14 +118,14 @@ async fn the_second_week_gives_half_and_then_it_is_over() {
     let bob = world.customer("bob@example.com").await;
     let at_stripe = buy(&world, &ada, Plan::Basic, Card::Good).await;
     buy(&world, &bob, Plan::Basic, Card::Good).await;
-    pass(&world, Duration::days(8)).await;
+    world.pass(Duration::days(8)).await;
     let charge = world.cloud.stripe.charges(&at_stripe)[0].id.clone();
     world.cloud.stripe.refund_from_dashboard(&charge, 101).expect("given back");
     world.cloud.settle().await;
     // Half of 500, less what went back already.
     let asked = ask(&world, &ada).await;
     assert_eq!((asked.status.as_u16(), &asked.json()["amount_cents"]), (201, &json!(149)));
-    pass(&world, Duration::days(7)).await;
+    world.pass(Duration::days(7)).await;
     assert_problem(&ask(&world, &bob).await, 409, "conflict");
     assert_eq!(ask(&world, &ada).await.status, 200, "it was asked for in time");
     decide(&world, "approve", None).await.expect("decided");

@@ -4,9 +4,13 @@
 //! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
 //! come twice, late or out of order. Card data never comes near us.
 
+mod attempt;
+mod change;
+mod checkout;
 mod decide;
 mod dunning;
 pub mod events;
+mod invoices;
 mod mails;
 mod money;
 mod queue;
@@ -17,16 +21,27 @@ pub mod standing;
 pub mod stripe;
 mod sync;
 pub mod task;
+mod views;
 mod work;
 
 pub use self::{
+    attempt::Attempt,
+    change::change_plan,
+    checkout::start_checkout,
     decide::{CHAIN, Decided, Decision, decide},
     dunning::MAIL_DAYS,
+    invoices::{
+        InvoiceDetail, InvoiceLine, InvoiceList, InvoiceState, InvoiceView, invoice, list_invoices,
+    },
     money::shown,
     queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
     refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
     stripe::Stripe,
     sync::{AtStripe, Synced, sync},
+    views::{
+        BillingView, CheckoutView, PlanList, PlanRequest, PlanView, PortalView, Price,
+        SubscriptionState, SubscriptionView,
+    },
     work::{Worked, work, work_on},
 };
 

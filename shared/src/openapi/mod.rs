@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "the operations' functions are never called: see above")]
 
 mod account;
+mod billing;
 mod examples;
 mod figures;
 mod objections;
@@ -52,6 +53,14 @@ use crate::http::Problem;
         videos::list_creator_videos,
         videos::get_hashtag,
         account::get_usage,
+        billing::list_plans,
+        billing::get_billing,
+        billing::start_checkout,
+        billing::open_portal,
+        billing::change_plan,
+        billing::list_invoices,
+        billing::get_invoice,
+        billing::billing_page,
         refunds::request_refund,
         refunds::list_refunds,
         privacy::request_deletion,

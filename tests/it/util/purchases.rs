@@ -42,52 +42,10 @@ pub(crate) async fn tasks_of(world: &World, customer: &Customer) -> Vec<Task> {
     task::of_account(&library(world).store, &id_of(customer)).await.expect("read")
 }
 
-/// Has the account be a customer of Stripe's; its id there.
-pub(crate) async fn customer_at_stripe(world: &World, customer: &Customer) -> String {
-    let stripe = library(world).stripe().await.expect("Stripe");
-    let email = account_of(world, customer).await.email;
-    let made = stripe.create_customer(&customer.account_id, email.expose(), None).await;
-    let id = made.expect("a customer").id;
-    let update = json!({
-        "TableName": world.cloud.dynamodb.table("accounts"),
-        "Key": { "id": { "S": customer.account_id } },
-        "UpdateExpression": "SET customer = :customer",
-        "ExpressionAttributeValues": { ":customer": { "S": id } },
-    });
-    world.cloud.dynamodb.call("UpdateItem", &update).await.expect("updated");
-    id
-}
-
 /// Buys `plan` at the checkout page; the customer's id at Stripe.
 pub(crate) async fn buy(world: &World, customer: &Customer, plan: Plan, card: Card) -> String {
-    let stripe = library(world).stripe().await.expect("Stripe");
-    stripe.prepare().await.expect("prices");
-    let at_stripe = customer_at_stripe(world, customer).await;
-    let price = stripe.price(plan).await.expect("read").expect("a price");
-    let order = CheckoutOrder {
-        customer: &at_stripe,
-        account: &customer.account_id,
-        price: &price,
-        success_url: "https://api.example.com/done".to_owned(),
-        cancel_url: "https://api.example.com/cancelled".to_owned(),
-    };
-    let key = format!("checkout {} {}", customer.account_id, instant(world));
-    let session = stripe.create_checkout(&order, &key).await.expect("a session");
-    world.cloud.stripe.pay(&session.id, card).expect("paid");
-    world.cloud.settle().await;
-    at_stripe
-}
-
-/// Lets time pass at Stripe too, each of its events being heard of at its own time. No job runs.
-pub(crate) async fn pass(world: &World, time: Duration) {
-    let (clock, stripe) = (&world.cloud.clock, &world.cloud.stripe);
-    let until = clock.now() + time;
-    while let Some(due) = stripe.next_due().filter(|due| *due <= until) {
-        clock.set(due.max(clock.now()));
-        stripe.run_due(clock.now());
-        world.cloud.settle().await;
-    }
-    clock.set(until);
+    world.sell().await;
+    world.buy(plan.name(), customer, card).await
 }
 
 /// What the operator gets for an order.

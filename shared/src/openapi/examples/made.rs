@@ -61,7 +61,9 @@ pub(super) fn answer(place: &Place<'_>, status: &str) -> Vec<(&'static str, Valu
         ("get", "/export.schema.json", _) => Some(json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
         })),
-        ("get", "/docs" | "/problems/{kind}", "200") => Some("<!DOCTYPE html>…".into()),
+        ("get", "/docs" | "/problems/{kind}" | "/billing/{page}", "200") => {
+            Some("<!DOCTYPE html>…".into())
+        }
         _ => None,
     };
     made.map(|it| ("", it)).into_iter().collect()
