@@ -2,14 +2,10 @@
 
 use local::standins::stripe::Card;
 use serde_json::{Value, json};
-use time::Duration;
 use vidintel::{
     accounts::{self, Account},
     app::App,
-    billing::{
-        stripe::CheckoutOrder,
-        task::{self, Task},
-    },
+    billing::task::{self, Task},
     ids::AccountId,
     plans::Plan,
 };
