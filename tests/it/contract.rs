@@ -75,6 +75,7 @@ async fn use_everything(world: &World) {
     use_exports(world, &ada).await;
     use_billing(world, &ada).await;
     use_erasure(world, &ada).await;
+    world.use_billing().await;
 }
 
 /// Buys without that an event tells of it, so that the nightly comparison has something to do; leaves one

@@ -1,6 +1,7 @@
 //! Accounts: signing up, confirming the address, and what the gate needs to know of one.
 
 mod address;
+mod network;
 mod sign_up;
 mod store;
 mod subscription;
@@ -12,7 +13,7 @@ use time::OffsetDateTime;
 pub use self::{
     address::EmailAddress,
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
-    store::{get, marker, own_marker},
+    store::{get, marker, own_marker, set_customer},
     subscription::{Span, Subscription},
     verify::{Verified, VerifyRequest, verify},
 };

@@ -1,13 +1,15 @@
 //! Accounts in DynamoDB: table `accounts`, key `id`. An item `email#<hash>` marks an address as
 //! taken, which makes it unique in one transaction.
 
-use super::{Account, EmailAddress};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+
+use super::{Account, EmailAddress, Status};
 use crate::{
     error::Error,
     ids::AccountId,
     inventory::Table,
     secrets::Pepper,
-    store::{Store, from_item, text},
+    store::{Conditional, Store, conditional, from_item, s, text},
 };
 
 /// The account, strongly consistent.
@@ -41,4 +43,32 @@ pub(super) async fn is_taken<'a>(
         }
     }
     Ok(false)
+}
+
+/// Makes `customer` the account's customer of Stripe if it has none; the one that it has then. `None`: it
+/// is to be deleted, or is not there.
+pub async fn set_customer(
+    store: &Store,
+    id: &AccountId,
+    customer: &str,
+) -> Result<Option<String>, Error> {
+    let update = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(id.to_string()))
+        .update_expression("SET customer = :customer")
+        .condition_expression(
+            "#status = :active AND attribute_not_exists(customer) AND attribute_not_exists(erasure)",
+        )
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":active", s(Status::Active.name()))
+        .expression_attribute_values(":customer", s(customer))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match conditional(update.send().await)? {
+        Conditional::Done(_) => Ok(Some(customer.to_owned())),
+        Conditional::Refused(item) => {
+            Ok(item.and_then(|it| text(&it, "customer").map(str::to_owned)))
+        }
+    }
 }

@@ -4,19 +4,48 @@
 //! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
 //! come twice, late or out of order. Card data never comes near us.
 
+mod attempt;
+mod change;
+mod checkout;
 mod close;
+mod decide;
+mod dunning;
 pub mod events;
+mod invoices;
+mod mails;
+mod money;
+mod queue;
 pub mod reconcile;
 pub mod record;
+mod refund;
+mod refund_payment;
 pub mod standing;
 pub mod stripe;
 mod sync;
 pub mod task;
+mod views;
+mod work;
 
 pub use self::{
+    attempt::Attempt,
+    change::change_plan,
+    checkout::start_checkout,
     close::{last_payment, stop},
+    decide::{CHAIN, Decided, Decision, decide},
+    dunning::MAIL_DAYS,
+    invoices::{
+        InvoiceDetail, InvoiceLine, InvoiceList, InvoiceState, InvoiceView, invoice, list_invoices,
+    },
+    money::shown,
+    queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
+    refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
     stripe::Stripe,
     sync::{AtStripe, Synced, sync, sync_account},
+    views::{
+        BillingView, CheckoutView, PlanList, PlanRequest, PlanView, PortalView, Price,
+        SubscriptionState, SubscriptionView,
+    },
+    work::{Worked, work, work_on},
 };
 
 /// Days after a failed payment in which the plan goes on: Stripe tries again meanwhile, and mails tell.

@@ -85,6 +85,7 @@ mod tests {
             keep: None,
             created: 100 * DAY,
             ended_at: None,
+            last_change: None,
         }
     }
 

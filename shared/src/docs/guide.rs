@@ -8,8 +8,9 @@ use super::{
     text::{line, paragraphs},
 };
 use crate::{
+    billing::GRACE_DAYS,
     http::{KINDS, Kind},
-    plans::Plan,
+    plans::{CURRENCY, Plan},
 };
 
 /// Header fields: of requests and of answers.
@@ -47,10 +48,11 @@ const FIRST_REQUEST: &str = r#"KEY=tvi_live_…
 curl -i -H "X-API-Key: $KEY" "$API/v1/videos/7565919548239514898""#;
 
 /// Anchors and titles of the sections.
-pub(super) const SECTIONS: [(&str, &str); 4] = [
+pub(super) const SECTIONS: [(&str, &str); 5] = [
     ("authentication", "Authentication"),
     ("first-request", "A first request"),
     ("limits", "Limits"),
+    ("payment", "Plans and payment"),
     ("headers", "Headers"),
 ];
 
@@ -74,6 +76,7 @@ pub(super) fn sections() -> Markup {
         (authentication())
         (first_request())
         (limits())
+        (payment())
         (headers())
     }
 }
@@ -125,6 +128,7 @@ fn limits() -> Markup {
                     th scope="col" { "Requests a month" }
                     th scope="col" { "In any minute" }
                     th scope="col" { "Country" }
+                    th scope="col" { "Price of a month" }
                 }
             }
             tbody {
@@ -134,6 +138,7 @@ fn limits() -> Markup {
                         td { (grouped(plan.requests_per_period())) }
                         td { (grouped(plan.requests_per_minute())) }
                         td { @if plan.includes_country() { "included" } @else { "not included" } }
+                        td { (price(plan)) }
                     }
                 }
             }
@@ -142,11 +147,45 @@ fn limits() -> Markup {
     html! {
         (heading(2))
         p {
-            "A month is a calendar month, and ends at 00:00 UTC. Over a limit the answer is "
+            "On the free plan a month is a calendar month, and ends at 00:00 UTC; on one that is paid for it \
+             is the month that was paid for. Over a limit the answer is "
             a href="#problem-quota-exceeded" { code { "429" } } ", and says when to come back. Requests \
              that are refused or fail are not charged, and whatever is not marked as metered never is."
         }
         (scroll("Limits of each plan", &table))
+    }
+}
+
+/// What a month of the plan costs.
+fn price(plan: Plan) -> String {
+    let cents = plan.cents_per_month();
+    format!("{}.{:02} {}", cents / 100, cents % 100, CURRENCY.to_uppercase())
+}
+
+const BUY: &str = r#"curl -X POST "$API/v1/billing/checkout" -H "X-API-Key: $KEY" \
+  -H 'Content-Type: application/json' -d '{"plan":"pro"}'   # open the answer's url in a browser"#;
+
+fn payment() -> Markup {
+    html! {
+        (heading(3))
+        p {
+            (line("Every account begins on the free plan. Buy another one on a page of our payment processor, \
+                   Stripe; the card's number never comes to us:"))
+        }
+        (code_block(BUY))
+        p {
+            (line("Change it at `POST /v1/billing/plan`. A larger plan begins at once, and the rest of the \
+                   period is charged for the difference; if the card is declined nothing changes. A smaller \
+                   plan, or `free` to end the subscription, begins with the next period: until then you have \
+                   what you have paid for, and can take the change back by asking for the present plan."))
+        }
+        p {
+            (line("Cards are changed on the page that `POST /v1/billing/portal` opens. Invoices come by mail \
+                   and stay at `GET /v1/billing/invoices`. If a payment fails, mails tell you, the plan goes \
+                   on for "))
+            (GRACE_DAYS)
+            (line(" days, and then the account is on the free plan again. Taxes are not included in prices."))
+        }
     }
 }
 
@@ -174,7 +213,7 @@ fn headers() -> Markup {
             }
         }
     };
-    html! { (heading(3)) (scroll("Headers", &table)) }
+    html! { (heading(4)) (scroll("Headers", &table)) }
 }
 
 /// The anchor of a kind of problem.
@@ -214,6 +253,11 @@ pub(super) fn problem(kind: &Kind) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prices_have_two_places() {
+        assert_eq!(Plan::ALL.map(price), ["0.00 USD", "5.00 USD", "20.00 USD", "100.00 USD"]);
+    }
 
     #[test]
     fn thousands_are_set_apart() {

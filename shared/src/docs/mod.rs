@@ -1,6 +1,7 @@
 //! The documentation as pages to read, made from the description of the API: no script, nothing that is
 //! loaded from elsewhere, so that nobody else learns who reads them.
 
+mod billing;
 mod guide;
 mod layout;
 mod operations;
@@ -14,6 +15,7 @@ use lambda_http::http::{HeaderValue, header};
 use maud::{Markup, html};
 use serde_json::Value;
 
+pub use self::billing::{BillingPage, billing_page};
 use self::operations::Operation;
 use crate::{
     http::{KINDS, Kind, Reply},

@@ -13,7 +13,8 @@ fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 fn pages() -> Vec<String> {
-    KINDS.iter().map(|kind| problem_page(kind)).chain([page()]).collect()
+    let billing = BillingPage::ALL.map(billing_page);
+    KINDS.iter().map(|kind| problem_page(kind)).chain(billing).chain([page()]).collect()
 }
 
 #[test]

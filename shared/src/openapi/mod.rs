@@ -5,10 +5,12 @@
 #![expect(dead_code, reason = "the operations' functions are never called: see above")]
 
 mod account;
+mod billing;
 mod examples;
 mod figures;
 mod objections;
 mod privacy;
+mod refunds;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,16 @@ use crate::http::Problem;
         videos::list_creator_videos,
         videos::get_hashtag,
         account::get_usage,
+        billing::list_plans,
+        billing::get_billing,
+        billing::start_checkout,
+        billing::open_portal,
+        billing::change_plan,
+        billing::list_invoices,
+        billing::get_invoice,
+        billing::billing_page,
+        refunds::request_refund,
+        refunds::list_refunds,
         privacy::request_deletion,
         privacy::get_deletion,
         privacy::cancel_deletion,
@@ -71,6 +83,7 @@ use crate::http::Problem;
     tags(
         (name = "Videos", description = "Metered: each charged request counts against the plan's quota."),
         (name = "Account", description = "Signing up, API keys, usage. Not metered."),
+        (name = "Billing", description = "Plans, payment, invoices, refunds. Not metered."),
         (name = "Privacy", description = "Rights under privacy law. Not metered."),
         (name = "Service", description = "About the service itself.")
     )

@@ -43,7 +43,7 @@ pub(crate) async fn open_checkout(
     stripe.prepare().await.expect("prices");
     let account = customer.account_id.as_str();
     let email = "eraseme@example.com";
-    let made = stripe.create_customer(account, email, Some("eraseme Ltd")).await;
+    let made = stripe.create_customer(account, email, Some("eraseme Ltd"), account).await;
     let at_stripe = made.expect("a customer").id;
     let update = json!({
         "TableName": world.cloud.dynamodb.table("accounts"),

@@ -59,7 +59,7 @@ impl Lives {
         for n in 0..count {
             let id: AccountId = format!("acc_Life{n:08}").parse().expect("an id");
             let email = format!("life{n}@example.com");
-            let made = stripe.create_customer(&id.to_string(), &email, None).await;
+            let made = stripe.create_customer(&id.to_string(), &email, None, &email).await;
             let customer = made.expect("a customer").id;
             let now = world.cloud.clock.now();
             plant_item(app, Table::Accounts, &account(id.clone(), &email, &customer, now)).await;

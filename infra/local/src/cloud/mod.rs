@@ -288,8 +288,8 @@ impl Cloud {
         self.timeline.advance(by, pace).await
     }
 
-    /// Waits until every webhook has been taken or given up, and the functions are done with what lies in
-    /// their queues; see [`Sqs::settled`].
+    /// Waits until Stripe's events are taken, and the functions are done with what lies in their queues; see
+    /// [`Stripe::settled`] and [`Sqs::settled`].
     pub async fn settle(&self) {
         self.stripe.settled().await;
         self.sqs.settled().await;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use stripe::{IdempotencyKey, RequestStrategy, StripeRequest};
+use stripe::{ApiErrorsType, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
 use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
     invoice::VoidInvoiceInvoice,
@@ -30,10 +30,10 @@ use stripe_types::Currency;
 
 use super::{
     Bought, Customer, Refund, Stripe, all, failed, missing,
-    objects::{ACCOUNT, KEEP_PLAN, KEEP_UNTIL},
+    objects::{ACCOUNT, KEEP_PLAN, KEEP_UNTIL, LAST_CHANGE},
 };
 use crate::{
-    error::Error,
+    error::{Error, InputError},
     plans::{CURRENCY, Plan},
 };
 
@@ -87,12 +87,13 @@ macro_rules! once {
 }
 
 impl Stripe {
-    /// Makes the customer of an account; the same one however often.
+    /// Makes the customer of an account; the same one however often with the same key.
     pub async fn create_customer(
         &self,
         account: &str,
         email: &str,
         company: Option<&str>,
+        key: &str,
     ) -> Result<Customer, Error> {
         let request =
             CreateCustomer::new().email(email).metadata(only(ACCOUNT, account.to_owned()));
@@ -100,7 +101,7 @@ impl Stripe {
             Some(company) => request.name(company),
             None => request,
         };
-        once!(self, request, &format!("customer {account}")).map(Into::into).map_err(failed)
+        once!(self, request, key).map(Into::into).map_err(failed)
     }
 
     /// Tells Stripe the address that invoices go to.
@@ -143,7 +144,7 @@ impl Stripe {
             match once!(self, request, &format!("product {product}")) {
                 Ok(_) => {}
                 // It is there from an earlier price.
-                Err(stripe::StripeError::Stripe(error, 400))
+                Err(StripeError::Stripe(error, 400))
                     if error.code == Some(stripe::ApiErrorsCode::ResourceAlreadyExists) => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -159,7 +160,7 @@ impl Stripe {
         Ok(made)
     }
 
-    /// Opens a checkout.
+    /// Opens a checkout. A key that was used for another order is `InputError::IdempotencyKeyReused`.
     pub async fn create_checkout(
         &self,
         order: &CheckoutOrder<'_>,
@@ -178,20 +179,28 @@ impl Stripe {
             .subscription_data(subscription)
             .success_url(&order.success_url)
             .cancel_url(&order.cancel_url);
-        session(once!(self, request, key).map_err(failed)?)
+        session(once!(self, request, key).map_err(reused)?)
     }
 
-    /// Closes every checkout of the customer that is still open: only one may be paid. One that is being
-    /// paid at this moment stays.
-    pub async fn expire_checkouts(&self, customer: &str) -> Result<(), Error> {
+    /// Ids of the customer's checkouts that are still open.
+    pub async fn open_checkouts(&self, customer: &str) -> Result<Vec<String>, Error> {
         let list =
             ListCheckoutSession::new().customer(customer).status(CheckoutSessionStatus::Open);
-        for open in all!(self, list.limit(100))? {
-            let key = format!("expire {}", open.id);
-            match once!(self, ExpireCheckoutSession::new(open.id), &key) {
-                Ok(_) | Err(stripe::StripeError::Stripe(_, 400)) => {}
-                Err(error) => return Err(failed(error)),
-            }
+        Ok(all!(self, list.limit(100))?.into_iter().map(|it| it.id.to_string()).collect())
+    }
+
+    /// Closes a checkout. One that is being paid at this moment, or has ended, stays as it is.
+    pub async fn expire_checkout(&self, session: &str) -> Result<(), Error> {
+        match once!(self, ExpireCheckoutSession::new(session), &format!("expire {session}")) {
+            Ok(_) | Err(StripeError::Stripe(_, 400)) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Closes every checkout of the customer that is still open.
+    pub async fn expire_checkouts(&self, customer: &str) -> Result<(), Error> {
+        for open in self.open_checkouts(customer).await? {
+            self.expire_checkout(&open).await?;
         }
         Ok(())
     }
@@ -227,15 +236,18 @@ impl Stripe {
         let (plan, until) = keep.map_or((String::new(), String::new()), |(plan, until)| {
             (plan.name().to_owned(), until.to_string())
         });
-        let metadata =
-            HashMap::from([(KEEP_PLAN.to_owned(), plan), (KEEP_UNTIL.to_owned(), until)]);
+        let metadata = HashMap::from([
+            (KEEP_PLAN.to_owned(), plan),
+            (KEEP_UNTIL.to_owned(), until),
+            (LAST_CHANGE.to_owned(), key.to_owned()),
+        ]);
         let request = UpdateSubscription::new(bought.id.as_str())
             .items([item])
             .proration_behavior(proration)
             .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
             .cancel_at_period_end(false)
             .metadata(metadata);
-        once!(self, request, key).map(Into::into).map_err(failed)
+        once!(self, request, key).map(Into::into).map_err(reused)
     }
 
     /// Lets a subscription end with its period, or go on after all.
@@ -245,8 +257,10 @@ impl Stripe {
         ends: bool,
         key: &str,
     ) -> Result<Bought, Error> {
-        let request = UpdateSubscription::new(subscription).cancel_at_period_end(ends);
-        once!(self, request, key).map(Into::into).map_err(failed)
+        let request = UpdateSubscription::new(subscription)
+            .cancel_at_period_end(ends)
+            .metadata(only(LAST_CHANGE, key.to_owned()));
+        once!(self, request, key).map(Into::into).map_err(reused)
     }
 
     /// Ends a subscription now; nothing is given back by it. One that has ended is fine.
@@ -270,6 +284,16 @@ impl Stripe {
 
 fn strategy(key: &str) -> Result<RequestStrategy, Error> {
     IdempotencyKey::new(key).map(RequestStrategy::Idempotent).map_err(Error::internal)
+}
+
+/// As [`failed`], where the key may be a customer's: Stripe keeps each with what it was first sent with.
+fn reused(error: StripeError) -> Error {
+    match error {
+        StripeError::Stripe(error, 400) if error.type_ == ApiErrorsType::IdempotencyError => {
+            InputError::IdempotencyKeyReused.into()
+        }
+        error => failed(error),
+    }
 }
 
 fn only(name: &str, value: String) -> HashMap<String, String> {

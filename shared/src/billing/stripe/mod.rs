@@ -25,7 +25,7 @@ pub use self::{
     changes::{CheckoutOrder, PriceChange, Session},
     objects::{
         ACCOUNT, Bought, Charge, Customer, Dispute, Invoice, InvoiceStatus, KEEP_PLAN, KEEP_UNTIL,
-        Line, Refund,
+        LAST_CHANGE, Line, Refund,
     },
     redaction::{Redaction, RedactionState},
 };

@@ -13,6 +13,8 @@ pub const ACCOUNT: &str = "account";
 pub const KEEP_PLAN: &str = "keep_plan";
 /// …and until when (epoch seconds).
 pub const KEEP_UNTIL: &str = "keep_until";
+/// Metadata on a subscription: the idempotency key of the last change, by which a repeated one is known.
+pub const LAST_CHANGE: &str = "last_change";
 
 /// A customer that is not deleted.
 #[derive(Clone)]
@@ -63,6 +65,8 @@ pub struct Bought {
     pub cancel_at: Option<i64>,
     /// The plan that is still paid for, and until when.
     pub keep: Option<(Plan, i64)>,
+    /// The idempotency key of the last change that was asked for here.
+    pub last_change: Option<String>,
     /// When it was made.
     pub created: i64,
     /// When it ended.
@@ -99,6 +103,7 @@ impl From<stripe_shared::Subscription> for Bought {
             anchor: it.billing_cycle_anchor,
             cancel_at: it.cancel_at.or(ends),
             keep: keep(&it.metadata),
+            last_change: it.metadata.get(LAST_CHANGE).cloned(),
             created: it.created,
             ended_at: it.ended_at,
         }

@@ -61,7 +61,9 @@ pub(super) fn answer(place: &Place<'_>, status: &str) -> Vec<(&'static str, Valu
         ("get", "/export.schema.json", _) => Some(json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
         })),
-        ("get", "/docs" | "/problems/{kind}", "200") => Some("<!DOCTYPE html>…".into()),
+        ("get", "/docs" | "/problems/{kind}" | "/billing/{page}", "200") => {
+            Some("<!DOCTYPE html>…".into())
+        }
         _ => None,
     };
     made.map(|it| ("", it)).into_iter().collect()
@@ -74,6 +76,9 @@ pub(super) fn changes(place: &Place<'_>, status: &str) -> Value {
             "status": "down",
             "parts": [{ "name": "redis", "status": "ok" }, { "name": "dynamodb", "status": "down" }],
         }),
+        ("post", "/v1/billing/refunds", "200") => {
+            json!({ "state": "paid", "decided_at": "2026-11-25T08:00:00Z" })
+        }
         // What is open has not ended, and there is nothing of it yet.
         ("post", "/v1/privacy/deletions", "202") => {
             json!({ "state": "scheduled", "closed_at": null })

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Place;
 use crate::{
     accounts::Status,
+    billing::BillingError,
     error::{AuthError, Error, InputError},
     gate::{Denial, Limits, Window},
     http::{Kind, Problem, kind},
@@ -46,6 +47,10 @@ fn errors(place: &Place<'_>) -> Vec<Error> {
     errors.extend(place.body_error());
     errors.extend(value_error(place).map(Error::from));
     errors.extend(conflict(place).map(Error::Conflict));
+    if place.is("post /v1/billing/refunds") {
+        errors.push(BillingError::RefundOver.into());
+    }
+    errors.extend(billing(place).iter().map(|it| Error::from(*it)));
     if place.needs_key {
         errors.extend([
             AuthError::Unknown.into(),
@@ -119,6 +124,13 @@ fn value_error(place: &Place<'_>) -> Option<InputError> {
         "/v1/keys" => ("name", "must be 1 to 64 printable characters"),
         "/v1/keys/{key_id}" => ("key_id", "must be the id of a key, as `GET /v1/keys` lists it"),
         "/v1/usage" => ("from", "must be a date such as 2026-11-24"),
+        "/v1/billing/checkout" => {
+            ("plan", "must be one that is paid for: `basic`, `pro` or `business`")
+        }
+        "/v1/billing/invoices" => ("limit", "must be a number from 1 to 100"),
+        "/v1/billing/invoices/{invoice_id}" => {
+            ("invoice_id", "must be the id of an invoice, as `GET /v1/billing/invoices` lists it")
+        }
         "/v1/videos" => ("include", "must be `creator`"),
         "/v1/videos/batch" => ("videos", "must have 1 to 100 items"),
         "/v1/videos/search" => ("limit", "must be a number from 1 to 100"),
@@ -147,6 +159,8 @@ const HANDLE: &str = "must be a TikTok handle: 1 to 25 letters, digits, undersco
 fn thing(place: &Place<'_>) -> &'static str {
     match place.path {
         "/problems/{kind}" => "kind of problem",
+        "/billing/{page}" => "page",
+        "/v1/billing/invoices/{invoice_id}" => "invoice",
         "/v1/creators/objections/{objection_id}" => "objection",
         _ => "request",
     }
@@ -169,5 +183,17 @@ fn conflict(place: &Place<'_>) -> Option<&'static str> {
             Some("the export is not made yet; look at the request until it has a `file`")
         }
         _ => None,
+    }
+}
+
+/// What about billing stands in the way of the operation.
+fn billing(place: &Place<'_>) -> &'static [BillingError] {
+    match place.path {
+        "/v1/billing/checkout" => &[BillingError::AlreadySubscribed, BillingError::NotEnabled],
+        "/v1/billing/portal" => &[BillingError::NotSubscribed, BillingError::NotEnabled],
+        "/v1/billing/plan" => {
+            &[BillingError::CardDeclined, BillingError::SamePlan, BillingError::NotEnabled]
+        }
+        _ => &[],
     }
 }

@@ -1,0 +1,23 @@
+//! `POST /v1/billing/plan`: changes the plan of a subscription, a larger one now, a smaller one from the
+//! next period on.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    billing::{Attempt, PlanRequest, change_plan},
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let request: PlanRequest = call.json()?;
+    let attempt = Attempt::of(call)?;
+    let subscription = change_plan(app, &account, request.plan, &attempt, call.now()).await?;
+    Reply::json(StatusCode::OK, &subscription)
+}

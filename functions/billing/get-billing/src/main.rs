@@ -1,0 +1,19 @@
+//! `GET /v1/billing`: the account's plan, and the subscription that it comes from.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    billing::BillingView,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    Reply::json(StatusCode::OK, &BillingView::of(&account, call.now()))
+}

@@ -1,0 +1,20 @@
+//! `GET /v1/billing/invoices/{invoice_id}`: one of the account's invoices, and where Stripe shows it.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    billing,
+    error::Error,
+    http::{Call, Reply, authenticate_holder, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let account = authenticate_holder(app, call).await?;
+    let invoice = billing::invoice(app, &account.id, &call.path("invoice_id")).await?;
+    Reply::json(StatusCode::OK, &invoice)
+}

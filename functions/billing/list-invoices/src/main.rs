@@ -1,0 +1,21 @@
+//! `GET /v1/billing/invoices`: the account's invoices.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    billing::list_invoices,
+    error::Error,
+    http::{Call, Reply, authenticate_holder, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let account = authenticate_holder(app, call).await?;
+    let (count, cursor) = (call.number("limit")?, call.query("cursor"));
+    let list = list_invoices(&app.store, &account.id, count, cursor.as_deref()).await?;
+    Reply::json(StatusCode::OK, &list)
+}

@@ -1,0 +1,22 @@
+//! `POST /v1/billing/checkout`: opens a page of Stripe's on which a plan is paid.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    billing::{Attempt, PlanRequest, start_checkout},
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let request: PlanRequest = call.json()?;
+    let attempt = Attempt::of(call)?;
+    let checkout = start_checkout(app, &account, request.plan, &attempt).await?;
+    Reply::json(StatusCode::CREATED, &checkout)
+}

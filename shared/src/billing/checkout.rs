@@ -1,0 +1,112 @@
+//! Buying a plan: the account's customer at Stripe, and the page there on which it pays.
+
+use futures_util::try_join;
+use stripe_shared::SubscriptionStatus;
+
+use super::{
+    Attempt, BillingError, CheckoutView, Stripe,
+    stripe::{Bought, CheckoutOrder, Session},
+};
+use crate::{
+    accounts::{self, Account},
+    app::App,
+    error::{Error, InputError},
+    plans::Plan,
+};
+
+/// Opens a checkout for `plan`. Any other one that is open is closed: only one may be paid.
+pub async fn start_checkout(
+    app: &App,
+    account: &Account,
+    plan: Plan,
+    attempt: &Attempt,
+) -> Result<CheckoutView, Error> {
+    if plan == Plan::Free {
+        let reason = "must be one that is paid for: `basic`, `pro` or `business`";
+        return Err(InputError::field("plan", reason).into());
+    }
+    if account.erasure.is_some() {
+        return Err(Error::Conflict(
+            "the account is to be deleted: withdraw the deletion first, then buy a plan",
+        ));
+    }
+    let stripe = app.stripe().await?;
+    let price = stripe.price(plan).await?.ok_or(BillingError::NotEnabled)?;
+    let customer = match &account.customer {
+        Some(customer) => {
+            may_buy(&stripe, customer).await?;
+            customer.clone()
+        }
+        None => make_customer(app, &stripe, account).await?,
+    };
+    let (id, base) = (account.id.to_string(), &app.config.service.public_url);
+    let order = CheckoutOrder {
+        customer: &customer,
+        account: &id,
+        price: &price,
+        success_url: format!("{base}/billing/done"),
+        cancel_url: format!("{base}/billing/cancelled"),
+    };
+    let pepper = app.secrets.get().await?.pepper.current;
+    // Without the plan: Stripe refuses the same key for another one.
+    let key = format!("checkout {}", attempt.hash(&pepper, &id));
+    let session = stripe.create_checkout(&order, &key).await?;
+    close_others(&stripe, &customer, &session, attempt).await?;
+    Ok(session.into())
+}
+
+/// Closes the customer's other checkouts. After the new one is there: then of two that are opened at the
+/// same moment at most one stays open, and a repeated request finds its own still open.
+async fn close_others(
+    stripe: &Stripe,
+    customer: &str,
+    session: &Session,
+    attempt: &Attempt,
+) -> Result<(), Error> {
+    let open = stripe.open_checkouts(customer).await?;
+    // Stripe answers a key as it did the first time, whatever became of the checkout since.
+    if attempt.is_named && !open.contains(&session.id) {
+        return Err(Error::Conflict(
+            "the checkout of this `Idempotency-Key` has ended; use a new one",
+        ));
+    }
+    for other in open.iter().filter(|it| **it != session.id) {
+        stripe.expire_checkout(other).await?;
+    }
+    Ok(())
+}
+
+/// Checks that the customer is still there and has no subscription that could be changed instead.
+async fn may_buy(stripe: &Stripe, customer: &str) -> Result<(), Error> {
+    let (found, bought) = try_join!(stripe.customer(customer), stripe.subscriptions(customer))?;
+    if found.is_none() {
+        // The event of it takes the customer off the account.
+        return Err(Error::Unavailable {
+            dependency: "Stripe",
+            detail: "the customer was deleted there a moment ago".to_owned(),
+        });
+    }
+    if bought.iter().any(is_running) {
+        return Err(BillingError::AlreadySubscribed.into());
+    }
+    Ok(())
+}
+
+/// Whether it is changed or paid instead of bought anew. One whose first payment has not come is neither.
+fn is_running(bought: &Bought) -> bool {
+    bought.is_open() && bought.status != SubscriptionStatus::Incomplete
+}
+
+/// The account's customer at Stripe; of several that are made at the same moment one stays.
+async fn make_customer(app: &App, stripe: &Stripe, account: &Account) -> Result<String, Error> {
+    let id = account.id.to_string();
+    // The version has changed if an earlier customer was deleted: the same key would answer that one.
+    let key = format!("customer {id} {}", account.billing_version);
+    let (email, company) = (account.email.expose(), account.company.as_deref());
+    let made = stripe.create_customer(&id, email, company, &key).await?.id;
+    let stands = accounts::set_customer(&app.store, &account.id, &made).await?;
+    if stands.as_ref() != Some(&made) {
+        stripe.delete_customer(&made).await?;
+    }
+    stands.ok_or(Error::Conflict("the account is being deleted"))
+}
