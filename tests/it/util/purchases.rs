@@ -23,7 +23,8 @@ impl World {
         key: &str,
     ) -> Response {
         let body = json!({ "plan": plan });
-        let request = self.cloud.client().post(path, &body).key(&customer.key);
+        let client = self.cloud.client();
+        let request = client.post(path, &body).key(&customer.key);
         self.send(request.header("idempotency-key", key)).await
     }
 
