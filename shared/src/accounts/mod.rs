@@ -1,6 +1,7 @@
 //! Accounts: signing up, confirming the address, and what the gate needs to know of one.
 
 mod address;
+mod network;
 mod sign_up;
 mod store;
 mod subscription;

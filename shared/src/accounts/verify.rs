@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     Account, Status,
+    network::note_sign_up,
     sign_up::{PendingSignUp, token_hash},
     store::{get, is_taken, marker},
 };
@@ -49,15 +50,21 @@ pub struct Verified {
     pub api_key: NewKeyView,
 }
 
-/// Opens the account that `token` was mailed for.
-pub async fn verify(app: &App, token: &str, now: OffsetDateTime) -> Result<Verified, Error> {
+/// Opens the account that `token` was mailed for. `source_ip` is only counted, its network under a keyed
+/// hash, for a day.
+pub async fn verify(
+    app: &App,
+    token: &str,
+    source_ip: &str,
+    now: OffsetDateTime,
+) -> Result<Verified, Error> {
     app.gate.check_restored().await?;
     let peppers = app.secrets.get().await?.pepper;
     // A token mailed just before a rotation is still found.
     for pepper in peppers.all() {
         let hash = token_hash(pepper, token);
         if let Some(item) = app.store.get(Table::Sessions, [("hash", hash)]).await? {
-            return open(app, &peppers, pepper, token, from_item(item)?, now).await;
+            return open(app, &peppers, (pepper, token), from_item(item)?, source_ip, now).await;
         }
     }
     Err(AuthError::Token.into())
@@ -66,9 +73,9 @@ pub async fn verify(app: &App, token: &str, now: OffsetDateTime) -> Result<Verif
 async fn open(
     app: &App,
     peppers: &Peppers,
-    pepper: &Pepper,
-    token: &str,
+    (pepper, token): (&Pepper, &str),
     pending: PendingSignUp,
+    source_ip: &str,
     now: OffsetDateTime,
 ) -> Result<Verified, Error> {
     let at = now.unix_timestamp();
@@ -108,7 +115,9 @@ async fn open(
         };
         let name = KeyName::parse("default")?;
         let key = KeyItem::new(&api_key, key_id.clone(), name, pepper, now);
-        create(app, &account, &key, &pending.hash, at).await?;
+        if create(app, &account, &key, &pending.hash, at).await? {
+            note_sign_up(app, &peppers.current, &id, source_ip, now).await;
+        }
     }
     let (Some(account), Some(key)) =
         tokio::try_join!(get(&app.store, &id), keys::find(&app.store, &id, &key_id))?
@@ -123,14 +132,14 @@ async fn open(
     })
 }
 
-/// Writes account, marker and key, and takes the personal data out of the sign-up.
+/// Writes account, marker and key, and takes the personal data out of the sign-up; whether this call did.
 async fn create(
     app: &App,
     account: &Account,
     key: &KeyItem,
     hash: &str,
     at: i64,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let marker = Item::from([
         ("id".to_owned(), s(marker(&account.email_hash))),
         ("account".to_owned(), s(account.id.to_string())),
@@ -148,11 +157,11 @@ async fn create(
         put_new(app, Table::ApiKeys, "account", to_item(key)?)?,
         updating(used)?,
     ];
-    let Some(reasons) = transact(&app.store, items).await? else { return Ok(()) };
+    let Some(reasons) = transact(&app.store, items).await? else { return Ok(true) };
     let refused = |part: usize| reasons.get(part).is_some_and(|it| it == "ConditionalCheckFailed");
     if refused(1) || refused(3) {
         // The same token at the same moment: the other call has done it.
-        return Ok(());
+        return Ok(false);
     }
     if refused(0) {
         return Err(ADDRESS_TAKEN);

@@ -7,28 +7,42 @@
 mod attempt;
 mod change;
 mod checkout;
+mod decide;
+mod dunning;
 pub mod events;
 mod invoices;
+mod mails;
+mod money;
+mod queue;
 pub mod record;
+mod refund;
+mod refund_payment;
 pub mod standing;
 pub mod stripe;
 mod sync;
 pub mod task;
 mod views;
+mod work;
 
 pub use self::{
     attempt::Attempt,
     change::change_plan,
     checkout::start_checkout,
+    decide::{CHAIN, Decided, Decision, decide},
+    dunning::MAIL_DAYS,
     invoices::{
         InvoiceDetail, InvoiceLine, InvoiceList, InvoiceState, InvoiceView, invoice, list_invoices,
     },
+    money::shown,
+    queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
+    refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
     stripe::Stripe,
     sync::{AtStripe, Synced, sync},
     views::{
         BillingView, CheckoutView, PlanList, PlanRequest, PlanView, PortalView, Price,
         SubscriptionState, SubscriptionView,
     },
+    work::{Worked, work, work_on},
 };
 
 /// Days after a failed payment in which the plan goes on: Stripe tries again meanwhile, and mails tell.

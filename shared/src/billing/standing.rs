@@ -86,6 +86,7 @@ mod tests {
             keep: None,
             created: 100 * DAY,
             ended_at: None,
+            last_change: None,
         }
     }
 

@@ -149,6 +149,24 @@ pub static SIGN_UPS: Category = Category {
     cookie: None,
 };
 
+/// Sign-ups by network.
+pub static NETWORK_COUNTS: Category = Category {
+    id: "network-counts",
+    description: "How many accounts were opened on a day from a network of 256 addresses (of IPv6, a /48), \
+                  under a keyed hash of both",
+    fields: &["hash", "count", "expires_at", "expires_on"],
+    place: Place::Table(Table::Sessions),
+    purpose: "to prevent fraud: many accounts of one person",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: OBSERVED,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(24),
+    export: Export::No("a number that is not kept with an account, gone within a day"),
+    erasure: Erasure::Expires,
+    ccpa: &["Identifiers"],
+    cookie: None,
+};
+
 /// Signed-in browsers.
 static SESSIONS: Category = Category {
     id: "sessions",
@@ -502,6 +520,7 @@ pub(super) static ALL: &[&Category] = &[
     &ACCOUNTS,
     &API_KEYS,
     &SIGN_UPS,
+    &NETWORK_COUNTS,
     &SESSIONS,
     &QUOTAS,
     &API_LOGS,

@@ -16,8 +16,8 @@ use std::sync::LazyLock;
 
 pub use self::{
     account_data::{
-        ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, BILLING_TASKS, CONSENTS, QUOTAS, SIGN_UPS,
-        SUPPORT_MESSAGES, USAGE_STATISTICS,
+        ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, BILLING_TASKS, CONSENTS, NETWORK_COUNTS,
+        QUOTAS, SIGN_UPS, SUPPORT_MESSAGES, USAGE_STATISTICS,
     },
     field::{ENDS, Export, Field, Kind},
     other_data::{

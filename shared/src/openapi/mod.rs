@@ -10,6 +10,7 @@ mod examples;
 mod figures;
 mod objections;
 mod privacy;
+mod refunds;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,8 @@ use crate::http::Problem;
         billing::list_invoices,
         billing::get_invoice,
         billing::billing_page,
+        refunds::request_refund,
+        refunds::list_refunds,
         privacy::request_deletion,
         privacy::get_deletion,
         privacy::cancel_deletion,
@@ -80,7 +83,7 @@ use crate::http::Problem;
     tags(
         (name = "Videos", description = "Metered: each charged request counts against the plan's quota."),
         (name = "Account", description = "Signing up, API keys, usage. Not metered."),
-        (name = "Billing", description = "Plans, payment, invoices. Not metered."),
+        (name = "Billing", description = "Plans, payment, invoices, refunds. Not metered."),
         (name = "Privacy", description = "Rights under privacy law. Not metered."),
         (name = "Service", description = "About the service itself.")
     )

@@ -9,7 +9,8 @@ pub(crate) mod endpoints;
 pub(crate) mod lives;
 pub(crate) mod objections;
 pub(crate) mod plant;
-mod purchases;
+pub(crate) mod purchases;
+mod shopping;
 pub(crate) mod stored;
 pub(crate) mod subject;
 

@@ -15,6 +15,6 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let request: VerifyRequest = call.json()?;
-    let verified = verify(app, &request.token, call.now()).await?;
+    let verified = verify(app, &request.token, call.source_ip(), call.now()).await?;
     Reply::json(StatusCode::CREATED, &verified)
 }

@@ -16,6 +16,7 @@ Resources:
       Events:
         Get: { Type: HttpApi, Properties: { Method: GET, Path: /hello } }
         Post: { Type: HttpApi, Properties: { Method: POST, Path: "/hello/{name}" } }
+        Hook: { Type: HttpApi, Properties: { Method: POST, Path: /webhooks/stripe } }
         Tick: { Type: Schedule, Properties: { Schedule: rate(5 minutes) } }
   Things:
     Type: AWS::DynamoDB::Table
@@ -157,6 +158,53 @@ async fn the_console_moves_the_clock_and_invokes() -> Result<()> {
     Ok(())
 }
 
+/// Asks Stripe as a function would.
+async fn ask_stripe(cloud: &Cloud, path: &str, form: String) -> Result<Value> {
+    let client = Client::new(cloud.setting("STRIPE_API_URL").expect("set"));
+    let key = format!("Bearer {}", stripe::SECRET_KEY);
+    let request = client.request(Method::POST, path).header("authorization", &key);
+    let answer = request.body("application/x-www-form-urlencoded", form).send().await?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    Ok(answer.json())
+}
+
+/// Makes a customer with a paid subscription: the customer's id.
+async fn subscribe(cloud: &Cloud) -> Result<String> {
+    ask_stripe(cloud, "/v1/products", "id=plan&name=Plan".to_owned()).await?;
+    let price = "product=plan&currency=usd&unit_amount=500&recurring[interval]=month";
+    let price = ask_stripe(cloud, "/v1/prices", price.to_owned()).await?;
+    let customer = ask_stripe(cloud, "/v1/customers", String::new()).await?;
+    let (price, customer) = (price["id"].as_str(), customer["id"].as_str());
+    let (price, customer) = (price.expect("an id"), customer.expect("an id"));
+    let form = format!(
+        "mode=subscription&customer={customer}&success_url=https://example.com\
+         &line_items[0][quantity]=1&line_items[0][price]={price}"
+    );
+    let session = ask_stripe(cloud, "/v1/checkout/sessions", form).await?;
+    let id = session["id"].as_str().expect("an id");
+    assert_eq!(cloud.stripe.pay(id, stripe::Card::Good)?, "https://example.com");
+    Ok(customer.to_owned())
+}
+
+#[tokio::test]
+async fn stripe_lives_by_the_clouds_clock_and_tells_the_service() -> Result<()> {
+    let cloud = start().await?;
+    let customer = subscribe(&cloud).await?;
+    let month = Duration::from_secs(31 * 86_400);
+    cloud.advance_at(month, Pace::OncePer(month)).await?;
+    assert_eq!(cloud.stripe.totals(&customer).charged, 1_000);
+    cloud.settle().await;
+    let events = cloud.stripe.events();
+    for event in &events {
+        assert!(event.payload.contains(r#""pending_webhooks":0"#), "{event:?}");
+    }
+    // At its own instants, not at the end of the jump.
+    let renewed = events.iter().rev().find(|it| it.kind == "invoice.finalized").expect("renewed");
+    let due = datetime!(2026-12-24 13:00 UTC).unix_timestamp();
+    assert_eq!(renewed.created, due);
+    Ok(())
+}
+
 #[tokio::test]
 async fn many_clouds_live_side_by_side() -> Result<()> {
     let clouds = futures_util::future::try_join_all((0..6).map(|_| start())).await?;
@@ -183,9 +231,11 @@ async fn kept_data_is_there_again() -> Result<()> {
     let item = json!({ "id": { "S": "a" } });
     let put = json!({ "TableName": cloud.dynamodb.table("things"), "Item": item });
     cloud.dynamodb.call("PutItem", &put).await?;
+    let customer = subscribe(&cloud).await?;
     cloud.save().await?;
     drop(cloud);
     let cloud = Cloud::start(options).await?;
+    assert_eq!(cloud.stripe.totals(&customer).charged, 500);
     assert_eq!(cloud.dynamodb.items("things").await?, [item]);
     Ok(())
 }

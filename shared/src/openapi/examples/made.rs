@@ -76,6 +76,9 @@ pub(super) fn changes(place: &Place<'_>, status: &str) -> Value {
             "status": "down",
             "parts": [{ "name": "redis", "status": "ok" }, { "name": "dynamodb", "status": "down" }],
         }),
+        ("post", "/v1/billing/refunds", "200") => {
+            json!({ "state": "paid", "decided_at": "2026-11-25T08:00:00Z" })
+        }
         // What is open has not ended, and there is nothing of it yet.
         ("post", "/v1/privacy/deletions", "202") => {
             json!({ "state": "scheduled", "closed_at": null })

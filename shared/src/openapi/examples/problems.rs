@@ -47,6 +47,9 @@ fn errors(place: &Place<'_>) -> Vec<Error> {
     errors.extend(place.body_error());
     errors.extend(value_error(place).map(Error::from));
     errors.extend(conflict(place).map(Error::Conflict));
+    if place.is("post /v1/billing/refunds") {
+        errors.push(BillingError::RefundOver.into());
+    }
     errors.extend(billing(place).iter().map(|it| Error::from(*it)));
     if place.needs_key {
         errors.extend([

@@ -142,7 +142,7 @@ impl Desk {
         Next::Send(self.waiting.remove(at), self.settings.clone())
     }
 
-    /// Notes what became of a parcel. Whether the event is not to be sent any more.
+    /// Notes what became of a parcel; one not taken waits for another try, or is given up.
     fn done(&mut self, parcel: Parcel, is_taken: bool) {
         self.on_the_way -= 1;
         if is_taken {

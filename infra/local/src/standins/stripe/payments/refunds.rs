@@ -3,7 +3,7 @@
 use super::super::{
     api::Answer,
     list::Window,
-    model::{Charge, Metadata, PaymentIntent, Refund},
+    model::{Charge, Dispute, DisputeStatus, Metadata, PaymentIntent, Refund},
     params::Params,
     refusal::Refusal,
     state::{Object, State},
@@ -44,7 +44,8 @@ pub(in super::super) fn give_back(
     if !charge.is_paid {
         return Err(Refusal::invalid("This charge was not successful.").param("charge"));
     }
-    if charge.is_disputed {
+    let is_won = |it: &Dispute| it.status == DisputeStatus::Won;
+    if state.disputes.iter().any(|it| it.charge == charge.id && !is_won(it)) {
         let message = format!("Charge {} has been charged back; cannot issue a refund.", charge.id);
         return Err(Refusal::invalid(message).code("charge_disputed"));
     }

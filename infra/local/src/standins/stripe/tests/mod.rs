@@ -3,6 +3,8 @@
 mod billing;
 mod checkout;
 mod objects;
+mod payments;
+mod sums;
 mod webhooks;
 
 use std::collections::HashMap;

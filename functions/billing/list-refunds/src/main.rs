@@ -1,0 +1,20 @@
+//! `GET /v1/billing/refunds`: the refunds that the account has asked for, and where they stand.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    billing::refunds_of,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let refunds = refunds_of(&app.store, &account, call.now()).await?;
+    Reply::json(StatusCode::OK, &refunds)
+}

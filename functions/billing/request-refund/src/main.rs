@@ -1,0 +1,21 @@
+//! `POST /v1/billing/refunds`: asks for the first purchase's money back.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    app::App,
+    billing::request_refund,
+    error::Error,
+    http::{Call, Reply, authenticate, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let (account, _) = authenticate(app, call).await?;
+    let (refund, is_new) = request_refund(&app.store, &account, call.now()).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Reply::json(status, &refund)
+}

@@ -1,0 +1,17 @@
+//! Makes at Stripe what is sold: the product and the price of each plan that it does not have yet.
+
+use serde_json::{Value, json};
+use vidintel::{
+    app::App,
+    error::Error,
+    ops::{Order, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    serve(|app, order| Box::pin(work(app, order))).await
+}
+
+async fn work(app: &App, _: Order) -> Result<Value, Error> {
+    Ok(json!({ "made": app.stripe().await?.prepare().await? }))
+}

@@ -1,0 +1,115 @@
+//! How many accounts are opened from one network: many on one day are a sign for the operator to look at,
+//! and stop nobody.
+
+use std::net::IpAddr;
+
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::{
+    app::App,
+    billing::task::{OPERATOR, Sign, Task, Work, put_new},
+    error::Error,
+    ids::AccountId,
+    inventory::{self, Table},
+    secrets::Pepper,
+    store::{n, number, s, unavailable},
+};
+
+/// Accounts that a network may open on one day (UTC) before the operator is told of each further one.
+const INCONSPICUOUS: i64 = 5;
+
+/// Counts the account that was just opened from `source_ip`. What fails here fails no sign-up.
+pub(super) async fn note_sign_up(
+    app: &App,
+    pepper: &Pepper,
+    account: &AccountId,
+    source_ip: &str,
+    now: OffsetDateTime,
+) {
+    let Some(network) = network(source_ip) else { return };
+    if let Err(error) = count_and_flag(app, pepper, account, &network, now).await {
+        tracing::warn!(error = %error, "sign-ups are not being counted");
+    }
+}
+
+async fn count_and_flag(
+    app: &App,
+    pepper: &Pepper,
+    account: &AccountId,
+    network: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let count = count(app, pepper, network, now).await?;
+    if count <= INCONSPICUOUS {
+        return Ok(());
+    }
+    let work = Work::Flag { sign: Sign::ManySignUps, detail: count.to_string() };
+    let task = Task::new(account, "flag#many-sign-ups".to_owned(), work, OPERATOR, now);
+    put_new(&app.store, &task).await.map(drop)
+}
+
+/// Counts one more account from `network`; how many there are on this day.
+async fn count(
+    app: &App,
+    pepper: &Pepper,
+    network: &str,
+    now: OffsetDateTime,
+) -> Result<i64, Error> {
+    // Another day is another item: a count ends by itself.
+    let day = now.to_offset(UtcOffset::UTC).date();
+    let hash = pepper.hash("network", &format!("{network} {day}"));
+    let expiry = inventory::NETWORK_COUNTS.expiry(now, &hash);
+    let update = app
+        .store
+        .client()
+        .update_item()
+        .table_name(app.store.name(Table::Sessions))
+        .key("hash", s(hash))
+        .update_expression(
+            "SET expires_at = if_not_exists(expires_at, :at), \
+             expires_on = if_not_exists(expires_on, :on) ADD #count :one",
+        )
+        .expression_attribute_names("#count", "count")
+        .expression_attribute_values(":at", n(expiry.at))
+        .expression_attribute_values(":on", s(expiry.on))
+        .expression_attribute_values(":one", n(1))
+        .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew);
+    let counted = update.send().await.map_err(unavailable)?;
+    Ok(counted.attributes().and_then(|it| number(it, "count")).unwrap_or_default())
+}
+
+/// What of an address one customer of a network provider usually has: 256 addresses, or a /48.
+fn network(source_ip: &str) -> Option<String> {
+    match source_ip.parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            Some(format!("{a}.{b}.{c}.0/24"))
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, c, ..] = ip.segments();
+            Some(format!("{a:x}:{b:x}:{c:x}::/48"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_count_together() {
+        for (ip, expected) in [
+            ("192.0.2.10", Some("192.0.2.0/24")),
+            ("192.0.2.255", Some("192.0.2.0/24")),
+            ("192.0.3.1", Some("192.0.3.0/24")),
+            ("::ffff:192.0.2.10", Some("192.0.2.0/24")),
+            ("2001:db8:1:2::1", Some("2001:db8:1::/48")),
+            ("2001:db8:1:3::9", Some("2001:db8:1::/48")),
+            ("2001:db8:2::1", Some("2001:db8:2::/48")),
+            ("", None),
+            ("not an address", None),
+        ] {
+            assert_eq!(network(ip).as_deref(), expected, "{ip}");
+        }
+    }
+}

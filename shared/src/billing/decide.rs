@@ -1,0 +1,184 @@
+//! What the operator decides: refunds, and signs that were looked at.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{
+    mails,
+    refund::RefundView,
+    refund_payment::pay,
+    task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
+};
+use crate::{
+    accounts::{self, Status},
+    app::App,
+    audit,
+    error::Error,
+    ids::AccountId,
+};
+
+/// The audit chain of decisions about billing. It names nobody.
+pub const CHAIN: &str = "billing";
+
+/// What the operator says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// The refund is paid.
+    Approve,
+    /// It is not.
+    Refuse,
+    /// The sign was looked at.
+    Clear,
+}
+
+/// What a decision came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Decided {
+    /// The refund as it stands.
+    Refund(RefundView),
+    /// The sign that is closed.
+    Cleared {
+        /// What was seen.
+        cleared: Sign,
+    },
+}
+
+/// Carries out what was decided on `task` of `account`. The same decision again finishes what was begun and
+/// changes nothing else. A refusal needs a `reason`, which goes to the customer.
+pub async fn decide(
+    app: &App,
+    account: &AccountId,
+    task: &str,
+    decision: Decision,
+    reason: Option<String>,
+    now: OffsetDateTime,
+) -> Result<Decided, Error> {
+    let found = task::load(&app.store, account, task).await?.ok_or(Error::NotFound("task"))?;
+    match (&found.work, decision) {
+        (Work::Refund(request), Decision::Approve) => {
+            let request = approve(app, &found, request, now).await?;
+            Ok(Decided::Refund(RefundView::from(&request)))
+        }
+        (Work::Refund(request), Decision::Refuse) => {
+            let request = refuse(app, &found, request, reason, now).await?;
+            Ok(Decided::Refund(RefundView::from(&request)))
+        }
+        (Work::Flag { sign, .. }, Decision::Clear) => {
+            clear(app, &found, *sign, now).await?;
+            Ok(Decided::Cleared { cleared: *sign })
+        }
+        _ => Err(Error::Conflict("a refund is approved or refused, a sign is cleared")),
+    }
+}
+
+async fn approve(
+    app: &App,
+    found: &Task,
+    request: &RefundRequest,
+    now: OffsetDateTime,
+) -> Result<RefundRequest, Error> {
+    let account = accounts::get(&app.store, &found.account).await?;
+    let account = account.filter(|it| it.status != Status::Erasing);
+    let approved = match request.state {
+        RefundState::Paid => return Ok(request.clone()),
+        RefundState::Refused => return Err(DECIDED_OTHERWISE),
+        RefundState::Approved => found.clone(),
+        RefundState::Open => {
+            if let Some(customer) = account.as_ref().and_then(|it| it.customer.as_deref()) {
+                let charges = app.stripe().await?.charges(customer).await?;
+                if charges.iter().any(|it| it.id == request.charge && it.is_disputed) {
+                    return Err(Error::Conflict(
+                        "the payment is disputed, so its bank decides: refuse the refund",
+                    ));
+                }
+            }
+            let request = RefundRequest {
+                state: RefundState::Approved,
+                decided_at: Some(now.unix_timestamp()),
+                ..request.clone()
+            };
+            append(app, &request, "approved", now).await?;
+            // From here on `work-billing` pays it, whatever becomes of this call.
+            let approved = Task {
+                work: Work::Refund(request),
+                queue: Some(WORK.to_owned()),
+                next_at: Some(now.unix_timestamp()),
+                ..found.clone()
+            };
+            if !task::save(&app.store, &approved, found).await? {
+                return Err(DECIDED_MEANWHILE);
+            }
+            approved
+        }
+    };
+    pay(app, account.as_ref(), &approved, now).await
+}
+
+async fn refuse(
+    app: &App,
+    found: &Task,
+    request: &RefundRequest,
+    reason: Option<String>,
+    now: OffsetDateTime,
+) -> Result<RefundRequest, Error> {
+    match request.state {
+        RefundState::Open => {}
+        RefundState::Refused => return Ok(request.clone()),
+        RefundState::Approved | RefundState::Paid => return Err(DECIDED_OTHERWISE),
+    }
+    let Some(reason) = reason.filter(|it| !it.trim().is_empty()) else {
+        return Err(Error::Conflict("a refusal needs a `reason`, which the customer reads"));
+    };
+    let refused = RefundRequest {
+        state: RefundState::Refused,
+        decided_at: Some(now.unix_timestamp()),
+        reason: Some(reason),
+        ..request.clone()
+    };
+    let account = accounts::get(&app.store, &found.account).await?;
+    if let Some(account) = account.filter(|it| it.status != Status::Erasing) {
+        // Before it is closed: whoever dies here sends the mail once more. An address that takes no mail
+        // must not keep it open.
+        if let Err(error) = app.mailer.send(&account.email, mails::refund_refused(&refused)).await {
+            tracing::warn!(error = %error, "a decision could not be mailed");
+        }
+    }
+    append(app, &refused, "refused", now).await?;
+    close(app, found, Work::Refund(refused.clone()), now).await?;
+    Ok(refused)
+}
+
+async fn clear(app: &App, found: &Task, sign: Sign, now: OffsetDateTime) -> Result<(), Error> {
+    if found.queue.as_deref() != Some(OPERATOR) {
+        return Ok(());
+    }
+    audit::append(&app.store, CHAIN, now, "cleared", &json!({ "sign": sign })).await?;
+    close(app, found, found.work.clone(), now).await
+}
+
+/// Without the reason, which may name somebody: this cannot be taken back for seven years.
+async fn append(
+    app: &App,
+    request: &RefundRequest,
+    act: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let RefundRequest { invoice, cents, currency, .. } = request;
+    let details = json!({ "refund": invoice, "cents": cents, "currency": currency });
+    audit::append(&app.store, CHAIN, now, act, &details).await.map(drop)
+}
+
+async fn close(app: &App, found: &Task, work: Work, now: OffsetDateTime) -> Result<(), Error> {
+    let mut closed = Task { work, ..found.clone() };
+    closed.close(now);
+    match task::save(&app.store, &closed, found).await? {
+        true => Ok(()),
+        false => Err(DECIDED_MEANWHILE),
+    }
+}
+
+const DECIDED_OTHERWISE: Error = Error::Conflict("the refund was decided otherwise already");
+const DECIDED_MEANWHILE: Error = Error::Conflict("it was decided meanwhile; look at it again");

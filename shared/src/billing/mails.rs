@@ -1,0 +1,289 @@
+//! Mails about billing. They belong to the contract, so nobody can opt out of them.
+
+use time::OffsetDateTime;
+
+use super::{
+    GRACE_DAYS,
+    dunning::ends_at,
+    money::shown,
+    record::{Record, RecordKind, RecordLine},
+    task::RefundRequest,
+};
+use crate::{mail::Mail, plans::Plan};
+
+fn day(seconds: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    at.date().to_string()
+}
+
+/// The mail about `record`, whose invoice is `invoice`; `None` where there is nothing to be told.
+pub(super) fn of_record(
+    public_url: &str,
+    record: &Record,
+    invoice: Option<&Record>,
+) -> Option<Mail> {
+    match record.kind {
+        RecordKind::Receipt => Some(receipt(public_url, record, invoice)),
+        RecordKind::Void => Some(voided(record)),
+        RecordKind::Refund => Some(refunded(record)),
+        RecordKind::Invoice
+        | RecordKind::WrittenOff
+        | RecordKind::Payment
+        | RecordKind::RefundFailed
+        | RecordKind::Dispute
+        | RecordKind::DisputeWon => None,
+    }
+}
+
+fn receipt(public_url: &str, record: &Record, invoice: Option<&Record>) -> Mail {
+    let number = number(record);
+    let amount = |cents| shown(cents, &record.currency);
+    let paid = match record.amount_cents {
+        ..=0 => format!("Invoice {number} asks for nothing: a credit covers it."),
+        _ => format!("Invoice {number} was paid on {}. Thank you.", day(record.issued_at)),
+    };
+    let mut paragraphs = vec![paid];
+    if let Some(invoice) = invoice {
+        if let Some(plan) = invoice.plan() {
+            paragraphs.push(format!("Plan: {}.", name(plan)));
+        }
+        paragraphs.extend(invoice.lines.iter().map(|it| line(it, &record.currency)));
+    }
+    let tax = record.tax_cents.unwrap_or_default();
+    paragraphs.push(format!(
+        "Total: {}, of it taxes: {}.",
+        amount(record.amount_cents),
+        amount(tax)
+    ));
+    paragraphs.push(format!(
+        "The invoice as a PDF: GET {public_url}/v1/billing/invoices/{} with your API key says where it \
+         is.",
+        record.source
+    ));
+    Mail::of(&format!("Your invoice and receipt {number}"), &paragraphs)
+}
+
+fn line(line: &RecordLine, currency: &str) -> String {
+    let RecordLine { description, cents, from, to, .. } = line;
+    format!("{description} ({} to {}): {}", day(*from), day(*to), shown(*cents, currency))
+}
+
+fn voided(record: &Record) -> Mail {
+    let number = number(record);
+    let text = format!(
+        "Invoice {number} of {} was withdrawn on {}. Nothing is to be paid for it.",
+        shown(record.amount_cents, &record.currency),
+        day(record.issued_at)
+    );
+    Mail::of(&format!("Invoice {number} was withdrawn"), &[text])
+}
+
+fn refunded(record: &Record) -> Mail {
+    let amount = shown(record.amount_cents, &record.currency);
+    let text = format!(
+        "{amount} was given back to you on {}, to where it was paid from. Until it shows there can take \
+         ten working days. Its number is {}.",
+        day(record.issued_at),
+        record.source
+    );
+    Mail::of(&format!("Your refund of {amount}"), &[text])
+}
+
+/// The number that the customer knows the invoice by.
+fn number(record: &Record) -> &str {
+    record.number.as_deref().unwrap_or(&record.source)
+}
+
+fn name(plan: Plan) -> &'static str {
+    match plan {
+        Plan::Free => "Free",
+        Plan::Basic => "Basic",
+        Plan::Pro => "Pro",
+        Plan::Business => "Business",
+    }
+}
+
+/// Says that a payment could not be taken; `sent` such mails have gone before.
+pub(super) fn overdue(public_url: &str, plan: Plan, since: i64, sent: u32) -> Mail {
+    let (plan, end) = (name(plan), day(ends_at(since)));
+    let subject = match sent {
+        0 => "Your payment failed".to_owned(),
+        _ => format!("Your payment is overdue: the {plan} plan ends on {end}"),
+    };
+    Mail::of(
+        &subject,
+        &[
+            format!(
+                "The payment for your {plan} plan, due on {} (UTC), could not be taken.",
+                day(since)
+            ),
+            format!(
+                "Change the card on the page that POST {public_url}/v1/billing/portal opens; the payment \
+                 is then tried again. The plan goes on meanwhile, for {GRACE_DAYS} days in all: without a \
+                 payment it ends on {end} (UTC), and your account is on the Free plan from then on. Your \
+                 keys stay."
+            ),
+        ],
+    )
+}
+
+/// Says that a subscription has ended, and which plan the account is on.
+pub(super) fn ended(public_url: &str, unpaid: bool, now_on: Plan) -> Mail {
+    let (subject, why) = match unpaid {
+        true => (
+            "Your plan has ended: no payment",
+            format!("Your plan has ended: its payment could not be taken for {GRACE_DAYS} days."),
+        ),
+        false => ("Your plan has ended", "Your plan has ended, as it was cancelled.".to_owned()),
+    };
+    Mail::of(
+        subject,
+        &[
+            why,
+            format!(
+                "Your account is on the {} plan now, with {} requests in each period. Your keys stay, and \
+                 nothing more is charged for the plan that has ended.",
+                name(now_on),
+                now_on.requests_per_period()
+            ),
+            format!("You can buy a plan at any time: POST {public_url}/v1/billing/checkout."),
+        ],
+    )
+}
+
+/// Says that a refund was granted.
+pub(super) fn refund_approved(request: &RefundRequest) -> Mail {
+    let amount = shown(request.cents, &request.currency);
+    let text = format!(
+        "Your refund of {amount}, asked for on {}, was approved. The money is on its way to where it was \
+         paid from, and the plan that it was paid for has ended.",
+        day(request.asked_at)
+    );
+    Mail::of("Your refund was approved", &[text])
+}
+
+/// Says that a refund was not granted, and why.
+pub(super) fn refund_refused(request: &RefundRequest) -> Mail {
+    let amount = shown(request.cents, &request.currency);
+    let mut paragraphs = vec![format!(
+        "Your refund of {amount}, asked for on {}, was not approved. Nothing about your plan changes by it.",
+        day(request.asked_at)
+    )];
+    paragraphs.extend(request.reason.as_ref().map(|it| format!("The reason: {it}")));
+    paragraphs.push("If you think that this is wrong, write to support.".to_owned());
+    Mail::of("Your refund was not approved", &paragraphs)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::billing::task::RefundState;
+
+    const URL: &str = "https://api.example.com";
+
+    fn record(kind: RecordKind, cents: i64) -> Record {
+        let (from, to) = (datetime!(2026-11-15 10:30 UTC), datetime!(2026-12-15 10:30 UTC));
+        let line = |description: &str, cents| RecordLine {
+            description: description.to_owned(),
+            cents,
+            from: from.unix_timestamp(),
+            to: to.unix_timestamp(),
+            plan: Some(Plan::Pro),
+        };
+        Record {
+            account: "acc_4kPq9ZtR2mWx".parse().expect("an id"),
+            record: "2026-11-15#receipt#in_1".to_owned(),
+            kind,
+            source: "in_1".to_owned(),
+            issued_at: from.unix_timestamp(),
+            amount_cents: cents,
+            tax_cents: Some(319),
+            currency: "usd".to_owned(),
+            number: Some("ABCD-0001".to_owned()),
+            of: None,
+            lines: vec![line("1 × Pro", 2_000), line("Unused time on <Basic>", -319)],
+            email: None,
+            company: None,
+        }
+    }
+
+    #[test]
+    fn a_receipt_says_what_was_paid_for() {
+        let invoice = record(RecordKind::Invoice, 2_000);
+        let receipt = Record { lines: Vec::new(), ..record(RecordKind::Receipt, 2_000) };
+        let mail = of_record(URL, &receipt, Some(&invoice)).expect("a mail");
+        assert_eq!(mail.subject, "Your invoice and receipt ABCD-0001");
+        for part in [
+            "ABCD-0001 was paid on 2026-11-15",
+            "Plan: Pro.",
+            "1 × Pro (2026-11-15 to 2026-12-15): $20.00",
+            "Unused time on <Basic> (2026-11-15 to 2026-12-15): -$3.19",
+            "Total: $20.00, of it taxes: $3.19.",
+            "GET https://api.example.com/v1/billing/invoices/in_1 ",
+        ] {
+            assert!(mail.text.contains(part), "{part} is not in {}", mail.text);
+        }
+        assert!(mail.html.into_string().contains("&lt;Basic&gt;"));
+        let credit = record(RecordKind::Receipt, -700);
+        let text = of_record(URL, &credit, None).expect("a mail").text;
+        assert!(text.contains("a credit covers it") && text.contains("Total: -$7.00"), "{text}");
+    }
+
+    #[test]
+    fn what_moves_no_money_of_the_customer_is_not_told() {
+        let is_told = |kind| of_record(URL, &record(kind, 2_000), None).is_some();
+        for kind in [RecordKind::Receipt, RecordKind::Void, RecordKind::Refund] {
+            assert!(is_told(kind), "{kind:?}");
+        }
+        for kind in [RecordKind::Invoice, RecordKind::Payment, RecordKind::Dispute] {
+            assert!(!is_told(kind), "{kind:?}");
+        }
+        let void = of_record(URL, &record(RecordKind::Void, 2_000), None).expect("a mail");
+        assert!(void.text.contains("ABCD-0001 of $20.00 was withdrawn"), "{}", void.text);
+        let refund = of_record(URL, &record(RecordKind::Refund, 1_000), None).expect("a mail");
+        assert_eq!(refund.subject, "Your refund of $10.00");
+    }
+
+    #[test]
+    fn each_reminder_says_on_which_day_the_plan_ends() {
+        let since = datetime!(2026-12-15 10:30 UTC).unix_timestamp();
+        let first = overdue(URL, Plan::Pro, since, 0);
+        let later = overdue(URL, Plan::Pro, since, 2);
+        assert_eq!(first.subject, "Your payment failed");
+        assert_eq!(later.subject, "Your payment is overdue: the Pro plan ends on 2026-12-29");
+        for mail in [first, later] {
+            assert!(mail.text.contains("ends on 2026-12-29 (UTC)"), "{}", mail.text);
+            assert!(mail.text.contains("/v1/billing/portal"), "{}", mail.text);
+        }
+    }
+
+    #[test]
+    fn an_end_says_why_and_what_the_account_is_on() {
+        let unpaid = ended(URL, true, Plan::Free).text;
+        assert!(unpaid.contains("could not be taken") && unpaid.contains("on the Free plan"));
+        let cancelled = ended(URL, false, Plan::Basic).text;
+        assert!(cancelled.contains("cancelled") && cancelled.contains("on the Basic plan"));
+    }
+
+    #[test]
+    fn a_decision_on_a_refund_names_the_amount_and_the_reason() {
+        let request = RefundRequest {
+            invoice: "in_1".to_owned(),
+            charge: "ch_1".to_owned(),
+            cents: 2_000,
+            currency: "usd".to_owned(),
+            asked_at: datetime!(2026-11-16 10:30 UTC).unix_timestamp(),
+            state: RefundState::Refused,
+            reason: Some("it was used to the last request".to_owned()),
+            decided_at: None,
+        };
+        let refused = refund_refused(&request).text;
+        assert!(refused.contains("$20.00, asked for on 2026-11-16, was not approved"), "{refused}");
+        assert!(refused.contains("The reason: it was used to the last request"), "{refused}");
+        let approved = refund_approved(&request).text;
+        assert!(approved.contains("$20.00") && approved.contains("has ended"), "{approved}");
+        assert!(!approved.contains("reason"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Refunds of the first purchase: all of it within 7 days, half until day 14, nothing after. The customer
+//! asks, the operator decides.
+
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+use utoipa::ToSchema;
+
+use super::{
+    BillingError,
+    queue::REFUND,
+    record::{self, Record, RecordKind},
+    task::{self, OPERATOR, RefundRequest, RefundState, Task, Work},
+};
+use crate::{accounts::Account, error::Error, privacy::instant, store::Store};
+
+/// Until so long after the first purchase, everything is given back…
+const FULL_WITHIN: Duration = Duration::days(7);
+/// …and until so long, half of it.
+const HALF_WITHIN: Duration = Duration::days(14);
+
+/// How much of the first purchase is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All of it.
+    Full,
+    /// Half of it.
+    Half,
+}
+
+/// The share that is given back to who asks at `now`, having paid first at `first_paid_at` (epoch seconds).
+pub fn share(first_paid_at: i64, now: OffsetDateTime) -> Option<Share> {
+    let since = Duration::seconds(now.unix_timestamp().saturating_sub(first_paid_at));
+    if since <= FULL_WITHIN {
+        Some(Share::Full)
+    } else if since <= HALF_WITHIN {
+        Some(Share::Half)
+    } else {
+        None
+    }
+}
+
+impl Share {
+    /// What of `paid` (minor units) is still to be given back, after `returned`. Half of an odd amount is
+    /// rounded up.
+    pub fn of(self, paid: i64, returned: i64) -> i64 {
+        let paid = paid.max(0);
+        let due = match self {
+            Self::Full => paid,
+            Self::Half => paid - paid / 2,
+        };
+        due.saturating_sub(returned.max(0)).max(0)
+    }
+}
+
+/// The payment that was an account's first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Purchase {
+    invoice: String,
+    charge: String,
+    paid_at: i64,
+    cents: i64,
+    currency: String,
+    returned: i64,
+}
+
+/// The first receipt that money was paid for.
+fn first_purchase(records: &[Record]) -> Option<Purchase> {
+    let of_kind = |kind| {
+        let mut all: Vec<&Record> =
+            records.iter().filter(|it| it.kind == kind && it.amount_cents > 0).collect();
+        all.sort_by_key(|it| (it.issued_at, &it.record));
+        all
+    };
+    let receipts = of_kind(RecordKind::Receipt);
+    let (payment, receipt) = of_kind(RecordKind::Payment).into_iter().find_map(|payment| {
+        let is_paid_by = |it: &&&Record| match &payment.of {
+            Some(invoice) => it.source == *invoice,
+            // Stripe did not say yet what it is for.
+            None => it.amount_cents == payment.amount_cents && it.currency == payment.currency,
+        };
+        Some((payment, *receipts.iter().find(is_paid_by)?))
+    })?;
+    let about_it = |it: &&Record| it.of.as_ref() == Some(&payment.source);
+    let moved: i64 = records.iter().filter(about_it).map(|it| it.kind.money(it.amount_cents)).sum();
+    Some(Purchase {
+        invoice: receipt.source.clone(),
+        charge: payment.source.clone(),
+        paid_at: payment.issued_at,
+        cents: payment.amount_cents,
+        currency: payment.currency.clone(),
+        returned: -moved,
+    })
+}
+
+/// A refund, as its customer sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RefundView {
+    /// Its id: that of the invoice which was paid.
+    #[schema(example = "in_1QExample00000000000001")]
+    pub id: String,
+    /// Where it stands.
+    pub state: RefundState,
+    /// How much, in minor units of `currency`.
+    #[schema(example = 2000)]
+    pub amount_cents: i64,
+    /// ISO 4217 code, lower case.
+    #[schema(example = "usd")]
+    pub currency: String,
+    /// When it was asked for.
+    #[schema(format = "date-time", example = "2026-11-24T12:00:00Z")]
+    pub asked_at: String,
+    /// When it was decided; null until then.
+    #[schema(format = "date-time", example = json!(null))]
+    pub decided_at: Option<String>,
+    /// Why it was refused; null otherwise.
+    #[schema(example = json!(null))]
+    pub reason: Option<String>,
+}
+
+/// The refunds that an account has asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RefundList {
+    /// The oldest first.
+    pub refunds: Vec<RefundView>,
+}
+
+impl From<&RefundRequest> for RefundView {
+    fn from(it: &RefundRequest) -> Self {
+        Self {
+            id: it.invoice.clone(),
+            state: it.state,
+            amount_cents: it.cents,
+            currency: it.currency.clone(),
+            asked_at: instant(it.asked_at),
+            decided_at: it.decided_at.map(instant),
+            reason: it.reason.clone(),
+        }
+    }
+}
+
+/// Asks for the refund of the account's first purchase; whether it is a new one. Asking again shows where
+/// the same one stands.
+pub async fn request_refund(
+    store: &Store,
+    account: &Account,
+    now: OffsetDateTime,
+) -> Result<(RefundView, bool), Error> {
+    let records = record::of_account(store, &account.id).await?;
+    let purchase = first_purchase(&records).ok_or(BillingError::RefundOver)?;
+    let name = format!("{REFUND}{}", purchase.invoice);
+    if let Some(view) = find(store, account, &name, now).await? {
+        return Ok((view, false));
+    }
+    let share = share(purchase.paid_at, now).ok_or(BillingError::RefundOver)?;
+    let cents = share.of(purchase.cents, purchase.returned);
+    if cents == 0 {
+        return Err(BillingError::RefundOver.into());
+    }
+    let request = RefundRequest {
+        invoice: purchase.invoice,
+        charge: purchase.charge,
+        cents,
+        currency: purchase.currency,
+        asked_at: now.unix_timestamp(),
+        state: RefundState::Open,
+        reason: None,
+        decided_at: None,
+    };
+    let view = RefundView::from(&request);
+    let task = Task::new(&account.id, name, Work::Refund(request), OPERATOR, now);
+    if task::put_new(store, &task).await? {
+        return Ok((view, true));
+    }
+    // Asked for at the same moment.
+    let found = find(store, account, &task.task, now).await?;
+    Ok((found.unwrap_or(view), false))
+}
+
+async fn find(
+    store: &Store,
+    account: &Account,
+    name: &str,
+    now: OffsetDateTime,
+) -> Result<Option<RefundView>, Error> {
+    let found = task::load(store, &account.id, name).await?;
+    Ok(found.filter(|it| is_kept(it, now)).and_then(|it| view_of(&it)))
+}
+
+/// The refunds that `account` has asked for.
+pub async fn refunds_of(
+    store: &Store,
+    account: &Account,
+    now: OffsetDateTime,
+) -> Result<RefundList, Error> {
+    let tasks = task::of_account(store, &account.id).await?;
+    let mut refunds: Vec<RefundView> =
+        tasks.iter().filter(|it| is_kept(it, now)).filter_map(view_of).collect();
+    refunds.sort_by(|a, b| (&a.asked_at, &a.id).cmp(&(&b.asked_at, &b.id)));
+    Ok(RefundList { refunds })
+}
+
+fn is_kept(task: &Task, now: OffsetDateTime) -> bool {
+    task.expires_at.is_none_or(|at| at > now.unix_timestamp())
+}
+
+fn view_of(task: &Task) -> Option<RefundView> {
+    match &task.work {
+        Work::Refund(request) => Some(request.into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use proptest::prelude::*;
+use time::macros::datetime;
+
+use super::*;
+
+const PAID: OffsetDateTime = datetime!(2026-11-15 10:30:05 UTC);
+
+#[test]
+fn all_is_given_back_for_a_week_and_half_for_another() {
+    let after = |seconds: i64| share(PAID.unix_timestamp(), PAID + Duration::seconds(seconds));
+    let day = 24 * 60 * 60;
+    for (seconds, expected) in [
+        (-5, Some(Share::Full)),
+        (0, Some(Share::Full)),
+        (7 * day, Some(Share::Full)),
+        (7 * day + 1, Some(Share::Half)),
+        (14 * day, Some(Share::Half)),
+        (14 * day + 1, None),
+        (400 * day, None),
+    ] {
+        assert_eq!(after(seconds), expected, "{seconds} s after");
+    }
+}
+
+#[test]
+fn half_a_cent_is_the_customer_s() {
+    assert_eq!(Share::Half.of(501, 0), 251);
+    assert_eq!(Share::Half.of(500, 100), 150);
+    assert_eq!(Share::Half.of(500, 300), 0);
+    assert_eq!(Share::Full.of(2_000, 2_000), 0);
+    assert_eq!(Share::Full.of(-5, 0), 0);
+}
+
+fn record(kind: RecordKind, source: &str, at: i64, cents: i64, of: Option<&str>) -> Record {
+    Record {
+        account: "acc_4kPq9ZtR2mWx".parse().expect("an id"),
+        record: format!("{at:020}#{}#{source}", kind.name()),
+        kind,
+        source: source.to_owned(),
+        issued_at: at,
+        amount_cents: cents,
+        tax_cents: None,
+        currency: "usd".to_owned(),
+        number: None,
+        of: of.map(str::to_owned),
+        lines: Vec::new(),
+        email: None,
+        company: None,
+    }
+}
+
+#[test]
+fn the_first_purchase_is_the_first_receipt_that_money_came_in_for() {
+    use RecordKind::{Payment, Receipt};
+    let mut records = vec![
+        // Of nothing, and from the balance.
+        record(Receipt, "in_0", 10, 0, None),
+        record(Receipt, "in_1", 20, 700, None),
+        record(Receipt, "in_3", 50, 2_000, None),
+        record(Payment, "ch_3", 50, 2_000, Some("in_3")),
+        record(Payment, "ch_2", 40, 500, Some("in_2")),
+        record(Receipt, "in_2", 41, 500, None),
+    ];
+    let first = first_purchase(&records).expect("one");
+    assert_eq!((first.invoice.as_str(), first.charge.as_str()), ("in_2", "ch_2"));
+    assert_eq!((first.paid_at, first.cents, first.returned), (40, 500, 0));
+    // Stripe did not say what it was for.
+    records[4].of = None;
+    assert_eq!(first_purchase(&records).expect("one").invoice, "in_2");
+    assert_eq!(first_purchase(&records[..3]), None);
+    assert_eq!(first_purchase(&[]), None);
+}
+
+#[test]
+fn what_has_gone_back_already_is_not_given_back_again() {
+    use RecordKind::{Dispute, DisputeWon, Payment, Receipt, Refund, RefundFailed};
+    let mut records = vec![
+        record(Receipt, "in_1", 10, 2_000, None),
+        record(Payment, "ch_1", 10, 2_000, Some("in_1")),
+        record(Refund, "re_1", 20, 300, Some("ch_1")),
+        record(Refund, "re_2", 20, 900, Some("ch_of_another")),
+    ];
+    let returned = |records: &[Record]| first_purchase(records).expect("one").returned;
+    assert_eq!(returned(&records), 300);
+    records.push(record(RefundFailed, "re_1", 30, 300, Some("ch_1")));
+    assert_eq!(returned(&records), 0);
+    records.push(record(Dispute, "du_1", 40, 2_000, Some("ch_1")));
+    assert_eq!(returned(&records), 2_000);
+    records.push(record(DisputeWon, "du_1", 50, 2_000, Some("ch_1")));
+    assert_eq!(returned(&records), 0);
+}
+
+proptest! {
+    #[test]
+    fn a_share_never_grows_with_time(
+        paid_at in 0i64..4_000_000_000, a in 0i64..2_000_000, b in 0i64..2_000_000,
+    ) {
+        let at = |after: i64| OffsetDateTime::from_unix_timestamp(paid_at + after).expect("one");
+        let cents = |after: i64| share(paid_at, at(after)).map_or(0, |it| it.of(1_999, 0));
+        prop_assert!(cents(a.min(b)) >= cents(a.max(b)));
+    }
+
+    #[test]
+    fn no_more_is_given_back_than_was_paid(
+        paid in 0i64..1_000_000_000_000, returned in 0i64..1_000_000_000_000, full: bool,
+    ) {
+        let share = if full { Share::Full } else { Share::Half };
+        let cents = share.of(paid, returned);
+        prop_assert!(cents >= 0 && cents + returned.min(paid) <= paid);
+        // Half and half make a whole, with at most a cent for the customer.
+        let half = Share::Half.of(paid, 0);
+        prop_assert!((0..=1).contains(&(2 * half - paid)));
+        prop_assert_eq!(Share::Full.of(paid, 0), paid);
+        // Asking in two steps gives no more than asking once.
+        prop_assert_eq!(share.of(paid, returned + cents), 0);
+    }
+}
