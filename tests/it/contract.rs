@@ -15,6 +15,7 @@ use vidintel::{
 
 use crate::util::{
     Customer, World, app_of,
+    billing::plant_billing,
     copy::{ask, fetch},
     endpoints::{self, metered},
     objections::use_objections,
@@ -142,9 +143,10 @@ async fn use_erasure(world: &World, ada: &Customer) {
     post(true).await;
     assert_eq!(world.get("/v1/privacy/requests", ada).await.status, 200);
     let now = world.cloud.clock.now();
-    for table in [Table::SupportMessages, Table::BillingRecords, Table::ApiLogs, Table::Quotas] {
+    for table in [Table::SupportMessages, Table::ApiLogs, Table::Quotas] {
         plant(&world.cloud, table, &item(table, &ada.account_id, 2, now)).await;
     }
+    plant_billing(world, &ada.account_id).await;
     let consents = |owner: &str| json!({ "account": { "S": owner }, "consent": { "S": "1" } });
     plant(&world.cloud, Table::Consents, &consents(&ada.account_id)).await;
     let mut backup = Vec::new();

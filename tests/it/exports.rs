@@ -14,6 +14,7 @@ use vidintel::{
 
 use crate::util::{
     World, app_of, assert_kept, assert_problem,
+    billing::plant_subscription,
     copy::{EXPORTS, ask, fetch, items_of, json_of, state_of},
     far_away,
     plant::{item, plant},
@@ -91,6 +92,7 @@ fn is_zip(path: &std::path::Path) -> bool {
 async fn an_export_has_every_field_and_reads_back_to_what_is_stored() {
     let world = World::start().await;
     let ada = marked(&world).await;
+    plant_subscription(&world, &ada.account_id).await;
     // What nobody sees: another's data, a legal hold, what has ended.
     marked_other(&world).await;
     let now = world.cloud.clock.now();
@@ -137,7 +139,23 @@ async fn an_export_has_every_field_and_reads_back_to_what_is_stored() {
         }
         known += items.len();
     }
-    assert!(known >= 12, "{known} items");
+    assert!(known >= 20, "{known} items");
+    let [account] = &items_of(&copy, "accounts")[..] else { panic!("one account") };
+    assert_eq!(
+        (&account["customer"], &account["subscription_plan"]),
+        (&json!("cus_1"), &json!("pro"))
+    );
+    assert_eq!(account["subscription_past_due_since"], account["subscription_period_start"]);
+    let records = items_of(&copy, "billing-records");
+    let invoice = records.iter().find(|it| it["kind"] == "invoice").expect("an invoice");
+    assert_eq!(invoice["lines"][0]["cents"], 2500);
+    assert_eq!(invoice["lines"].as_array().expect("lines").len(), 2);
+    let tasks = items_of(&copy, "billing-tasks");
+    let kinds: BTreeSet<_> = tasks.iter().filter_map(|it| it["kind"].as_str()).collect();
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        ["dunning", "ended-mail", "flag", "record-mail", "refund"]
+    );
     let requests = items_of(&copy, "privacy-requests");
     assert_eq!(requests.len(), 2, "a legal hold is the operator's: {requests:?}");
     assert_valid(&schema, "manifest", &json_of(&copy, "manifest.json"));

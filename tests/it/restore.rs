@@ -17,13 +17,14 @@ use crate::util::{
 type Snapshot = BTreeMap<&'static str, Vec<Value>>;
 
 /// Tables that a restore brings back; the ledger and the requests are not among them.
-const RESTORED: [Table; 9] = [
+const RESTORED: [Table; 10] = [
     Table::Accounts,
     Table::ApiKeys,
     Table::Quotas,
     Table::ApiLogs,
     Table::UsageStats,
     Table::BillingRecords,
+    Table::BillingTasks,
     Table::SupportMessages,
     Table::Consents,
     Table::Exports,

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::sync::{Synced, sync_for};
+use super::{
+    sync::{Synced, sync_for},
+    work::work_on,
+};
 use crate::{
     app::App,
     error::{Error, InputError},
@@ -153,7 +156,16 @@ async fn handle_one(
         Err(charge) => app.stripe().await?.payer(&charge).await?,
     };
     match customer {
-        Some(customer) => sync_for(app, &customer, events, now).await,
+        Some(customer) => {
+            let synced = sync_for(app, &customer, events, now).await?;
+            if let Some(account) = &synced.account {
+                // A receipt is to be quick. What fails here is tried again by the job.
+                if let Err(error) = work_on(app, account, now).await {
+                    tracing::warn!(error = %error, "mails about billing are put off");
+                }
+            }
+            Ok(synced)
+        }
         None => {
             note(&app.store, events, "no customer", now).await?;
             Ok(Synced::default())

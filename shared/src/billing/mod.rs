@@ -7,6 +7,7 @@
 mod attempt;
 mod change;
 mod checkout;
+mod close;
 mod decide;
 mod dunning;
 pub mod events;
@@ -14,6 +15,7 @@ mod invoices;
 mod mails;
 mod money;
 mod queue;
+pub mod reconcile;
 pub mod record;
 mod refund;
 mod refund_payment;
@@ -28,6 +30,7 @@ pub use self::{
     attempt::Attempt,
     change::change_plan,
     checkout::start_checkout,
+    close::{last_payment, stop},
     decide::{CHAIN, Decided, Decision, decide},
     dunning::MAIL_DAYS,
     invoices::{
@@ -37,7 +40,7 @@ pub use self::{
     queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
     refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
     stripe::Stripe,
-    sync::{AtStripe, Synced, sync},
+    sync::{AtStripe, Synced, sync, sync_account},
     views::{
         BillingView, CheckoutView, PlanList, PlanRequest, PlanView, PortalView, Price,
         SubscriptionState, SubscriptionView,

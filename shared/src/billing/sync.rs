@@ -64,6 +64,16 @@ pub async fn sync(app: &App, customer: &str, now: OffsetDateTime) -> Result<Sync
     sync_for(app, customer, &[], now).await
 }
 
+/// As [`sync`], of the customer of `account`: a deleted customer does not say any more whose it was.
+pub async fn sync_account(
+    app: &App,
+    account: &AccountId,
+    customer: &str,
+    now: OffsetDateTime,
+) -> Result<Synced, Error> {
+    sync_hinted(app, customer, Some(account.to_string()), &[], now).await
+}
+
 /// As [`sync`], for these events: in the same step they are noted as handled.
 pub(super) async fn sync_for(
     app: &App,
@@ -71,10 +81,20 @@ pub(super) async fn sync_for(
     events: &[StripeEvent],
     now: OffsetDateTime,
 ) -> Result<Synced, Error> {
-    let stripe = app.stripe().await?;
-    let found = stripe.customer(customer).await?;
     // Of a deleted customer only the event about it says whose it was.
     let hint = events.iter().find_map(|it| it.account.clone());
+    sync_hinted(app, customer, hint, events, now).await
+}
+
+async fn sync_hinted(
+    app: &App,
+    customer: &str,
+    hint: Option<String>,
+    events: &[StripeEvent],
+    now: OffsetDateTime,
+) -> Result<Synced, Error> {
+    let stripe = app.stripe().await?;
+    let found = stripe.customer(customer).await?;
     let named = found.as_ref().and_then(|it| it.account.clone()).or(hint);
     let Some(account) = named.and_then(|it| it.parse::<AccountId>().ok()) else {
         events::note(&app.store, events, "no account", now).await?;

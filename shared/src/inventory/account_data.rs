@@ -36,7 +36,7 @@ pub static ACCOUNTS: Category = Category {
     purpose: "to authenticate you and provide the service",
     legal_basis: LegalBasis::Contract,
     source: FROM_YOU,
-    recipients: &[HOSTING, EMAIL],
+    recipients: &[HOSTING, EMAIL, PAYMENT],
     keep: Keep::UntilDeleted,
     export: Export::Items {
         fields: &[

@@ -30,8 +30,11 @@ pub(super) const DELETED: [Table; 7] = [
 /// The table whose items stay, without what names a person.
 pub(super) const STRIPPED: Table = Table::BillingRecords;
 
-/// What is removed from an item that stays.
+/// What is removed from an item that stays…
 const NAMING: &str = "REMOVE email, company";
+
+/// …and what one has that it was not removed from.
+const NAMED: &str = "attribute_exists(email) OR attribute_exists(company)";
 
 /// Partitions that are counted at the same time.
 const AT_ONCE: usize = 16;
@@ -91,6 +94,16 @@ impl Subject {
             }
         }
         Ok(true)
+    }
+
+    /// Whether an item of the account's in [`STRIPPED`] names a person.
+    pub(super) async fn is_named(&self, store: &Store) -> Result<bool, Error> {
+        let mut pages = query_keys(store, STRIPPED, &self.account.to_string())
+            .filter_expression(NAMED)
+            .into_paginator()
+            .items()
+            .send();
+        pages.next().await.transpose().map(|it| it.is_some()).map_err(unavailable)
     }
 
     /// Removes what names a person from the account's items in [`STRIPPED`].

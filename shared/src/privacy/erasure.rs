@@ -10,9 +10,9 @@ use super::{
     erasable::{DELETED, STRIPPED, Subject},
     export,
     holds::is_held,
-    ledger, mails,
+    ledger, mails, payments, redaction,
     request::{Kind, Request, State, save},
-    work::{GIVE_UP_MAILING, Processed, work_off},
+    work::{GIVE_UP_MAILING, HELD_FOR, Processed, work_off},
 };
 use crate::{
     accounts::{self, Status},
@@ -32,18 +32,19 @@ const SETTLE: Duration = Duration::minutes(5);
 /// How long after the stream is empty: longer than a roll-up may run.
 const QUIET: Duration = Duration::minutes(2);
 
-/// How long a held request waits before it is looked at again.
-const HELD_FOR: Duration = Duration::days(1);
-
 /// The steps, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// No key works any more.
     Suspend,
+    /// Nothing more is charged.
+    Billing,
     /// What was on its way has arrived.
     Settle,
     /// No roll-up is at work any more that could have read it before.
     Quiet,
+    /// What was paid is written down, and the payment processor has no customer any more.
+    Customer,
     /// Nothing is left in the cache.
     Cache,
     /// No copy is left or on its way.
@@ -62,7 +63,15 @@ enum Step {
 
 impl Step {
     fn all() -> impl Iterator<Item = Self> {
-        let first = [Self::Suspend, Self::Settle, Self::Quiet, Self::Cache, Self::Exports];
+        let first = [
+            Self::Suspend,
+            Self::Billing,
+            Self::Settle,
+            Self::Quiet,
+            Self::Customer,
+            Self::Cache,
+            Self::Exports,
+        ];
         let last = [Self::Strip, Self::Check, Self::Close, Self::Certify];
         first.into_iter().chain(DELETED.map(Self::Delete)).chain(last)
     }
@@ -70,8 +79,10 @@ impl Step {
     fn name(self) -> &'static str {
         match self {
             Self::Suspend => "suspend",
+            Self::Billing => "billing",
             Self::Settle => "settle",
             Self::Quiet => "quiet",
+            Self::Customer => "customer",
             Self::Cache => "cache",
             Self::Exports => Table::Exports.name(),
             Self::Delete(table) => table.name(),
@@ -90,16 +101,18 @@ enum Outcome {
     Wait(OffsetDateTime),
 }
 
-/// Takes every erasure whose time has come as far as it goes. One that fails stops no other.
+/// Takes every erasure whose time has come as far as it goes, and what earlier ones have left to be done.
+/// One that fails stops no other.
 pub async fn process(
     app: &App,
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Processed, Error> {
-    work_off(app, Kind::Erasure, now, deadline, |app, request, now, deadline| {
+    let erasures = work_off(app, Kind::Erasure, now, deadline, |app, request, now, deadline| {
         Box::pin(advance(app, request, now, deadline))
-    })
-    .await
+    });
+    let erasures = erasures.await?;
+    Ok(erasures.and(redaction::process(app, now, deadline).await?))
 }
 
 async fn advance(
@@ -159,6 +172,7 @@ async fn run(
     };
     match step {
         Step::Suspend => suspend(app, erasure).await?,
+        Step::Billing => payments::stop(app, &erasure.account, now).await?,
         Step::Settle => {
             if let Some(until) = wait_after(erasure, Step::Suspend, SETTLE, now)? {
                 return Ok(Outcome::Wait(until));
@@ -173,6 +187,7 @@ async fn run(
                 return Ok(Outcome::Wait(until));
             }
         }
+        Step::Customer => payments::delete_customer(app, erasure, now).await?,
         Step::Cache => gate::forget(&app.redis, &erasure.account).await?,
         Step::Exports => {
             if !erasure.found.contains_key(step.name()) {
@@ -211,6 +226,11 @@ async fn run(
             if export::count(app, &erasure.account).await? > 0 {
                 erasure.done.remove(Step::Exports.name());
                 again.push(Step::Exports.name());
+            }
+            if subject.is_named(store).await? {
+                // Written down by whoever was at it since.
+                erasure.done.remove(Step::Strip.name());
+                again.push(STRIPPED.name());
             }
             if !again.is_empty() {
                 let detail = format!("something has come back into {}", again.join(", "));
@@ -283,7 +303,9 @@ async fn certify(app: &App, erasure: &mut Request, now: OffsetDateTime) -> Resul
     gate::forget(&app.redis, &erasure.account).await?;
     let mut mailed = erasure.email.is_some();
     if let Some(email) = &erasure.email {
-        let mail = mails::certificate(&app.config.service.public_url, erasure);
+        let remainder = payments::remainder(&app.store, erasure).await?;
+        let url = &app.config.service.public_url;
+        let mail = mails::certificate(url, erasure, remainder.as_ref());
         if let Err(error) = app.mailer.send(email, mail).await {
             // An address that takes no mail must not be kept for it.
             if erasure.attempts < GIVE_UP_MAILING {

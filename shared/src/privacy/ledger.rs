@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Tables that must not show an erased account again.
-pub(super) const PROTECTED: [Table; 10] = [
+pub(super) const PROTECTED: [Table; 11] = [
     Table::Accounts,
     Table::ApiKeys,
     Table::Sessions,
@@ -29,6 +29,7 @@ pub(super) const PROTECTED: [Table; 10] = [
     Table::ApiLogs,
     Table::UsageStats,
     Table::BillingRecords,
+    Table::BillingTasks,
     Table::SupportMessages,
     Table::Consents,
     Table::Exports,

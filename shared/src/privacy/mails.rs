@@ -1,27 +1,32 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::request::Request;
-use crate::mail::Mail;
+use crate::{accounts::Account, mail::Mail};
 
 fn day(seconds: i64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     at.date().to_string()
 }
 
+/// What a deletion does to a subscription.
+pub(super) const SUBSCRIPTION_ENDS: &str = "Your subscription is cancelled at once when the deletion begins, and what you have paid is not \
+     refunded automatically: if a refund is due to you, ask for it before.";
+
 /// Says that a deletion has been scheduled, and how to stop it: whoever did not ask for it learns of it.
-pub(super) fn scheduled(public_url: &str, erasure: &Request) -> Mail {
+pub(super) fn scheduled(public_url: &str, account: &Account, erasure: &Request) -> Mail {
     let run = day(erasure.run_at);
-    Mail::of(
-        "Your account will be deleted",
-        &[
-            format!("You asked to delete your account. It will be deleted on {run} (UTC)."),
-            format!(
-                "Until then you can change your mind: send DELETE {public_url}/v1/privacy/deletions/{} \
-                 with your API key. If you did not ask for this, do so now and revoke your keys.",
-                erasure.id
-            ),
-        ],
-    )
+    let mut text = vec![
+        format!("You asked to delete your account. It will be deleted on {run} (UTC)."),
+        format!(
+            "Until then you can change your mind: send DELETE {public_url}/v1/privacy/deletions/{} \
+             with your API key. If you did not ask for this, do so now and revoke your keys.",
+            erasure.id
+        ),
+    ];
+    if account.subscription.is_some() {
+        text.push(SUBSCRIPTION_ENDS.to_owned());
+    }
+    Mail::of("Your account will be deleted", &text)
 }
 
 /// Says that a deletion was cancelled.
@@ -48,22 +53,34 @@ pub(super) fn exported(public_url: &str, request: &Request, until: i64) -> Mail 
 }
 
 /// Says what was deleted, what stays, and until when.
-pub(super) fn certificate(public_url: &str, erasure: &Request) -> Mail {
+pub(super) fn certificate(
+    public_url: &str,
+    erasure: &Request,
+    remainder: Option<&Request>,
+) -> Mail {
     let found = erasure.found.iter().map(|(store, count)| format!("{store}: {count}"));
-    Mail::of(
-        "Your account has been deleted",
-        &[
-            "Your account and what belonged to it have been deleted. This is the last mail to this \
-             address."
-                .to_owned(),
-            format!("Items found in each store: {}.", found.collect::<Vec<_>>().join(", ")),
-            format!(
-                "What the law makes us keep, and until when, is in the certificate: \
-                 {public_url}/v1/privacy/deletions/{}. It names nobody and needs no key.",
-                erasure.id
-            ),
-        ],
-    )
+    let mut text = vec![
+        "Your account and what belonged to it have been deleted. This is the last mail to this \
+         address."
+            .to_owned(),
+        format!("Items found in each store: {}.", found.collect::<Vec<_>>().join(", ")),
+    ];
+    if let Some(remainder) = remainder {
+        let (from, by) = (day(remainder.run_at), day(remainder.due_at));
+        text.push(format!(
+            "Nothing is charged any more, and your cards and your address were deleted at Stripe, the \
+             payment processor. Stripe may redact past payments only 90 days after the last one: we \
+             have it do so from {from} on and by {by} (UTC). Where that stands: \
+             {public_url}/v1/privacy/deletions/{}.",
+            remainder.id
+        ));
+    }
+    text.push(format!(
+        "What the law makes us keep, and until when, is in the certificate: \
+         {public_url}/v1/privacy/deletions/{}. It names nobody and needs no key.",
+        erasure.id
+    ));
+    Mail::of("Your account has been deleted", &text)
 }
 
 /// RFC 3339, for views.

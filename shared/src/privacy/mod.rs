@@ -11,6 +11,8 @@ mod export;
 mod holds;
 mod ledger;
 mod mails;
+mod payments;
+mod redaction;
 mod request;
 mod restore;
 mod views;
@@ -26,11 +28,11 @@ pub use self::{
         request_export, serve_purge,
     },
     holds::{Hold, held_accounts, place_hold, release_hold},
-    request::{Kind, Request, State, find, load, of_account},
+    request::{Kind, Request, State, find, find_any, load, of_account},
     restore::{Guarded, Replayed, RestoreGate, close_service, guard, is_closed, replay},
     views::{
         CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,
-        ListedDeletion, ListedExport, RequestList, RequestView, preview,
+        ListedDeletion, ListedExport, Remainder, RequestList, RequestView, preview,
     },
     work::Processed,
 };
@@ -47,7 +49,7 @@ pub async fn request_deletion(
     let erasure = Request::erasure(account, grace, now);
     let mut erasure = request::open(&app.store, account, erasure, now).await?;
     if erasure.state == State::Scheduled {
-        let mail = mails::scheduled(&app.config.service.public_url, &erasure);
+        let mail = mails::scheduled(&app.config.service.public_url, account, &erasure);
         tell(app, account, &mut erasure, mail, now).await?;
     }
     Ok(erasure)

@@ -40,6 +40,9 @@ pub enum Kind {
     Erasure,
     /// For a copy of all data (GDPR Art. 15 and 20).
     Export,
+    /// What an erasure leaves to be done: to have the payment processor redact what it may not delete
+    /// yet. Nobody asks for it; the erasure opens it.
+    Redaction,
 }
 
 impl Kind {
@@ -48,6 +51,7 @@ impl Kind {
         match self {
             Self::Erasure => "erasure",
             Self::Export => "export",
+            Self::Redaction => "redaction",
         }
     }
 
@@ -55,6 +59,7 @@ impl Kind {
         match self {
             Self::Erasure => account.erasure.as_ref(),
             Self::Export => account.export.as_ref(),
+            Self::Redaction => None,
         }
     }
 }
@@ -108,6 +113,15 @@ pub struct Request {
     pub done: BTreeMap<String, i64>,
     /// How many items each table or category had.
     pub found: BTreeMap<String, u64>,
+    /// Of an erasure: the request for what the payment processor keeps for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remainder: Option<RequestId>,
+    /// Of such a request: whom it is about there (`cus_…`); gone once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) customer: Option<String>,
+    /// And what is on its way there (`prj_…`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) redaction: Option<String>,
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<i64>,
@@ -134,14 +148,40 @@ impl Request {
         Self::new(Kind::Export, account, now, now)
     }
 
+    /// What `erasure` leaves to be done about `customer` at the payment processor, from `run` on.
+    pub(super) fn redaction(
+        id: RequestId,
+        erasure: &Self,
+        customer: &str,
+        run: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Self {
+        let whose = (&erasure.account, erasure.opened_at);
+        Self {
+            id,
+            due_at: (run + DEADLINE).unix_timestamp(),
+            customer: Some(customer.to_owned()),
+            ..Self::about(Kind::Redaction, whose, run, now)
+        }
+    }
+
     fn new(kind: Kind, account: &Account, run: OffsetDateTime, now: OffsetDateTime) -> Self {
+        Self::about(kind, (&account.id, account.created_at), run, now)
+    }
+
+    fn about(
+        kind: Kind,
+        (account, opened_at): (&AccountId, i64),
+        run: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Self {
         Self {
             id: RequestId::random(),
             kind,
-            account: account.id.clone(),
+            account: account.clone(),
             state: State::Scheduled,
             received_at: now.unix_timestamp(),
-            opened_at: account.created_at,
+            opened_at,
             run_at: run.unix_timestamp(),
             due_at: (now + DEADLINE).unix_timestamp(),
             email: None,
@@ -150,6 +190,9 @@ impl Request {
             attempts: 0,
             done: BTreeMap::new(),
             found: BTreeMap::new(),
+            remainder: None,
+            customer: None,
+            redaction: None,
             closed_at: None,
             queue: Some(kind.name().to_owned()),
             next_at: Some(run.unix_timestamp()),
@@ -182,6 +225,7 @@ impl Request {
         self.state = state;
         self.closed_at = Some(now.unix_timestamp());
         self.email = None;
+        self.customer = None;
         self.mailed_at = None;
         self.queue = None;
         self.next_at = None;
@@ -198,10 +242,15 @@ pub async fn load(store: &Store, id: &RequestId) -> Result<Option<Request>, Erro
 
 /// The request of this kind whose id, as it stands in a path, is `id`.
 pub async fn find(store: &Store, kind: Kind, id: &str) -> Result<Request, Error> {
+    find_any(store, &[kind], id).await
+}
+
+/// As [`find`], of one of several kinds.
+pub async fn find_any(store: &Store, kinds: &[Kind], id: &str) -> Result<Request, Error> {
     let id = id.parse().map_err(|_| {
         InputError::field("request_id", "must be the id of a request, such as req_4kPq9ZtR2mWx")
     })?;
-    let found = load(store, &id).await?.filter(|it| it.kind == kind);
+    let found = load(store, &id).await?.filter(|it| kinds.contains(&it.kind));
     found.ok_or(NO_SUCH_REQUEST)
 }
 
@@ -284,6 +333,17 @@ pub(super) async fn cancel(
         None => Ok(erasure),
         Some(_) => Err(Error::Conflict("the request has changed meanwhile; look at it again")),
     }
+}
+
+/// Stores a new request, unless one of its id is there.
+pub(super) async fn put_new(store: &Store, request: &Request) -> Result<(), Error> {
+    let put = store
+        .client()
+        .put_item()
+        .table_name(store.name(Table::PrivacyRequests))
+        .set_item(Some(to_item(request)?))
+        .condition_expression("attribute_not_exists(id)");
+    stored(put.send().await).map(drop)
 }
 
 /// Stores what has changed, unless somebody else has changed it.

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use super::{
     erasable::{DELETED, STRIPPED, Subject},
     export::{ExportRequest, export_view},
-    mails::instant,
+    mails::{SUBSCRIPTION_ENDS, instant},
+    payments,
     request::{Kind, Request, State},
 };
 use crate::{
@@ -17,6 +18,11 @@ use crate::{
     inventory::{CATEGORIES, Category, Erasure as Rule, Keep, Place, Table},
     store::Store,
 };
+
+/// What a deletion does to past payments.
+const PAYMENTS_STAY: &str = "Invoices, receipts and payments are kept for 7 years, without your address and company. Cards and \
+     address are deleted at Stripe, the payment processor; past payments are redacted there 90 days \
+     after the last one.";
 
 /// What asking for a deletion takes.
 #[derive(Default, Deserialize, ToSchema)]
@@ -58,6 +64,9 @@ pub struct DeletionPreview {
     pub grace_days: i64,
     /// Each category of personal data.
     pub categories: Vec<CategoryOutcome>,
+    /// What becomes of a subscription and of past payments; empty for who never bought anything.
+    #[schema(example = json!([SUBSCRIPTION_ENDS]))]
+    pub notes: Vec<&'static str>,
 }
 
 /// A deletion; once it is done, its certificate.
@@ -83,6 +92,32 @@ pub struct Deletion {
     pub closed_at: Option<String>,
     /// What was or will be done to each category.
     pub categories: Vec<CategoryOutcome>,
+    /// What the payment processor keeps for now; `null` if it keeps nothing.
+    #[schema(required = true)]
+    pub remainder: Option<Remainder>,
+}
+
+/// What a deletion leaves to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Remainder {
+    /// Its id: to be asked for as the deletion itself, without a key.
+    #[schema(example = "req_7mWx4kPq9ZtR")]
+    pub id: String,
+    /// Where it stands.
+    #[schema(example = "scheduled")]
+    pub state: State,
+    /// What is kept, and why.
+    #[schema(example = "past payments at Stripe")]
+    pub kept: &'static str,
+    /// From when on it is redacted.
+    #[schema(format = DateTime, example = "2027-02-22T12:00:00Z")]
+    pub from: String,
+    /// When it must be done.
+    #[schema(format = DateTime, example = "2027-03-24T12:00:00Z")]
+    pub due_at: String,
+    /// When it was done; `null` while it is open.
+    #[schema(required = true, format = DateTime, example = json!(null))]
+    pub closed_at: Option<String>,
 }
 
 /// The account's requests under privacy law.
@@ -144,6 +179,8 @@ impl RequestList {
         let mut views = Vec::new();
         for request in requests {
             views.push(match request.kind {
+                // Of an account that is gone: nobody is left who could ask for the list.
+                Kind::Redaction => continue,
                 Kind::Erasure => RequestView::Deletion(ListedDeletion {
                     kind: DeletionKind::Deletion,
                     deletion: Deletion::new(request),
@@ -159,7 +196,22 @@ impl RequestList {
 }
 
 impl Deletion {
-    /// How `erasure` shows itself.
+    /// How a request shows itself, an erasure with what it has left to be done, or that alone.
+    pub async fn read(store: &Store, request: &Request) -> Result<Self, Error> {
+        if request.kind == Kind::Redaction {
+            return Ok(Self {
+                // From the beginning it could not be.
+                cancel_until: instant(request.received_at),
+                categories: Vec::new(),
+                remainder: Some(Remainder::new(request)),
+                ..Self::new(request)
+            });
+        }
+        let remainder = payments::remainder(store, request).await?;
+        Ok(Self { remainder: remainder.as_ref().map(Remainder::new), ..Self::new(request) })
+    }
+
+    /// How `erasure` shows itself that has not begun.
     pub fn new(erasure: &Request) -> Self {
         let counted = |table: Table| erasure.found.get(table.name()).copied();
         let end = erasure.closed_at.unwrap_or(erasure.run_at);
@@ -171,6 +223,21 @@ impl Deletion {
             due_at: instant(erasure.due_at),
             closed_at: erasure.closed_at.map(instant),
             categories: outcomes(counted, end),
+            remainder: None,
+        }
+    }
+}
+
+impl Remainder {
+    fn new(request: &Request) -> Self {
+        Self {
+            id: request.id.to_string(),
+            state: request.state,
+            kept: "past payments and invoices at Stripe, the payment processor, which redacts them \
+                   90 days after the last one; cards and address are deleted",
+            from: instant(request.run_at),
+            due_at: instant(request.due_at),
+            closed_at: request.closed_at.map(instant),
         }
     }
 }
@@ -193,7 +260,11 @@ pub async fn preview(
     }
     let end = now.unix_timestamp() + grace_days * 86_400;
     let categories = outcomes(|table| counts.get(&table).copied(), end);
-    Ok(DeletionPreview { grace_days, categories })
+    let notes = [
+        account.subscription.as_ref().map(|_| SUBSCRIPTION_ENDS),
+        account.customer.as_ref().map(|_| PAYMENTS_STAY),
+    ];
+    Ok(DeletionPreview { grace_days, categories, notes: notes.into_iter().flatten().collect() })
 }
 
 fn outcomes(counted: impl Fn(Table) -> Option<u64>, end: i64) -> Vec<CategoryOutcome> {

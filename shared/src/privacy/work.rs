@@ -16,6 +16,9 @@ use crate::{app::App, error::Error, jobs::Report, telemetry::Metric};
 /// After so many failures, about two days with the pauses between them, a mail is not tried any more.
 pub(super) const GIVE_UP_MAILING: u32 = 12;
 
+/// How long a held request waits before it is looked at again.
+pub(super) const HELD_FOR: Duration = Duration::days(1);
+
 /// Takes one request as far as it goes and stores where it stands.
 pub(super) type Advance = for<'a> fn(
     &'a App,
@@ -42,6 +45,18 @@ pub struct Processed {
 }
 
 impl Processed {
+    /// What two kinds of requests came to.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            done: self.done + other.done,
+            waiting: self.waiting + other.waiting,
+            held: self.held + other.held,
+            failed: self.failed + other.failed,
+            stuck: self.stuck + other.stuck,
+            seconds_left: [self.seconds_left, other.seconds_left].into_iter().flatten().min(),
+        }
+    }
+
     /// For the job's invoker and its alarms. The metrics have the same names for each kind of request;
     /// the job tells them apart.
     pub fn report(&self) -> Result<Report, Error> {

@@ -2,6 +2,7 @@
 
 mod app;
 pub(crate) mod ask;
+pub(crate) mod billing;
 pub(crate) mod catalogue;
 pub(crate) mod copy;
 mod customers;

@@ -53,6 +53,7 @@ fn plain_value(value: &Value) -> Value {
     match kind.as_str() {
         "N" => value.as_str().expect("a number").parse::<i64>().expect("a whole one").into(),
         "M" => plain(value),
+        "L" => value.as_array().expect("a list").iter().map(plain_value).collect(),
         _ => value.clone(),
     }
 }

@@ -5,7 +5,7 @@ use vidintel::{
     app::App,
     error::Error,
     http::{Call, Reply, authenticate_holder, serve},
-    privacy::{Deletion, Kind, State, find},
+    privacy::{Deletion, Kind, State, find_any},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,11 +14,12 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let mut request = find(&app.store, Kind::Erasure, &call.path("request_id")).await?;
+    let kinds = [Kind::Erasure, Kind::Redaction];
+    let mut request = find_any(&app.store, &kinds, &call.path("request_id")).await?;
     // Nobody has a key any more when it is done; the id cannot be guessed, and it names nobody.
-    if request.state != State::Done {
+    if request.kind == Kind::Erasure && request.state != State::Done {
         let account = authenticate_holder(app, call).await?;
         request = request.of(&account)?;
     }
-    Reply::json(StatusCode::OK, &Deletion::new(&request))
+    Reply::json(StatusCode::OK, &Deletion::read(&app.store, &request).await?)
 }

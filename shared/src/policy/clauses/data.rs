@@ -17,10 +17,12 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "1.1",
         promise: "Payment details stay with Stripe and are not stored here",
-        control: "not built; `billing-records` of the inventory has no field for them",
-        proof: Proof::NotYet(
-            "billing with Stripe (issue 5), and a test that no payment detail arrives",
-        ),
+        control: "the checkout and the portal are pages of Stripe's; `billing/stripe/objects.rs` \
+                  reads no card, and `billing-records` has no field for one",
+        proof: Proof::Tests(&[
+            "contract::every_stored_attribute_is_declared",
+            "erasure_billing::an_erasure_ends_billing_first_and_keeps_the_records_for_7_years",
+        ]),
     },
     Clause {
         section: "1.1",
@@ -166,30 +168,38 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "2.3",
         promise: "Payments go through Stripe",
-        control: "not built",
-        proof: Proof::NotYet("billing with Stripe (issue 5)"),
+        control: "`billing/stripe`, the only client that moves money; `reconcile-billing` compares \
+                  every night",
+        proof: Proof::Tests(&["reconcile::what_events_did_not_tell_is_found_and_mended"]),
     },
     Clause {
         section: "2.3",
         promise: "Invoices and receipts are sent",
-        control: "not built",
-        proof: Proof::NotYet("billing with Stripe (issue 5)"),
+        control: "`billing::sync` makes a task for each receipt, withdrawn invoice and refund in the \
+                  transaction that writes the record",
+        proof: Proof::NotYet("the function that sends these mails, and a test of it (issue 5)"),
     },
     Clause {
         section: "2.3",
         promise: "Subscriptions are managed",
-        control: "not built; `plan` of `accounts` is set to Free at sign-up",
-        proof: Proof::NotYet("billing with Stripe (issue 5)"),
+        control: "`billing::sync` reads a customer's state back from Stripe and writes \
+                  `subscription` of `accounts`; `reconcile-billing` finds what events did not tell",
+        proof: Proof::Tests(&[
+            "reconcile::what_events_did_not_tell_is_found_and_mended",
+            "erasure_billing::an_erasure_ends_billing_first_and_keeps_the_records_for_7_years",
+        ]),
     },
     Clause {
         section: "2.3",
         promise: "Fraud and abuse are prevented",
-        control: "`mails:*` counts mails by hashed address and network, answers do not tell who \
-                  has an account, the gate limits requests",
+        control: "`mails:*` counts mails by hashed address and network, answers do not tell who has \
+                  an account, the gate limits requests; disputes and several subscriptions wait for \
+                  the operator in `billing-tasks`",
         proof: Proof::Tests(&[
             "accounts::mails_are_limited_by_address_without_saying_so",
             "accounts::the_answer_does_not_tell_whether_an_address_is_known",
             "usage::a_flood_of_refusals_does_not_flood_the_log",
+            "reconcile::a_second_subscription_is_reported_until_it_is_ended",
         ]),
     },
     Clause {
@@ -314,20 +324,24 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "3.2",
         promise: "Billing records are gone after 7 years",
-        control: "`purge-billing-records`, daily; DynamoDB TTL as a belt; nothing writes them yet",
+        control: "`purge-billing-records`, daily; DynamoDB TTL as a belt; `Record::item` writes none \
+                  whose time is over, though Stripe still tells of it",
         proof: Proof::Tests(&[
             "retention_years::nothing_outlives_its_period_and_nothing_younger_goes",
+            "erasure_billing::an_erasure_ends_billing_first_and_keeps_the_records_for_7_years",
             "policy::the_published_tables_are_the_inventory",
         ]),
     },
     Clause {
         section: "3.2",
         promise: "Billing records stay for the whole 7 years that the law asks for",
-        control: "an erasure strips them and leaves them; they end a day after the 7 years, \
-                  because the daily job deletes up to a day ahead",
+        control: "an erasure reads them back from Stripe before the customer goes, strips them and \
+                  leaves them; they end a day after the 7 years, because the daily job deletes up to \
+                  a day ahead",
         proof: Proof::Tests(&[
             "retention_years::nothing_outlives_its_period_and_nothing_younger_goes",
-            "erasure::an_account_is_erased_after_the_grace_period_and_only_it",
+            "erasure_billing::an_erasure_ends_billing_first_and_keeps_the_records_for_7_years",
+            "erasure_billing::without_stripe_nothing_is_deleted",
         ]),
     },
     Clause {
@@ -351,8 +365,14 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "4.1",
         promise: "Stripe receives what it needs to take payments",
-        control: "not built; recipient of `billing-records` in the inventory",
-        proof: Proof::NotYet("billing with Stripe (issue 5)"),
+        control: "`create_customer` hands over address, company and account; an erasure deletes the \
+                  customer there at once and has past payments redacted after 90 days; recipient in \
+                  the inventory",
+        proof: Proof::Tests(&[
+            "erasure_billing::past_payments_are_redacted_90_days_after_the_last_one",
+            "erasure_billing::a_redaction_that_stripe_refuses_is_tried_again",
+            "policy::the_published_tables_are_the_inventory",
+        ]),
     },
     Clause {
         section: "4.1",

@@ -74,11 +74,14 @@ pub(super) static CLAUSES: &[Clause] = &[
         promise: "Everything of you is deleted",
         control: "the saga of `privacy/erasure.rs` empties the tables in `DELETED` and the gate, \
                   and looks again before it says so; `sessions` must join once \
-                  something writes them there",
+                  something writes them there; billing is ended first, and what Stripe keeps for now \
+                  is a request of its own",
         proof: Proof::Tests(&[
             "erasure::an_account_is_erased_after_the_grace_period_and_only_it",
             "erasure_races::killed_between_any_two_calls_it_comes_to_the_same",
             "erasure::what_fails_is_tried_again_and_never_called_done",
+            "erasure_billing::an_erasure_ends_billing_first_and_keeps_the_records_for_7_years",
+            "erasure_billing::without_stripe_nothing_is_deleted",
             "restore::a_restored_backup_stays_closed_until_the_erasures_are_repeated",
         ]),
     },
@@ -136,7 +139,8 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "5.4",
         promise: "Transactional mail cannot be opted out of",
-        control: "no setting stops `Mailer`",
+        control: "no setting stops `Mailer`: receipts, overdue payments and deletions are told of in \
+                  any case",
         proof: Proof::NotYet("a test with an opt-out, which is not built"),
     },
     Clause {

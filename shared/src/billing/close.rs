@@ -1,0 +1,33 @@
+//! What ends with an account.
+
+use super::stripe::{InvoiceStatus, Stripe};
+use crate::error::Error;
+
+/// Ends whatever `customer` could still be charged for: open checkouts, subscriptions, open invoices.
+/// Nothing is given back by it. Doing it again does nothing.
+pub async fn stop(stripe: &Stripe, customer: &str) -> Result<(), Error> {
+    // First, so that no subscription begins behind the ones that are ended.
+    stripe.expire_checkouts(customer).await?;
+    for bought in stripe.subscriptions(customer).await?.iter().filter(|it| it.is_open()) {
+        stripe.cancel(&bought.id).await?;
+    }
+    for invoice in stripe.invoices(customer).await? {
+        if invoice.status == InvoiceStatus::Open {
+            stripe.void(&invoice.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// When `customer` last paid or tried to, or was given something back (epoch seconds).
+pub async fn last_payment(stripe: &Stripe, customer: &str) -> Result<Option<i64>, Error> {
+    let mut last = None;
+    for charge in stripe.charges(customer).await? {
+        last = last.max(Some(charge.created));
+        if charge.refunded_cents > 0 {
+            let refunds = stripe.refunds(&charge.id).await?;
+            last = last.max(refunds.iter().map(|it| it.created).max());
+        }
+    }
+    Ok(last)
+}

@@ -1,0 +1,197 @@
+use proptest::{option, prelude::*, sample::select};
+
+use super::*;
+use crate::{
+    accounts::{EmailAddress, Span, Subscription},
+    billing::record::{Record, RecordKind},
+    plans::Plan,
+};
+
+const KINDS: [RecordKind; 9] = [
+    RecordKind::Invoice,
+    RecordKind::Receipt,
+    RecordKind::Void,
+    RecordKind::WrittenOff,
+    RecordKind::Payment,
+    RecordKind::Refund,
+    RecordKind::RefundFailed,
+    RecordKind::Dispute,
+    RecordKind::DisputeWon,
+];
+
+fn account(subscription: Option<Subscription>) -> Account {
+    Account {
+        id: AccountId::from_tag("Example00001").expect("an id"),
+        email: EmailAddress::parse("ada@example.com").expect("an address"),
+        email_hash: "0".to_owned(),
+        company: None,
+        plan: Plan::Free,
+        customer: Some("cus_1".to_owned()),
+        subscription,
+        past_period: None,
+        billing_version: 0,
+        status: Status::Active,
+        created_at: 0,
+        policy_version: "1.0".to_owned(),
+        policy_accepted_at: 0,
+        marketing_consent_at: None,
+        gate_version: 1,
+        key_count: 0,
+        erasure: None,
+        export: None,
+    }
+}
+
+fn subscription() -> impl Strategy<Value = Subscription> {
+    let plan = || select(vec![Plan::Basic, Plan::Pro, Plan::Business]);
+    let time = 1_700_000_000_i64..1_900_000_000;
+    let ends = (option::of(time.clone()), option::of(time.clone()));
+    (plan(), option::of(plan()), time.clone(), time, ends).prop_map(
+        |(plan, next_plan, anchor, start, (ends_at, past_due_since))| Subscription {
+            id: "sub_1".to_owned(),
+            plan,
+            next_plan,
+            anchor,
+            period: Span { start, end: start + 30 * 86_400 },
+            ends_at,
+            past_due_since,
+        },
+    )
+}
+
+/// Of different sources: `n` is the place among them.
+fn records() -> impl Strategy<Value = Vec<Record>> {
+    let one = (select(KINDS.to_vec()), 1_i64..100_000, option::of(1_i64..1000));
+    prop::collection::vec(one, 0..12).prop_map(|all| {
+        let made = all.into_iter().enumerate();
+        made.map(|(n, (kind, cents, tax))| Record {
+            account: AccountId::from_tag("Example00001").expect("an id"),
+            record: format!("2026-11-24#{}#{n}", kind.name()),
+            kind,
+            source: n.to_string(),
+            issued_at: 1_795_000_000,
+            amount_cents: cents,
+            tax_cents: tax,
+            currency: "usd".to_owned(),
+            number: None,
+            of: None,
+            lines: Vec::new(),
+            email: None,
+            company: None,
+        })
+        .collect()
+    })
+}
+
+fn expected(standing: Option<Subscription>, records: Vec<Record>) -> Expected {
+    Expected { has_customer: true, live: usize::from(standing.is_some()), standing, records }
+}
+
+/// Changes one thing of a subscription; the kind of difference that it makes.
+fn change(it: &mut Subscription, which: usize) -> Difference {
+    let other = |at: Option<i64>| if at.is_some() { None } else { Some(1_800_000_000) };
+    match which {
+        0 => it.id = "sub_2".to_owned(),
+        1 => it.plan = if it.plan == Plan::Pro { Plan::Basic } else { Plan::Pro },
+        2 => it.next_plan = if it.next_plan.is_some() { None } else { Some(Plan::Basic) },
+        3 => it.anchor += 1,
+        4 => it.period.start += 1,
+        5 => it.period.end -= 1,
+        6 => it.ends_at = other(it.ends_at),
+        _ => it.past_due_since = other(it.past_due_since),
+    }
+    match which {
+        0 => Difference::Subscription,
+        1 | 2 => Difference::Plan,
+        3..=5 => Difference::Period,
+        _ => Difference::End,
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_the_same_does_not_differ_in_any_order(
+        bought in option::of(subscription()), records in records(),
+    ) {
+        let there = expected(bought.clone(), records.clone());
+        let here: Vec<Record> = records.into_iter().rev().collect();
+        prop_assert_eq!(differences(&account(bought), &here, &there), []);
+    }
+
+    #[test]
+    fn any_one_change_of_a_subscription_is_found(
+        bought in subscription(), records in records(), which in 0_usize..8,
+    ) {
+        let mut changed = bought.clone();
+        let kind = change(&mut changed, which);
+        let there = expected(Some(bought.clone()), records.clone());
+        prop_assert_eq!(differences(&account(Some(changed)), &records, &there), [kind]);
+        prop_assert_eq!(
+            differences(&account(None), &records, &there), [Difference::Subscription]
+        );
+        let none = expected(None, records.clone());
+        prop_assert_eq!(
+            differences(&account(Some(bought)), &records, &none), [Difference::Subscription]
+        );
+    }
+
+    #[test]
+    fn any_one_change_of_the_records_is_found(
+        records in records().prop_filter("some", |it| !it.is_empty()),
+        at in any::<prop::sample::Index>(),
+        by in 1_i64..1000,
+    ) {
+        let there = expected(None, records.clone());
+        let found = |here: &[Record]| differences(&account(None), here, &there);
+        let at = at.index(records.len());
+        let moves = records[at].kind.money(1) != 0;
+        let with_money = |kind| {
+            if moves { vec![kind, Difference::Money] } else { vec![kind] }
+        };
+
+        let mut fewer = records.clone();
+        fewer.remove(at);
+        prop_assert_eq!(found(&fewer), with_money(Difference::RecordMissing));
+
+        let mut more = records.clone();
+        more.push(Record { record: "another".to_owned(), ..records[at].clone() });
+        prop_assert_eq!(found(&more), with_money(Difference::RecordUnknown));
+
+        let mut dearer = records.clone();
+        dearer[at].amount_cents += by;
+        prop_assert_eq!(found(&dearer), with_money(Difference::Amount));
+
+        let mut taxed = records.clone();
+        taxed[at].tax_cents = Some(taxed[at].tax_cents.unwrap_or(0) + by);
+        prop_assert_eq!(found(&taxed), [Difference::Amount]);
+
+        let mut foreign = records.clone();
+        foreign[at].currency = "eur".to_owned();
+        prop_assert_eq!(found(&foreign), with_money(Difference::Amount));
+
+        let mut named = records.clone();
+        named[at].email = Some("ada@example.com".to_owned());
+        prop_assert_eq!(found(&named), [], "what is on an invoice may change");
+    }
+
+    #[test]
+    fn a_second_subscription_and_a_missing_customer_are_found(
+        bought in option::of(subscription()), records in records(), live in 2_usize..5,
+    ) {
+        let there = Expected { live, ..expected(bought.clone(), records.clone()) };
+        prop_assert_eq!(
+            differences(&account(bought.clone()), &records, &there),
+            [Difference::SeveralSubscriptions]
+        );
+        prop_assert_eq!(
+            differences(&account(bought), &records, &Expected::default()),
+            [Difference::CustomerMissing]
+        );
+    }
+}
+
+#[test]
+fn a_refund_that_failed_leaves_the_money_as_it_was() {
+    let sum: i64 = KINDS.iter().map(|it| it.money(100)).sum();
+    assert_eq!(sum, 100, "a payment; refund, failure, dispute and its end cancel out");
+}

@@ -1,0 +1,86 @@
+//! What an erasure does at the payment processor, before anything is deleted here: as long as Stripe does
+//! not answer, the erasure does not go on, so that nobody is charged for an account that is gone. Who never
+//! was a customer there costs no call, and needs no Stripe.
+
+use time::{Duration, OffsetDateTime};
+
+use super::request::{Request, load, put_new, save};
+use crate::{
+    accounts,
+    app::App,
+    billing::{self, Stripe},
+    error::Error,
+    ids::{AccountId, RequestId},
+    store::Store,
+};
+
+/// How long after the last payment Stripe takes no redaction of it.
+const REDACTABLE_AFTER: Duration = Duration::days(90);
+
+/// Ends what could still be charged, and writes down what follows.
+pub(super) async fn stop(app: &App, account: &AccountId, now: OffsetDateTime) -> Result<(), Error> {
+    let Some(customer) = customer(&app.store, account).await? else { return Ok(()) };
+    let stripe = app.stripe().await?;
+    if stripe.customer(&customer).await?.is_some() {
+        billing::stop(&stripe, &customer).await?;
+    }
+    billing::sync_account(app, account, &customer, now).await.map(drop)
+}
+
+/// Deletes the customer with cards and address, after what was paid has been written down, and opens the
+/// request for what Stripe keeps for now.
+pub(super) async fn delete_customer(
+    app: &App,
+    erasure: &mut Request,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let Some(customer) = customer(&app.store, &erasure.account).await? else { return Ok(()) };
+    let stripe = app.stripe().await?;
+    let is_there = stripe.customer(&customer).await?.is_some();
+    if is_there {
+        // A checkout that was being paid while the others were closed has become a subscription.
+        billing::stop(&stripe, &customer).await?;
+        billing::sync_account(app, &erasure.account, &customer, now).await?;
+    }
+    open_remainder(app, &stripe, erasure, &customer, now).await?;
+    if is_there {
+        stripe.delete_customer(&customer).await?;
+    }
+    Ok(())
+}
+
+/// The request for what Stripe keeps for now, if the erasure has opened one.
+pub(super) async fn remainder(store: &Store, erasure: &Request) -> Result<Option<Request>, Error> {
+    match &erasure.remainder {
+        Some(id) => load(store, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Its id is stored with the erasure first, so that it is opened once.
+async fn open_remainder(
+    app: &App,
+    stripe: &Stripe,
+    erasure: &mut Request,
+    customer: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let id = match &erasure.remainder {
+        Some(id) => id.clone(),
+        None => {
+            let id = RequestId::random();
+            erasure.remainder = Some(id.clone());
+            save(&app.store, erasure).await?;
+            id
+        }
+    };
+    let last = billing::last_payment(stripe, customer).await?;
+    let last = last.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()).unwrap_or(now);
+    // Not before the customer is deleted.
+    let run = (last + REDACTABLE_AFTER).max(now + Duration::DAY);
+    put_new(&app.store, &Request::redaction(id, erasure, customer, run, now)).await
+}
+
+async fn customer(store: &Store, account: &AccountId) -> Result<Option<String>, Error> {
+    Ok(accounts::get(store, account).await?.and_then(|it| it.customer))
+}

@@ -1,0 +1,89 @@
+//! What an erasure has left to be done: to have Stripe redact past payments, 90 days after the last one.
+//! Stripe looks whether it can be done, then does it, each in its own time.
+
+use std::time::Instant;
+
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    holds::is_held,
+    request::{Kind, Request, State, save},
+    work::{HELD_FOR, Processed, work_off},
+};
+use crate::{app::App, audit, billing::stripe::RedactionState, error::Error};
+
+/// When Stripe is asked again how far it is.
+const WAIT: Duration = Duration::minutes(5);
+
+/// When it is tried again after a refusal: a dispute is open, for example, which takes weeks.
+const REFUSED_FOR: Duration = Duration::days(7);
+
+/// Entry of `done` for the last refusal.
+const REFUSED: &str = "refused";
+
+/// Entry of `done` for the redaction itself.
+const REDACTED: &str = "redacted";
+
+/// Takes every redaction whose time has come as far as it goes.
+pub(super) async fn process(
+    app: &App,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<Processed, Error> {
+    work_off(app, Kind::Redaction, now, deadline, |app, request, now, _| {
+        Box::pin(advance(app, request, now))
+    })
+    .await
+}
+
+async fn advance(app: &App, request: &mut Request, now: OffsetDateTime) -> Result<(), Error> {
+    if is_held(&app.store, &request.account).await? {
+        request.state = State::OnHold;
+        return wait(app, request, now + HELD_FOR).await;
+    }
+    request.state = State::Running;
+    let stripe = app.stripe().await?;
+    let id = match &request.redaction {
+        Some(id) => id.clone(),
+        None => {
+            let customer = request.customer.clone();
+            let customer =
+                customer.ok_or_else(|| Error::internal("a redaction without a customer"))?;
+            // The same look until it is refused; then another one.
+            let refused = request.done.get(REFUSED).copied().unwrap_or_default();
+            let key = format!("redact {} {refused}", request.id);
+            let redaction = stripe.create_redaction(&customer, &key).await?;
+            request.redaction = Some(redaction.id.clone());
+            save(&app.store, request).await?;
+            redaction.id
+        }
+    };
+    match stripe.redaction(&id).await?.map(|it| it.state) {
+        Some(RedactionState::Working) => wait(app, request, now + WAIT).await,
+        Some(RedactionState::Ready) => {
+            stripe.run_redaction(&id).await?;
+            wait(app, request, now + WAIT).await
+        }
+        Some(RedactionState::Done) => {
+            request.done.insert(REDACTED.to_owned(), now.unix_timestamp());
+            let details = serde_json::json!({ "request": request.id.to_string() });
+            audit::append(&app.store, "erasures", now, REDACTED, &details).await?;
+            request.redaction = None;
+            request.close(State::Done, now);
+            save(&app.store, request).await
+        }
+        // Stripe forgets what was never started.
+        Some(RedactionState::Refused) | None => {
+            request.redaction = None;
+            request.done.insert(REFUSED.to_owned(), now.unix_timestamp());
+            wait(app, request, now + REFUSED_FOR).await
+        }
+    }
+}
+
+/// It has gone on: failures before count no more.
+async fn wait(app: &App, request: &mut Request, until: OffsetDateTime) -> Result<(), Error> {
+    request.attempts = 0;
+    request.next_at = Some(until.unix_timestamp());
+    save(&app.store, request).await
+}

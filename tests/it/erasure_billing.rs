@@ -1,0 +1,339 @@
+//! Erasing an account that has bought something: billing ends first, and what Stripe keeps for now is not
+//! forgotten.
+
+use std::pin::pin;
+
+use local::standins::stripe::{Fault, WEBHOOK_SECRET};
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime, macros::datetime};
+use vidintel::{app::App, billing, inventory::Table, plans::Plan, privacy};
+
+use crate::util::{
+    Customer, World, advance, app_of,
+    billing::{buy, open_checkout, unheard},
+    far_away,
+    plant::plant,
+    subject::{DELETIONS, assert_erased, erase, finish, marked, marked_as, post, residue},
+};
+
+const JOB: &str = "ProcessDeletionsFunction";
+
+/// One who has bought Pro, and it is written down.
+async fn subscriber(world: &World, app: &App, email: &str) -> (Customer, String) {
+    let customer = marked_as(world, email).await;
+    let at_stripe = buy(world, app, &customer, Plan::Pro).await;
+    billing::sync(app, &at_stripe, world.cloud.clock.now()).await.expect("written down");
+    (customer, at_stripe)
+}
+
+fn app(world: &World) -> App {
+    app_of(&world.cloud, world.cloud.redis.direct_url())
+}
+
+/// The records of `account`, as they are stored.
+async fn records_of(world: &World, account: &str) -> Vec<Value> {
+    let items = world.cloud.dynamodb.items("billing-records").await.expect("the items");
+    items.into_iter().filter(|it| it["account"]["S"] == account).collect()
+}
+
+async fn view(world: &World, id: &str) -> Value {
+    let client = world.cloud.client();
+    let answer = world.send(client.get(format!("{DELETIONS}/{id}"))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_ends_billing_first_and_keeps_the_records_for_7_years() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    let stripe = &world.cloud.stripe;
+    open_checkout(&world, &app, &ada, Plan::Business).await;
+
+    let preview = post(&world, &ada, false).await.json();
+    let notes = preview["notes"].to_string();
+    assert!(notes.contains("not refunded automatically") && notes.contains("7 years"), "{notes}");
+    let bob = world.customer("bob@example.com").await;
+    assert_eq!(post(&world, &bob, false).await.json()["notes"], json!([]));
+
+    let id = post(&world, &ada, true).await.json()["id"].as_str().expect("an id").to_owned();
+    let mail = world.cloud.ses.mails().pop().expect("a mail").text.expect("a text");
+    assert!(mail.contains("cancelled at once"), "{mail}");
+    world.wait(Duration::days(7));
+    assert_eq!(world.run_job(JOB).await["waiting"], 1, "{}", world.logs(JOB));
+    // Nothing is charged any more, and everything is still there.
+    let status = || stripe.subscriptions(&at_stripe)[0].status.clone();
+    assert_eq!(status(), "canceled");
+    assert_eq!(stripe.customers(), [at_stripe.clone()]);
+    let accounts = world.cloud.dynamodb.items("accounts").await.expect("the items");
+    assert!(accounts.iter().any(|it| it["id"]["S"] == ada.account_id.as_str()));
+    finish(&world).await;
+    assert_erased(&world, &ada.account_id).await;
+    assert!(stripe.customers().is_empty(), "the customer is deleted, with cards and address");
+
+    // Beside the three that were planted: invoice, receipt and payment.
+    let records = records_of(&world, &ada.account_id).await;
+    assert_eq!(records.len(), 6, "{records:?}");
+    for record in &records {
+        assert!(record.get("email").is_none() && record.get("company").is_none(), "{record}");
+    }
+    let certificate = view(&world, &id).await;
+    let remainder = &certificate["remainder"];
+    assert_eq!((&certificate["state"], &remainder["state"]), (&json!("done"), &json!("scheduled")));
+    assert_eq!(remainder["from"], "2027-02-22T12:00:00Z", "90 days after the payment");
+    assert_eq!(remainder["due_at"], "2027-03-24T12:00:00Z");
+    let other = remainder["id"].as_str().expect("an id");
+    let mail = world.cloud.ses.mails().pop().expect("a mail");
+    assert_eq!(mail.subject, "Your account has been deleted");
+    let text = mail.text.expect("a text");
+    for words in ["cards and your address were deleted at Stripe", "2027-02-22", other] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let own = view(&world, other).await;
+    assert_eq!((&own["id"], &own["remainder"]), (&json!(other), remainder));
+
+    let purge = async |at: OffsetDateTime| {
+        world.cloud.clock.set(at);
+        world.run_job("PurgeBillingRecordsFunction").await;
+        records_of(&world, &ada.account_id).await.len()
+    };
+    // They were issued at noon; the planted ones a day before.
+    assert_eq!(purge(datetime!(2033-11-23 11:59 UTC)).await, 6, "not 7 years yet");
+    assert_eq!(purge(datetime!(2033-11-24 12:01 UTC)).await, 3);
+    assert_eq!(purge(datetime!(2033-11-25 12:01 UTC)).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_stripe_nothing_is_deleted() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    post(&world, &ada, true).await;
+    world.wait(Duration::days(7));
+    let before = residue(&world, &ada.account_id).await.len();
+    world.cloud.stripe.fault(Fault::Down);
+    for failures in 1..=3 {
+        let run = world.run_job(JOB).await;
+        assert_eq!((&run["failed"], &run["done"]), (&json!(1), &json!(0)), "{run}");
+        assert_eq!(run["stuck"], u8::from(failures == 3));
+        world.wait(Duration::hours(1));
+    }
+    assert!(residue(&world, &ada.account_id).await.len() >= before, "something is gone");
+    world.cloud.stripe.fault(Fault::None);
+    assert_eq!(world.run_job(JOB).await["waiting"], 1, "{}", world.logs(JOB));
+    // Away again when the customer is to be deleted.
+    world.run_job("RollUpUsageFunction").await;
+    world.wait(Duration::minutes(6));
+    assert_eq!(world.run_job(JOB).await["waiting"], 1);
+    world.wait(Duration::minutes(3));
+    world.cloud.stripe.fault(Fault::RateLimited);
+    let before = residue(&world, &ada.account_id).await.len();
+    assert_eq!(world.run_job(JOB).await["failed"], 1);
+    assert!(residue(&world, &ada.account_id).await.len() >= before, "something is gone");
+    world.cloud.stripe.fault(Fault::None);
+    world.wait(Duration::hours(1));
+    assert_eq!(world.run_job(JOB).await["done"], 1, "{}", world.logs(JOB));
+    assert_erased(&world, &ada.account_id).await;
+    assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "canceled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_bought_anything_needs_no_stripe() {
+    let world = unheard().await;
+    world.cloud.stripe.fault(Fault::Down);
+    let ada = marked(&world).await;
+    let id = erase(&world, &ada).await;
+    assert_erased(&world, &ada.account_id).await;
+    assert!(world.cloud.stripe.counts().is_empty(), "{:?}", world.cloud.stripe.counts());
+    assert_eq!(view(&world, &id).await["remainder"], Value::Null);
+}
+
+/// An overdue payment is not asked for any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_invoice_is_withdrawn() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    let stripe = &world.cloud.stripe;
+    stripe.set_card(&at_stripe, local::standins::stripe::Card::FailsLater).expect("set");
+    world.wait(Duration::days(31));
+    stripe.run_due(world.cloud.clock.now());
+    let is_open = || stripe.invoices(&at_stripe).iter().any(|it| it.status == "open");
+    assert!(is_open(), "{:?}", stripe.invoices(&at_stripe));
+    erase(&world, &ada).await;
+    assert!(!is_open());
+    let records = records_of(&world, &ada.account_id).await;
+    assert!(records.iter().any(|it| it["kind"]["S"] == "void"), "{records:?}");
+    assert_erased(&world, &ada.account_id).await;
+}
+
+/// Runs the job every five minutes until a redaction is done; how often it ran.
+async fn redact(world: &World) -> u32 {
+    for runs in 1..20 {
+        let run = world.run_job(JOB).await;
+        assert_eq!(run["failed"], 0, "{}", world.logs(JOB));
+        if run["done"] == 1 {
+            return runs;
+        }
+        assert_eq!(run["waiting"], 1, "{run}");
+        world.wait(Duration::minutes(5));
+    }
+    panic!("it never ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_payments_are_redacted_90_days_after_the_last_one() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    let id = erase(&world, &ada).await;
+    let remainder = view(&world, &id).await["remainder"]["id"].as_str().expect("an id").to_owned();
+    world.cloud.clock.set(datetime!(2027-02-22 11:59 UTC));
+    let run = world.run_job(JOB).await;
+    assert_eq!((&run["waiting"], &run["seconds_left"]), (&json!(0), &Value::Null), "too early");
+    world.wait(Duration::minutes(1));
+    let run = world.run_job(JOB).await;
+    assert_eq!(run["waiting"], 1, "{}", world.logs(JOB));
+    // Alarms go off in its last week.
+    assert!(run["seconds_left"].as_i64().expect("a number") > 29 * 86_400, "{run}");
+    world.wait(Duration::minutes(5));
+    redact(&world).await;
+    let stripe = app.stripe().await.expect("set up");
+    let invoices = stripe.invoices(&at_stripe).await.expect("read");
+    assert!(!invoices.is_empty());
+    assert!(invoices.iter().all(|it| it.email.as_deref() == Some("[redacted]")));
+    let own = view(&world, &remainder).await;
+    assert_eq!(own["state"], "done");
+    assert_eq!(view(&world, &id).await["remainder"]["state"], "done");
+    let requests = world.cloud.dynamodb.items("privacy-requests").await.expect("the items");
+    assert!(!requests.iter().any(|it| it.to_string().contains(&at_stripe)), "{requests:?}");
+    assert_erased(&world, &ada.account_id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redaction_that_stripe_refuses_is_tried_again() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    let stripe = &world.cloud.stripe;
+    let dispute = stripe.dispute(&stripe.charges(&at_stripe)[0].id).expect("disputed");
+    let id = erase(&world, &ada).await;
+    assert_erased(&world, &ada.account_id).await;
+    world.cloud.clock.set(datetime!(2027-02-22 12:00 UTC));
+    for _ in 0..3 {
+        assert_eq!(world.run_job(JOB).await["failed"], 0, "{}", world.logs(JOB));
+        world.wait(Duration::minutes(5));
+    }
+    assert_eq!(view(&world, &id).await["remainder"]["state"], "running");
+    // It is left alone for a week.
+    assert_eq!(world.run_job(JOB).await["waiting"], 0);
+    stripe.close_dispute(&dispute, true).expect("closed");
+    world.wait(Duration::days(7));
+    redact(&world).await;
+    assert_eq!(view(&world, &id).await["remainder"]["state"], "done");
+}
+
+/// Stripe tells of the end when nobody is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_too_late_changes_nothing() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    erase(&world, &ada).await;
+    let tables = ["accounts", "billing-records", "billing-tasks"];
+    let stored = async || {
+        let mut all = Vec::new();
+        for table in tables {
+            all.push(world.cloud.dynamodb.items(table).await.expect("the items"));
+        }
+        all
+    };
+    let before = stored().await;
+    let credentials = app.secrets.get().await.expect("read").stripe.expect("set up");
+    let now = world.cloud.clock.now();
+    let mut events = Vec::new();
+    for event in world.cloud.stripe.take_events() {
+        let secrets = [WEBHOOK_SECRET.to_owned()];
+        let signature = world.cloud.stripe.sign(&event.payload, &secrets);
+        let taken = billing::events::take_in(&event.payload, Some(&signature), &credentials, now);
+        events.extend(taken.expect("signed"));
+    }
+    assert!(events.iter().any(|it| it.kind == "customer.deleted"), "{events:?}");
+    let failed = billing::events::handle(&app, events, now).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(billing::sync(&app, &at_stripe, now).await.expect("read"), Default::default());
+    assert_eq!(stored().await, before);
+    assert_erased(&world, &ada.account_id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_after_a_restore_needs_no_stripe() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, _) = subscriber(&world, &app, "eraseme@example.com").await;
+    let mut backup = Vec::new();
+    for table in [Table::Accounts, Table::BillingRecords, Table::BillingTasks] {
+        for item in world.cloud.dynamodb.items(table.name()).await.expect("the items") {
+            backup.push((table, item));
+        }
+    }
+    erase(&world, &ada).await;
+    for (table, item) in &backup {
+        plant(&world.cloud, *table, item).await;
+    }
+    let key = json!({ "account": { "S": "erasure-ledger" }, "task": { "S": "erasure-ledger" } });
+    let table = world.cloud.dynamodb.table("billing-tasks");
+    let mark = json!({ "TableName": table, "Key": key });
+    world.cloud.dynamodb.call("DeleteItem", &mark).await.expect("deleted");
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
+    world.cloud.stripe.fault(Fault::Down);
+    let order = json!({ "time": "2026-12-02T12:00:00Z" });
+    let replayed = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
+    assert_eq!((&replayed["complete"], &replayed["erasures"]), (&json!(true), &json!(1)));
+    assert_erased(&world, &ada.account_id).await;
+}
+
+/// Points at which the saga is killed lie so many polls apart; `KILL_STRIDE=1` is the whole proof.
+fn stride() -> usize {
+    std::env::var("KILL_STRIDE").map_or(23, |it| it.parse().expect("a number"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_between_any_two_calls_billing_ends_once() {
+    let world = unheard().await;
+    let app = app(&world);
+    let mut points = 0;
+    loop {
+        let email = format!("eraseme{points}@example.com");
+        let (ada, at_stripe) = subscriber(&world, &app, &email).await;
+        let id = post(&world, &ada, true).await.json()["id"].as_str().expect("an id").to_owned();
+        world.wait(Duration::days(7));
+        world.run_job("RollUpUsageFunction").await;
+        let mut finished = true;
+        for pause in [Duration::minutes(6), Duration::minutes(3), Duration::ZERO] {
+            let run = pin!(privacy::process(&app, world.cloud.clock.now(), far_away()));
+            finished &= advance(run, points).await.is_some();
+            privacy::process(&app, world.cloud.clock.now(), far_away()).await.expect("it runs");
+            world.wait(pause);
+        }
+        let own = view(&world, &id).await;
+        assert_eq!(own["state"], "done", "killed at {points}: {own}");
+        assert_eq!(own["remainder"]["state"], "scheduled", "killed at {points}: {own}");
+        let status = &world.cloud.stripe.subscriptions(&at_stripe)[0].status;
+        assert_eq!(status, "canceled", "killed at {points}");
+        assert!(world.cloud.stripe.customers().is_empty(), "killed at {points}");
+        assert_eq!(records_of(&world, &ada.account_id).await.len(), 6, "killed at {points}");
+        let requests = world.cloud.dynamodb.items("privacy-requests").await.expect("the items");
+        let is_own = |it: &&Value| {
+            it["kind"]["S"] == "redaction" && it["account"]["S"] == ada.account_id.as_str()
+        };
+        assert_eq!(requests.iter().filter(is_own).count(), 1, "killed at {points}");
+        assert_erased(&world, &ada.account_id).await;
+        if finished {
+            break;
+        }
+        points += stride();
+    }
+    assert!(points > 20, "{points}");
+}
