@@ -82,7 +82,6 @@ mod tests {
             period: Some(Span { start: 100 * DAY, end: 130 * DAY }),
             anchor: 100 * DAY,
             cancel_at: None,
-            last_change: None,
             keep: None,
             created: 100 * DAY,
             ended_at: None,
