@@ -2,7 +2,10 @@
 
 use std::{pin::pin, time::Duration as Wait};
 
-use local::standins::stripe::{AfterRetries, Card, Fault};
+use local::standins::{
+    self,
+    stripe::{AfterRetries, Card, Fault, Webhooks},
+};
 use time::Duration;
 use vidintel::{
     billing::{self, MAIL_DAYS, task::Work},
@@ -133,7 +136,7 @@ async fn a_payment_that_no_event_has_told_of_is_seen_before_the_end() {
     let world = World::start().await;
     let (ada, at_stripe) = overdue(&world).await;
     let webhooks = world.cloud.stripe.webhooks();
-    world.cloud.stripe.set_webhooks(local::standins::stripe::Webhooks::default());
+    world.cloud.stripe.set_webhooks(Webhooks::default());
     world.cloud.stripe.set_card(&at_stripe, Card::Good).expect("a card");
     world.pass(Duration::days(15)).await;
     world.run_job(WORK).await;
@@ -192,7 +195,7 @@ async fn what_fails_is_tried_again_later_and_stops_no_other() {
     let world = World::start().await;
     let ada = world.customer(ADA).await;
     buy(&world, &ada, Plan::Basic, Card::Good).await;
-    world.cloud.ses.fault(local::standins::Fault::Down);
+    world.cloud.ses.fault(standins::Fault::Down);
     for round in 1..=3_i64 {
         let report = world.run_job(WORK).await;
         assert_eq!((&report["failed"], &report["done"]), (&1.into(), &0.into()), "{report}");
@@ -202,7 +205,7 @@ async fn what_fails_is_tried_again_later_and_stops_no_other() {
         assert_eq!((&report["failed"], &report["done"]), (&0.into(), &0.into()), "{report}");
         world.wait(Duration::minutes(5) * 2_i32.pow(u32::try_from(round).expect("small")));
     }
-    world.cloud.ses.fault(local::standins::Fault::None);
+    world.cloud.ses.fault(standins::Fault::None);
     let report = world.run_job(WORK).await;
     assert_eq!(report["done"], 1, "{report}");
     assert_eq!(subjects(&world, ADA).len(), 2);
