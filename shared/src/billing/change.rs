@@ -100,7 +100,17 @@ pub async fn change_plan(
         // Its answer was lost.
         Some(last) if *last == key => {}
         Some(last) if last.ends_with(&hash) => return Err(InputError::IdempotencyKeyReused.into()),
-        _ => Change { stripe: &stripe, bought, present: &present, key: &key }.to(target).await?,
+        _ => {
+            let change = Change { stripe: &stripe, bought, present: &present, key: &key };
+            let done = change.to(target).await;
+            if let Err(Error::Billing(BillingError::CardDeclined)) = &done
+                && let Err(error) = sync(app, customer, now).await
+            {
+                // What was taken back may have been heard of before; the events of it come anyway.
+                tracing::warn!(error = %error, "a declined change is not written down yet");
+            }
+            done?;
+        }
     }
     sync(app, customer, now).await?;
     let account =
