@@ -68,7 +68,7 @@ async fn a_refund_is_asked_for_approved_and_paid_once() {
     world.wait(Duration::days(2));
     let again = ask(&world, &ada).await;
     assert_eq!((again.status.as_u16(), again.json()), (200, view.clone()));
-    assert_eq!(list(&world, &ada).await, [view.clone()]);
+    assert_eq!(list(&world, &ada).await, std::slice::from_ref(&view));
     let waiting = queue(&world).await;
     assert_eq!(waiting["refunds"][0]["amount_cents"], 2_000);
     assert!(!waiting.to_string().contains("example.com"), "it names an address: {waiting}");

@@ -86,7 +86,7 @@ async fn assert_sums(world: &World, lives: &Lives) {
 /// `WEBHOOK_LIVES=200`.
 fn size() -> (usize, usize) {
     let lives = std::env::var("WEBHOOK_LIVES").ok().and_then(|it| it.parse().ok());
-    (lives.unwrap_or(20), 60)
+    (lives.unwrap_or(6), 30)
 }
 
 const SEED: u64 = 20_261_124;
@@ -103,9 +103,12 @@ async fn whatever_the_order_and_whatever_dies_it_comes_to_the_same() {
     for _ in 0..steps {
         let new = lives.step(&ordered).await;
         events += new.len();
+        // They are all there before the first one is handled, so that they come in batches.
+        ordered.cloud.sqs.pause();
         for event in &new {
             assert_eq!(post(&ordered, &event.payload, &[WEBHOOK_SECRET]).await, 200);
         }
+        ordered.cloud.sqs.resume();
         ordered.cloud.settle().await;
     }
     let expected = outcome(&ordered).await;
@@ -166,7 +169,7 @@ async fn whatever_the_order_and_whatever_dies_it_comes_to_the_same() {
     assert_eq!(world.cloud.sqs.depth(QUEUE).expect("a queue"), (0, 0));
     assert!(world.cloud.sqs.dead(QUEUE).expect("a queue").is_empty());
     let handled = all_of(&world, Table::WebhookEvents).await;
-    eprintln!("{events} events, {posted} posted, {} handled, {redriven} redriven", handled.len());
+    assert!(handled.len() > events / 2 && handled.len() <= events, "{events} {}", handled.len());
     assert_eq!(posted, 3 * events);
     let found = outcome(&world).await;
     for name in ["accounts", "records", "tasks"] {

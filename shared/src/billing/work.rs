@@ -33,6 +33,9 @@ use crate::{
 /// After so many failures, about two days with the pauses between them, a mail is not tried any more.
 const GIVE_UP_MAILING: u32 = 12;
 
+/// How long a mail is left to whoever has taken it.
+const CLAIM: Duration = Duration::minutes(5);
+
 /// What one run did, and what it saw waiting for the operator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Worked {
@@ -86,16 +89,15 @@ pub async fn work(app: &App, now: OffsetDateTime, deadline: Instant) -> Result<W
     Ok(worked)
 }
 
-/// Works off the mails of `account` that are due at `now`: who has just heard from Stripe need not leave
-/// them to the schedule.
+/// Works off the receipts of `account` and the other mails about records that are due at `now`: who has just
+/// heard from Stripe need not leave them to the schedule.
 pub async fn work_on(app: &App, account: &AccountId, now: OffsetDateTime) -> Result<Worked, Error> {
     let mut worked = Worked::default();
     if is_closed(&app.store).await? {
         return Ok(worked);
     }
     for task in task::of_account(&app.store, account).await? {
-        let is_mail = matches!(task.work, Work::RecordMail { .. } | Work::EndedMail { .. });
-        if is_mail && is_due(&task, now) {
+        if matches!(task.work, Work::RecordMail { .. }) && is_due(&task, now) {
             one(app, &task, now, &mut worked).await;
         }
     }
@@ -107,6 +109,17 @@ fn is_due(task: &Task, now: OffsetDateTime) -> bool {
 }
 
 async fn one(app: &App, task: &Task, now: OffsetDateTime, worked: &mut Worked) {
+    let claimed = match claim(app, task, now).await {
+        Ok(Some(claimed)) => claimed,
+        // Somebody else is at it.
+        Ok(None) => return,
+        Err(error) => {
+            tracing::warn!(error = %error, "a billing task could not be claimed");
+            worked.failed += 1;
+            return;
+        }
+    };
+    let task = &claimed;
     let Err(error) = advance(app, task, now).await else {
         worked.done += 1;
         return;
@@ -117,6 +130,17 @@ async fn one(app: &App, task: &Task, now: OffsetDateTime, worked: &mut Worked) {
     if let Err(error) = put_off(app, task, now, worked).await {
         tracing::warn!(error = %error, "the failure could not be noted");
     }
+}
+
+/// Takes a mail for itself, so that two who come to it at the same time do not both send it. Who dies then
+/// leaves it to a later run.
+async fn claim(app: &App, task: &Task, now: OffsetDateTime) -> Result<Option<Task>, Error> {
+    if !matches!(task.work, Work::RecordMail { .. } | Work::EndedMail { .. }) {
+        return Ok(Some(task.clone()));
+    }
+    let next_at = Some((now + CLAIM).unix_timestamp());
+    let claimed = Task { next_at, ..task.clone() };
+    Ok(task::save(&app.store, &claimed, task).await?.then_some(claimed))
 }
 
 /// Notes a failure: the task is tried again after a pause, a mail not for ever.
