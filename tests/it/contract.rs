@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use local::{
     access::Call,
-    standins::stripe::{Card, Webhooks},
+    standins::stripe::{Card, Fault, WEBHOOK_SECRET, Webhooks},
 };
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::{
+    billing::task::{Task, WORK as WORK_QUEUE, Work},
     inventory::{
         BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, EXPORT_FILES, FUNCTION_LOG_DAYS, Keep, Place,
         Table, declares_redis_key,
@@ -23,7 +24,8 @@ use crate::util::{
     endpoints::{self, metered},
     objections::use_objections,
     patient,
-    plant::{expiring, item, plant},
+    plant::{expiring, item, plant, plant_item},
+    purchases::{DECIDE, PREPARE, WORK, order},
 };
 
 /// Uses every endpoint and job in every way that reaches further: each failure makes functions do
@@ -79,6 +81,52 @@ async fn use_everything(world: &World) {
     world.cloud.stripe.set_webhooks(heard);
     world.cloud.settle().await;
     world.use_billing().await;
+    use_refunds(world).await;
+}
+
+/// Lets one refund be decided by the operator, and one be finished by the job; each finds a reminder that
+/// is not due any more. Many sign-ups from one network are noted.
+async fn use_refunds(world: &World) {
+    let stripe = &world.cloud.stripe;
+    order(world, PREPARE, &json!({})).await.expect("prepared");
+    for name in ["e1", "e2", "e3", "e4", "e5", "e6"] {
+        world.customer(&format!("{name}@example.com")).await;
+    }
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    for (name, is_paid_at_once) in [("fay", true), ("gil", false)] {
+        let customer = world.customer(&format!("{name}@example.com")).await;
+        let heard = stripe.webhooks();
+        stripe.set_webhooks(Webhooks {
+            url: Some(format!("{}/webhooks/stripe", world.cloud.url())),
+            secrets: vec![WEBHOOK_SECRET.to_owned()],
+            ..heard.clone()
+        });
+        world.buy("basic", &customer, Card::Good).await;
+        stripe.set_webhooks(Webhooks::default());
+        let asked = world.post("/v1/billing/refunds", &json!({}), &customer).await;
+        assert_eq!(asked.status, 201, "{}", asked.text());
+        assert_eq!(world.get("/v1/billing/refunds", &customer).await.status, 200);
+        let account = customer.account_id.parse().expect("an id");
+        let work = Work::Dunning { subscription: "sub_old".to_owned(), since: 0, sent: 4 };
+        let now = world.cloud.clock.now();
+        let stale = Task::new(&account, "dunning#sub_old".to_owned(), work, WORK_QUEUE, now);
+        let stale = Task { next_at: Some(now.unix_timestamp() + 86_400), ..stale };
+        plant_item(&app, Table::BillingTasks, &stale).await;
+        let waiting = order(world, DECIDE, &json!({})).await.expect("listed");
+        assert!(waiting.to_string().contains(&customer.account_id), "{waiting}");
+        let task = format!("refund#{}", asked.json()["id"].as_str().expect("an id"));
+        let approve =
+            json!({ "account": customer.account_id, "task": task, "decision": "approve" });
+        if !is_paid_at_once {
+            stripe.fault(Fault::Down);
+        }
+        assert_eq!(order(world, DECIDE, &approve).await.is_ok(), is_paid_at_once);
+        stripe.fault(Fault::None);
+        world.wait(Duration::hours(1));
+        world.run_job(WORK).await;
+        let view = world.get("/v1/billing/refunds", &customer).await;
+        assert!(view.text().contains("paid"), "{} {}", view.text(), world.logs(WORK));
+    }
 }
 
 /// Buys without that an event tells of it, so that the nightly comparison has something to do; leaves one

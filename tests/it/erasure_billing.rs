@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 
-use local::standins::stripe::{Fault, WEBHOOK_SECRET};
+use local::standins::stripe::{Card, Fault, WEBHOOK_SECRET};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use vidintel::{app::App, billing, inventory::Table, plans::Plan, privacy};
@@ -13,6 +13,7 @@ use crate::util::{
     billing::{buy, open_checkout, unheard},
     far_away,
     plant::plant,
+    purchases::{self, DECIDE, order},
     subject::{DELETIONS, assert_erased, erase, finish, marked, marked_as, post, residue},
 };
 
@@ -103,6 +104,28 @@ async fn an_erasure_ends_billing_first_and_keeps_the_records_for_7_years() {
     assert_eq!(purge(datetime!(2033-11-23 12:01 UTC)).await, 3);
     assert_eq!(purge(datetime!(2033-11-24 11:59 UTC)).await, 3, "not 7 years yet");
     assert_eq!(purge(datetime!(2033-11-24 12:01 UTC)).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_was_asked_for_is_decided_first() {
+    let world = World::start().await;
+    let ada = world.customer("eraseme@example.com").await;
+    let at_stripe = purchases::buy(&world, &ada, Plan::Pro, Card::Good).await;
+    let asked = world.post("/v1/billing/refunds", &json!({}), &ada).await;
+    assert_eq!(asked.status, 201, "{}", asked.text());
+    post(&world, &ada, true).await;
+    world.wait(Duration::days(7));
+    let run = world.run_job(JOB).await;
+    assert_eq!((&run["waiting"], &run["failed"]), (&json!(1), &json!(0)), "{run}");
+    assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "active");
+    let task = format!("refund#{}", asked.json()["id"].as_str().expect("an id"));
+    let approve = json!({ "account": ada.account_id, "task": task, "decision": "approve" });
+    order(&world, DECIDE, &approve).await.expect("approved");
+    world.wait(Duration::hours(1));
+    world.run_job(JOB).await;
+    assert_eq!(world.cloud.stripe.totals(&at_stripe).refunded, 2_000);
+    assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "canceled");
+    assert!(world.cloud.stripe.customers().is_empty(), "the customer is deleted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -237,6 +237,15 @@ pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Task>,
     Ok(tasks)
 }
 
+/// Whether `account` has asked for a refund that is neither refused nor paid yet.
+pub async fn awaits_refund(store: &Store, account: &AccountId) -> Result<bool, Error> {
+    let is_awaited = |task: &Task| match &task.work {
+        Work::Refund(it) => matches!(it.state, RefundState::Open | RefundState::Approved),
+        _ => false,
+    };
+    Ok(of_account(store, account).await?.iter().any(is_awaited))
+}
+
 /// Keys (account, task) of what stands in `queue` and is to be looked at by `now`, the longest due first.
 pub async fn due(
     store: &Store,

@@ -18,6 +18,7 @@ use crate::{
     accounts::{self, Status},
     app::App,
     audit,
+    billing::task::awaits_refund,
     error::Error,
     gate,
     inventory::Table,
@@ -172,7 +173,13 @@ async fn run(
     };
     match step {
         Step::Suspend => suspend(app, erasure).await?,
-        Step::Billing => payments::stop(app, &erasure.account, now).await?,
+        Step::Billing => {
+            // Money that was asked back must not be forgotten with who asked for it.
+            if awaits_refund(store, &erasure.account).await? {
+                return Ok(Outcome::Wait(now + Duration::hours(1)));
+            }
+            payments::stop(app, &erasure.account, now).await?;
+        }
         Step::Settle => {
             if let Some(until) = wait_after(erasure, Step::Suspend, SETTLE, now)? {
                 return Ok(Outcome::Wait(until));
