@@ -170,14 +170,22 @@ pub(super) static CLAUSES: &[Clause] = &[
         promise: "Payments go through Stripe",
         control: "`billing/stripe`, the only client that moves money; `reconcile-billing` compares \
                   every night",
-        proof: Proof::Tests(&["reconcile::what_events_did_not_tell_is_found_and_mended"]),
+        proof: Proof::Tests(&[
+            "billing::a_plan_that_is_paid_holds_for_the_next_request",
+            "webhooks::forged_stale_and_wrongly_signed_events_are_refused_and_change_nothing",
+            "webhooks::whatever_the_order_and_whatever_dies_it_comes_to_the_same",
+            "reconcile::what_events_did_not_tell_is_found_and_mended",
+        ]),
     },
     Clause {
         section: "2.3",
         promise: "Invoices and receipts are sent",
         control: "`billing::sync` makes a task for each receipt, withdrawn invoice and refund in the \
-                  transaction that writes the record",
-        proof: Proof::NotYet("the function that sends these mails, and a test of it (issue 5)"),
+                  transaction that writes the record; `work-billing` mails it; `GET /v1/billing/invoices`",
+        proof: Proof::Tests(&[
+            "dunning::a_purchase_is_receipted_by_mail_once",
+            "billing::invoices_are_listed_page_by_page_and_stay_without_stripe",
+        ]),
     },
     Clause {
         section: "2.3",
@@ -185,6 +193,8 @@ pub(super) static CLAUSES: &[Clause] = &[
         control: "`billing::sync` reads a customer's state back from Stripe and writes \
                   `subscription` of `accounts`; `reconcile-billing` finds what events did not tell",
         proof: Proof::Tests(&[
+            "billing::a_smaller_plan_and_the_end_come_with_the_next_period_and_can_be_taken_back",
+            "dunning::a_payment_that_fails_is_told_four_times_and_ends_the_plan",
             "reconcile::what_events_did_not_tell_is_found_and_mended",
             "erasure_billing::an_erasure_ends_billing_first_and_keeps_the_records_for_7_years",
         ]),
@@ -199,6 +209,8 @@ pub(super) static CLAUSES: &[Clause] = &[
             "accounts::mails_are_limited_by_address_without_saying_so",
             "accounts::the_answer_does_not_tell_whether_an_address_is_known",
             "usage::a_flood_of_refusals_does_not_flood_the_log",
+            "refunds::a_dispute_waits_for_the_operator_and_stops_the_refund",
+            "refunds::many_accounts_from_one_network_are_a_sign_and_stop_nobody",
             "reconcile::a_second_subscription_is_reported_until_it_is_ended",
         ]),
     },
