@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
 use local::Cloud;
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 
 const EMAIL: &str = "demo@example.com";
 
@@ -56,6 +57,13 @@ fn token_in(text: &str) -> Option<&str> {
     let is_part = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-');
     let words = text.split(|it| !is_part(it)).filter(|it| it.len() >= 20);
     words.max_by_key(|it| it.len())
+}
+
+/// Has the prices made that plans are sold at: the operator's first order.
+pub(crate) async fn sell(cloud: &Cloud) -> Result<()> {
+    let order = json!({ "time": cloud.clock.now().format(&Rfc3339)? });
+    cloud.invoke("PrepareBillingFunction", &order).await?;
+    Ok(())
 }
 
 /// A command that asks for a video.

@@ -199,6 +199,9 @@ async fn up(up: Up) -> Result<()> {
     let mut out = stdout();
     writeln!(out, "The API is at     {}", cloud.url())?;
     writeln!(out, "Mail arrives at   {}/mailbox", cloud.console_url())?;
+    if let Err(error) = demo::sell(&cloud).await {
+        writeln!(out, "No plans are sold {error:#}")?;
+    }
     match demo::account(&cloud, up.state.as_deref()).await {
         Ok(account) => {
             writeln!(out, "Demo account      {}", account.email)?;

@@ -390,7 +390,7 @@ pub(super) static CLAUSES: &[Clause] = &[
         section: "4.1",
         promise: "Hosting and mail service receive what the service needs",
         control: "`recipients` of the inventory, published by `GET /v1/policy`; IAM lets functions \
-                  use DynamoDB, Secrets Manager and SES only",
+                  use DynamoDB, S3, Secrets Manager, SES and SQS only",
         proof: Proof::Tests(&["contract::each_function_may_do_just_what_it_does"]),
     },
     Clause {

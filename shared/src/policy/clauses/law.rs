@@ -186,8 +186,11 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "10.2",
         promise: "Collected: commercial information, such as purchases",
-        control: "`billing-records`, declared; nothing writes it",
-        proof: Proof::NotYet("billing with Stripe (issue 5)"),
+        control: "`billing-records`, written by `billing::sync` from what Stripe says",
+        proof: Proof::Tests(&[
+            "billing::invoices_are_listed_page_by_page_and_stay_without_stripe",
+            "retention_years::nothing_outlives_its_period_and_nothing_younger_goes",
+        ]),
     },
     Clause {
         section: "10.2",
@@ -262,8 +265,9 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "12.1",
         promise: "Stripe takes payments, under its own policy",
-        control: "not built",
-        proof: Proof::NotYet("billing with Stripe (issue 5)"),
+        control: "cards are typed in on Stripe's own pages (`start-checkout`, `open-portal`); no address \
+                  of ours takes one",
+        proof: Proof::Tests(&["billing::a_plan_that_is_paid_holds_for_the_next_request"]),
     },
     Clause {
         section: "12.1",
