@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{
     mails,
     refund::RefundView,
-    refund_payment::pay,
+    refund_payment::{CHAIN, pay},
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
 use crate::{
@@ -17,9 +17,6 @@ use crate::{
     error::Error,
     ids::AccountId,
 };
-
-/// The audit chain of decisions about billing. It names nobody.
-pub const CHAIN: &str = "billing";
 
 /// What the operator says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

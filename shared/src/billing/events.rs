@@ -1,23 +1,21 @@
 //! Stripe's events: taken in, handed over to the queue, and handled once each.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use futures_util::{StreamExt, stream};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
+    event::{StripeEvent, note, unhandled},
     sync::{Synced, sync_for},
     work::work_on,
 };
 use crate::{
     app::App,
     error::{Error, InputError},
-    inventory::{self, Table},
     secrets::StripeCredentials,
-    store::{Store, n, putting, s, stored},
 };
 
 /// Customers whose events are handled at the same time.
@@ -25,24 +23,6 @@ const AT_ONCE: usize = 4;
 
 /// Events that say something about what is bought or paid. Others are taken and dropped.
 const KINDS: [&str; 5] = ["charge.", "checkout.session.", "customer.", "invoice.", "refund."];
-
-/// What is kept of an event in the queue: which one, and whose. What it says is read back from Stripe.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StripeEvent {
-    /// `evt_…`
-    pub id: String,
-    /// `invoice.paid`, for example.
-    pub kind: String,
-    /// `cus_…`, where the event names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer: Option<String>,
-    /// `ch_…`, where it names only that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub charge: Option<String>,
-    /// The account that the customer's metadata name: of a deleted customer nothing else tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-}
 
 /// An event whose signature was checked, as it came.
 #[derive(Deserialize)]
@@ -171,66 +151,6 @@ async fn handle_one(
             Ok(Synced::default())
         }
     }
-}
-
-/// Those of `events` that have not been handled yet, each once.
-pub(super) async fn unhandled(
-    store: &Store,
-    events: &[StripeEvent],
-) -> Result<Vec<StripeEvent>, Error> {
-    let mut seen = HashSet::new();
-    let mut new = Vec::new();
-    for event in events.iter().filter(|it| seen.insert(it.id.as_str())) {
-        if store.get(Table::WebhookEvents, [("id", event.id.clone())]).await?.is_none() {
-            new.push(event.clone());
-        }
-    }
-    Ok(new)
-}
-
-/// As a part of a transaction: `event` has been handled, and was not before.
-pub(super) fn noting(
-    store: &Store,
-    event: &StripeEvent,
-    outcome: &str,
-    now: OffsetDateTime,
-) -> Result<TransactWriteItem, Error> {
-    let put = Put::builder()
-        .table_name(store.name(Table::WebhookEvents))
-        .set_item(Some(item(event, outcome, now)))
-        .condition_expression("attribute_not_exists(id)");
-    putting(put)
-}
-
-/// Notes that nothing was to be done about `events`.
-pub(super) async fn note(
-    store: &Store,
-    events: &[StripeEvent],
-    outcome: &str,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    for event in events {
-        let put = store
-            .client()
-            .put_item()
-            .table_name(store.name(Table::WebhookEvents))
-            .set_item(Some(item(event, outcome, now)))
-            .condition_expression("attribute_not_exists(id)");
-        stored(put.send().await)?;
-    }
-    Ok(())
-}
-
-fn item(event: &StripeEvent, outcome: &str, now: OffsetDateTime) -> crate::store::Item {
-    let expiry = inventory::WEBHOOK_EVENTS.expiry(now, &event.id);
-    crate::store::Item::from([
-        ("id".to_owned(), s(&event.id)),
-        ("event".to_owned(), s(&event.kind)),
-        ("handled_at".to_owned(), n(now.unix_timestamp())),
-        ("outcome".to_owned(), s(outcome)),
-        ("expires_at".to_owned(), n(expiry.at)),
-        ("expires_on".to_owned(), s(expiry.on)),
-    ])
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod checkout;
 mod close;
 mod decide;
 mod dunning;
+mod event;
 pub mod events;
 mod invoices;
 mod mails;
@@ -31,14 +32,16 @@ pub use self::{
     change::change_plan,
     checkout::start_checkout,
     close::{last_payment, stop},
-    decide::{CHAIN, Decided, Decision, decide},
+    decide::{Decided, Decision, decide},
     dunning::MAIL_DAYS,
+    event::StripeEvent,
     invoices::{
         InvoiceDetail, InvoiceLine, InvoiceList, InvoiceState, InvoiceView, invoice, list_invoices,
     },
     money::shown,
     queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
     refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
+    refund_payment::CHAIN,
     stripe::Stripe,
     sync::{AtStripe, Synced, sync, sync_account},
     views::{

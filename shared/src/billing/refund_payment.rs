@@ -5,13 +5,15 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    decide::CHAIN,
     mails,
     stripe::{Refund, Stripe},
     sync,
     task::{self, RefundRequest, RefundState, Task, Work},
 };
 use crate::{accounts::Account, app::App, audit, error::Error};
+
+/// The audit chain of decisions about billing. It names nobody.
+pub const CHAIN: &str = "billing";
 
 /// Seconds that Stripe's clock may be behind ours.
 const CLOCKS_DIFFER: i64 = 5 * 60;

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::{
     Stripe,
-    events::{self, StripeEvent},
+    event::{self, StripeEvent},
     record::{self, Record, RecordKind, records},
     standing::{live, standing},
     stripe::{Bought, Charge, Dispute, Invoice, Refund},
@@ -97,7 +97,7 @@ async fn sync_hinted(
     let found = stripe.customer(customer).await?;
     let named = found.as_ref().and_then(|it| it.account.clone()).or(hint);
     let Some(account) = named.and_then(|it| it.parse::<AccountId>().ok()) else {
-        events::note(&app.store, events, "no account", now).await?;
+        event::note(&app.store, events, "no account", now).await?;
         return Ok(Synced::default());
     };
     let mut pause = Wait::from_millis(10);
@@ -105,7 +105,7 @@ async fn sync_hinted(
         let known = accounts::get(&app.store, &account).await?;
         let Some(known) = known.filter(|it| it.customer.as_deref() == Some(customer)) else {
             // Erased, or somebody else's customer of the same name.
-            events::note(&app.store, events, "no account", now).await?;
+            event::note(&app.store, events, "no account", now).await?;
             return Ok(Synced::default());
         };
         let at_stripe = AtStripe::read(&stripe, customer).await?;
@@ -169,7 +169,7 @@ async fn write(
     let (known, tasks, events) = try_join!(
         record::names(store, &account.id),
         task::of_account(store, &account.id),
-        events::unhandled(store, events)
+        event::unhandled(store, events)
     )?;
     let all = at_stripe.records(&account.id);
     let new: Vec<&Record> = all.iter().filter(|it| !known.contains(&it.record)).collect();
@@ -198,7 +198,7 @@ async fn write(
     let subscription = if is_deleted { None } else { at_stripe.standing() };
     parts.extend(todo(store, account, subscription.as_ref(), at_stripe, &tasks, now)?);
     for event in &events {
-        parts.push(events::noting(store, event, "handled", now)?);
+        parts.push(event::noting(store, event, "handled", now)?);
     }
     if parts.len() >= MOST_PARTS {
         let rest = parts.split_off(MOST_PARTS);
