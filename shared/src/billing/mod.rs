@@ -1,7 +1,7 @@
 //! Billing: what is bought, what was paid, and what follows from it.
 //!
 //! Stripe is the one source of what a customer has bought. An event of Stripe's says only that something has
-//! changed: [`sync`] then reads the customer's state back and writes down what follows, so that events may
+//! changed: [`sync()`] then reads the customer's state back and writes down what follows, so that events may
 //! come twice, late or out of order. Card data never comes near us.
 
 mod attempt;
