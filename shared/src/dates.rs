@@ -12,6 +12,16 @@ pub fn parse(name: &'static str, text: &str) -> Result<Date, InputError> {
         .map_err(|_| InputError::field(name, "must be a date such as 2026-11-24"))
 }
 
+/// The instant of an epoch second; 1970 for one that no calendar has.
+pub fn at(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// The day (UTC) of an epoch second: `2026-11-24`.
+pub fn day(seconds: i64) -> String {
+    at(seconds).date().to_string()
+}
+
 /// The next 00:00 UTC after `now`.
 pub fn next_midnight(now: OffsetDateTime) -> OffsetDateTime {
     now.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT) + time::Duration::DAY

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::plans::{Period, Plan};
+use crate::{
+    dates::at,
+    plans::{Period, Plan},
+};
 
 /// A stretch of time, in epoch seconds: from `start` until just before `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +20,7 @@ pub struct Span {
 impl Span {
     /// As a quota period.
     pub fn period(self) -> Period {
-        Period { start: instant(self.start), end: instant(self.end) }
+        Period { start: at(self.start), end: at(self.end) }
     }
 }
 
@@ -63,10 +66,10 @@ impl Subscription {
         let mut period = if now.unix_timestamp() < self.period.end {
             self.period.period()
         } else {
-            Period::billed_month_of(instant(self.anchor), now)
+            Period::billed_month_of(at(self.anchor), now)
         };
         // Then the gate asks anew.
-        if let Some(end) = self.ends_at.map(instant) {
+        if let Some(end) = self.ends_at.map(at) {
             period.end = period.end.min(end);
         }
         Some(period)
@@ -75,10 +78,6 @@ impl Subscription {
     fn has_ended(&self, now: OffsetDateTime) -> bool {
         self.ends_at.is_some_and(|end| now.unix_timestamp() >= end)
     }
-}
-
-fn instant(seconds: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{
     mails,
     refund::RefundView,
-    refund_payment::{CHAIN, pay},
+    refund_payment::{CHAIN, note, pay},
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
 use crate::{
@@ -97,7 +97,7 @@ async fn approve(
                 decided_at: Some(now.unix_timestamp()),
                 ..request.clone()
             };
-            append(app, &request, "approved", now).await?;
+            note(app, &request, "approved", now).await?;
             // From here on `work-billing` pays it, whatever becomes of this call.
             let approved = Task {
                 work: Work::Refund(request),
@@ -143,7 +143,7 @@ async fn refuse(
             tracing::warn!(error = %error, "a decision could not be mailed");
         }
     }
-    append(app, &refused, "refused", now).await?;
+    note(app, &refused, "refused", now).await?;
     close(app, found, Work::Refund(refused.clone()), now).await?;
     Ok(refused)
 }
@@ -154,18 +154,6 @@ async fn clear(app: &App, found: &Task, sign: Sign, now: OffsetDateTime) -> Resu
     }
     audit::append(&app.store, CHAIN, now, "cleared", &json!({ "sign": sign })).await?;
     close(app, found, found.work.clone(), now).await
-}
-
-/// Without the reason, which may name somebody: this cannot be taken back for seven years.
-async fn append(
-    app: &App,
-    request: &RefundRequest,
-    act: &str,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let RefundRequest { invoice, cents, currency, .. } = request;
-    let details = json!({ "refund": invoice, "cents": cents, "currency": currency });
-    audit::append(&app.store, CHAIN, now, act, &details).await.map(drop)
 }
 
 async fn close(app: &App, found: &Task, work: Work, now: OffsetDateTime) -> Result<(), Error> {

@@ -1,7 +1,5 @@
 //! Mails about billing. They belong to the contract, so nobody can opt out of them.
 
-use time::OffsetDateTime;
-
 use super::{
     GRACE_DAYS,
     dunning::ends_at,
@@ -9,12 +7,7 @@ use super::{
     record::{Record, RecordKind, RecordLine},
     task::RefundRequest,
 };
-use crate::{mail::Mail, plans::Plan};
-
-fn day(seconds: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    at.date().to_string()
-}
+use crate::{dates::day, mail::Mail, plans::Plan};
 
 /// The mail about `record`, whose invoice is `invoice`; `None` where there is nothing to be told.
 pub(super) fn of_record(

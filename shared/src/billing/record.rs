@@ -9,6 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::stripe::{Charge, Dispute, Invoice, Refund};
 use crate::{
+    dates::day,
     error::Error,
     ids::AccountId,
     inventory::{self, Table},
@@ -203,10 +204,9 @@ impl Record {
         at: i64,
         (cents, currency): (i64, &str),
     ) -> Self {
-        let day = OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         Self {
             account: account.clone(),
-            record: format!("{}#{}#{source}", day.date(), kind.name()),
+            record: format!("{}#{}#{source}", day(at), kind.name()),
             kind,
             source: source.to_owned(),
             issued_at: at,

@@ -50,13 +50,24 @@ pub(super) async fn pay(
         // An address that takes no mail must not keep it open; the refund's record is mailed besides.
         tracing::warn!(error = %error, "a refund could not be mailed");
     }
-    let details = json!({ "refund": paid.invoice, "cents": paid.cents, "currency": paid.currency });
-    audit::append(&app.store, CHAIN, now, "paid", &details).await?;
+    note(app, &paid, "paid", now).await?;
     let mut closed = Task { work: Work::Refund(paid.clone()), ..task.clone() };
     closed.close(now);
     // Where another run has closed it meanwhile, it has closed it in the same way.
     task::save(&app.store, &closed, task).await?;
     Ok(paid)
+}
+
+/// Enters into the audit trail what became of a refund. Without the reason, which may name somebody: this cannot be taken back for seven years.
+pub(super) async fn note(
+    app: &App,
+    request: &RefundRequest,
+    act: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let RefundRequest { invoice, cents, currency, .. } = request;
+    let details = json!({ "refund": invoice, "cents": cents, "currency": currency });
+    audit::append(&app.store, CHAIN, now, act, &details).await.map(drop)
 }
 
 /// Gives the money back, unless that was done: Stripe forgets a key after a while, so that the key alone

@@ -53,6 +53,13 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// Whether it ends with a mail, which one alone shall send.
+    pub fn is_mail(&self) -> bool {
+        matches!(self, Self::RecordMail { .. } | Self::EndedMail { .. })
+    }
+}
+
 /// A refund that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundRequest {

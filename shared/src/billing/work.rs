@@ -135,7 +135,7 @@ async fn one(app: &App, task: &Task, now: OffsetDateTime, worked: &mut Worked) {
 /// Takes a mail for itself, so that two who come to it at the same time do not both send it. Who dies then
 /// leaves it to a later run.
 async fn claim(app: &App, task: &Task, now: OffsetDateTime) -> Result<Option<Task>, Error> {
-    if !matches!(task.work, Work::RecordMail { .. } | Work::EndedMail { .. }) {
+    if !task.work.is_mail() {
         return Ok(Some(task.clone()));
     }
     let next_at = Some((now + CLAIM).unix_timestamp());
@@ -152,8 +152,7 @@ async fn put_off(
 ) -> Result<(), Error> {
     let attempts = task.attempts + 1;
     worked.stuck += u64::from(attempts >= 3);
-    let is_mail = matches!(task.work, Work::RecordMail { .. } | Work::EndedMail { .. });
-    if is_mail && attempts >= GIVE_UP_MAILING {
+    if task.work.is_mail() && attempts >= GIVE_UP_MAILING {
         tracing::error!(task = %task.task, "a mail about billing is not tried any more");
         return remove(&app.store, task).await;
     }

@@ -1,12 +1,11 @@
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::format_description::well_known::Rfc3339;
 
 use super::request::Request;
-use crate::{accounts::Account, mail::Mail};
-
-fn day(seconds: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    at.date().to_string()
-}
+use crate::{
+    accounts::Account,
+    dates::{at, day},
+    mail::Mail,
+};
 
 /// What a deletion does to a subscription.
 pub(super) const SUBSCRIPTION_ENDS: &str = "Your subscription is cancelled at once when the deletion begins, and what you have paid is not \
@@ -85,6 +84,5 @@ pub(super) fn certificate(
 
 /// RFC 3339, for views.
 pub(crate) fn instant(seconds: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    at.format(&Rfc3339).unwrap_or_default()
+    at(seconds).format(&Rfc3339).unwrap_or_default()
 }
