@@ -169,6 +169,78 @@ async fn who_never_bought_anything_needs_no_stripe() {
     assert_eq!(view(&world, &id).await["remainder"], Value::Null);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_legal_hold_keeps_from_going_is_not_charged_again() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    open_checkout(&world, &app, &ada, Plan::Business).await;
+    let hold = async |hold: bool| {
+        let hold = json!({ "account": ada.account_id, "hold": hold, "reason": "file 1" });
+        order(&world, "SetLegalHoldFunction", &hold).await.expect("set");
+    };
+    hold(true).await;
+    post(&world, &ada, true).await;
+    world.wait(Duration::days(8));
+    let stripe = &world.cloud.stripe;
+    // As long as Stripe does not answer, it is tried again.
+    stripe.fault(Fault::Down);
+    assert_eq!(world.run_job(JOB).await["failed"], 1, "{}", world.logs(JOB));
+    stripe.fault(Fault::None);
+    world.wait(Duration::minutes(10));
+    assert_eq!(world.run_job(JOB).await["held"], 1, "{}", world.logs(JOB));
+    let subscription = || stripe.subscriptions(&at_stripe).remove(0);
+    assert_eq!(
+        (subscription().status.as_str(), subscription().cancel_at_period_end),
+        ("active", true)
+    );
+    assert!(
+        app.stripe()
+            .await
+            .expect("set up")
+            .open_checkouts(&at_stripe)
+            .await
+            .expect("read")
+            .is_empty()
+    );
+    world.wait(Duration::days(40));
+    stripe.run_due(world.cloud.clock.now());
+    assert_eq!(world.run_job(JOB).await["held"], 1, "{}", world.logs(JOB));
+    assert_eq!(subscription().status, "canceled");
+    assert_eq!(stripe.totals(&at_stripe).charged, 2_000, "the first month, and nothing since");
+    hold(false).await;
+    world.wait(Duration::days(1));
+    assert_eq!(world.run_job(JOB).await["waiting"], 1, "{}", world.logs(JOB));
+    finish(&world).await;
+    assert_erased(&world, &ada.account_id).await;
+}
+
+/// Whoever makes a customer at Stripe may die before noting it at the account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_was_never_noted_is_found_by_its_event_and_goes_with_the_account() {
+    let world = World::start().await;
+    let app = app(&world);
+    let stripe = app.stripe().await.expect("set up");
+    let made = async |customer: &Customer, email: &str| {
+        let made = stripe.create_customer(&customer.account_id, email, None, email).await;
+        world.cloud.settle().await;
+        made.expect("a customer").id
+    };
+    let ada = marked(&world).await;
+    let at_stripe = made(&ada, "eraseme@example.com").await;
+    let known = purchases::account_of(&world, &ada).await;
+    assert_eq!(known.customer.as_deref(), Some(at_stripe.as_str()));
+    erase(&world, &ada).await;
+    assert_erased(&world, &ada.account_id).await;
+    assert!(world.cloud.stripe.customers().is_empty());
+
+    // Nor one whose account is to be deleted by then.
+    let bob = world.customer("eraseme3@example.com").await;
+    post(&world, &bob, true).await;
+    made(&bob, "eraseme3@example.com").await;
+    assert!(world.cloud.stripe.customers().is_empty());
+}
+
 /// An overdue payment is not asked for any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_invoice_is_withdrawn() {

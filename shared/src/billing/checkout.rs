@@ -11,6 +11,7 @@ use crate::{
     accounts::{self, Account},
     app::App,
     error::{Error, InputError},
+    ids::AccountId,
     plans::Plan,
 };
 
@@ -104,9 +105,22 @@ async fn make_customer(app: &App, stripe: &Stripe, account: &Account) -> Result<
     let key = format!("customer {id} {}", account.billing_version);
     let (email, company) = (account.email.expose(), account.company.as_deref());
     let made = stripe.create_customer(&id, email, company, &key).await?.id;
-    let stands = accounts::set_customer(&app.store, &account.id, &made).await?;
-    if stands.as_ref() != Some(&made) {
-        stripe.delete_customer(&made).await?;
-    }
+    let stands = adopt(app, stripe, &account.id, &made).await?;
     stands.ok_or(Error::Conflict("the account is being deleted"))
+}
+
+/// Notes `made` at the account that it was made for; the customer that the account has then, if it may have
+/// one. Any other than that is deleted again: nothing can have been bought with it. If whoever made it dies
+/// just before this, the event of it does the same, so that no address stays at Stripe of which nobody knows.
+pub(super) async fn adopt(
+    app: &App,
+    stripe: &Stripe,
+    account: &AccountId,
+    made: &str,
+) -> Result<Option<String>, Error> {
+    let stands = accounts::set_customer(&app.store, account, made).await?;
+    if stands.as_deref() != Some(made) {
+        stripe.delete_customer(made).await?;
+    }
+    Ok(stands)
 }

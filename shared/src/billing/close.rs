@@ -1,5 +1,7 @@
 //! What ends with an account.
 
+use time::OffsetDateTime;
+
 use super::stripe::{InvoiceStatus, Stripe};
 use crate::error::Error;
 
@@ -15,6 +17,22 @@ pub async fn stop(stripe: &Stripe, customer: &str) -> Result<(), Error> {
         if invoice.status == InvoiceStatus::Open {
             stripe.void(&invoice.id).await?;
         }
+    }
+    Ok(())
+}
+
+/// Lets whatever would renew end with its period, so that `customer` is charged for no further one.
+pub async fn stop_renewals(
+    stripe: &Stripe,
+    customer: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    stripe.expire_checkouts(customer).await?;
+    let bought = stripe.subscriptions(customer).await?;
+    for renewing in bought.iter().filter(|it| it.is_open() && it.cancel_at.is_none()) {
+        // Who has switched it on again since is a new day's.
+        let key = format!("no renewal {} {}", renewing.id, now.date());
+        stripe.cancel_at_period_end(&renewing.id, true, &key).await?;
     }
     Ok(())
 }

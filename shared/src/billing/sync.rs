@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::{
     Stripe,
+    checkout::adopt,
     event::{self, StripeEvent},
     record::{self, Record, RecordKind, records},
     standing::{live, standing},
@@ -103,8 +104,13 @@ async fn sync_hinted(
     let mut pause = Wait::from_millis(10);
     for _ in 0..8 {
         let known = accounts::get(&app.store, &account).await?;
+        let is_unknown = known.as_ref().is_some_and(|it| it.customer.is_none());
+        if found.is_some() && is_unknown && adopt(app, &stripe, &account, customer).await?.is_some()
+        {
+            continue;
+        }
         let Some(known) = known.filter(|it| it.customer.as_deref() == Some(customer)) else {
-            // Erased, or somebody else's customer of the same name.
+            // Erased, or another customer has taken its place.
             event::note(&app.store, events, "no account", now).await?;
             return Ok(Synced::default());
         };

@@ -130,7 +130,11 @@ async fn advance(
         if is_held(&app.store, &erasure.account).await? {
             erasure.state = State::OnHold;
             erasure.next_at = Some((now + HELD_FOR).unix_timestamp());
-            return save(&app.store, erasure).await;
+            save(&app.store, erasure).await?;
+            if erasure.done.contains_key(Step::Billing.name()) {
+                return Ok(());
+            }
+            return payments::stop_renewals(app, &erasure.account, now).await;
         }
         if erasure.state != State::Running {
             // Before anything happens: from here on it cannot be cancelled.

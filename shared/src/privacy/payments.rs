@@ -27,6 +27,16 @@ pub(super) async fn stop(app: &App, account: &AccountId, now: OffsetDateTime) ->
     billing::sync_account(app, account, &customer, now).await.map(drop)
 }
 
+/// While a legal hold keeps the account: whoever has asked to go is charged for no further period.
+pub(super) async fn stop_renewals(
+    app: &App,
+    account: &AccountId,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let Some(customer) = customer(&app.store, account).await? else { return Ok(()) };
+    billing::stop_renewals(&app.stripe().await?, &customer, now).await
+}
+
 /// Deletes the customer with cards and address, after what was paid has been written down, and opens the
 /// request for what Stripe keeps for now.
 pub(super) async fn delete_customer(
