@@ -227,6 +227,40 @@ async fn a_declined_card_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_larger_plan_that_fails_leaves_the_smaller_one_to_come() {
+    let (world, ada) = shop().await;
+    let id = world.buy("pro", &ada, Card::Good).await;
+    assert_eq!(world.change("basic", &ada).await.status, 200);
+    assert_eq!(world.change("free", &ada).await.status, 200);
+    let before = at(&world, &ada).await;
+    assert_eq!(before[0], "ending");
+    // What was to come is taken back first, and then the raise fails, its repetition too.
+    let interface = "POST /v1/subscriptions/{id}";
+    let so_far = world.cloud.stripe.counts()[interface];
+    let fault = |times| Fault::DownOnce { interface, after: so_far + 1, times };
+    world.cloud.stripe.fault(fault(2));
+    assert_problem(&world.change("business", &ada).await, 503, "unavailable");
+    assert_eq!(at(&world, &ada).await, before);
+    world.cloud.settle().await;
+    assert_eq!(at(&world, &ada).await, before);
+    assert_eq!(charged(&world, &id), 2_000);
+    let raised = world.change("business", &ada).await;
+    assert_eq!(raised.status, 200, "{}", raised.text());
+    assert_eq!(charged(&world, &id), 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_to_be_deleted_is_charged_for_nothing_new() {
+    let (world, ada) = shop().await;
+    let id = world.buy("basic", &ada, Card::Good).await;
+    let deletion = json!({ "confirm": true });
+    assert_eq!(world.post("/v1/privacy/deletions", &deletion, &ada).await.status, 202);
+    assert_problem(&world.change("business", &ada).await, 409, "conflict");
+    assert_eq!(charged(&world, &id), 500);
+    assert_eq!(world.change("free", &ada).await.json()["status"], "ending");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_change_is_made_once() {
     let (world, ada) = shop().await;
     let id = world.buy("basic", &ada, Card::Good).await;

@@ -176,6 +176,83 @@ async fn killed_anywhere_a_refund_is_paid_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_back_by_hand_meanwhile_is_not_given_again() {
+    let world = World::start().await;
+    let ada = world.customer(ADA).await;
+    let at_stripe = buy(&world, &ada, Plan::Pro, Card::Good).await;
+    ask(&world, &ada).await;
+    let charge = world.cloud.stripe.charges(&at_stripe)[0].id.clone();
+    world.cloud.stripe.refund_from_dashboard(&charge, 2_000).expect("given back");
+    world.pass(Duration::hours(1)).await;
+    let decided = decide(&world, "approve", None).await.expect("decided");
+    assert_eq!(decided["state"], "paid");
+    assert_eq!(world.cloud.stripe.totals(&at_stripe).refunded, 2_000);
+    assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "canceled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_the_bank_sends_back_waits_to_be_decided_on_again() {
+    let world = World::start().await;
+    let ada = world.customer(ADA).await;
+    let at_stripe = buy(&world, &ada, Plan::Pro, Card::Good).await;
+    ask(&world, &ada).await;
+    decide(&world, "approve", None).await.expect("decided");
+    world.cloud.settle().await;
+    let first = world.cloud.stripe.refunds(&at_stripe)[0].id.clone();
+    world.cloud.stripe.fail_refund(&first).expect("it fails");
+    world.cloud.settle().await;
+    assert_eq!(list(&world, &ada).await[0]["state"], "open");
+    let waiting = queue(&world).await;
+    assert_eq!(waiting["flags"][0]["sign"], "refund-failed", "{waiting}");
+    assert_eq!(waiting["flags"][0]["detail"], first.as_str());
+    let invoice = world.get("/v1/billing/invoices", &ada).await.json()["invoices"][0].clone();
+    assert_eq!(invoice["refunded_cents"], 0, "{invoice}");
+    // Within the day in which Stripe still knows the key of the first one.
+    assert_eq!(decide(&world, "approve", None).await.expect("decided")["state"], "paid");
+    world.cloud.settle().await;
+    assert_eq!(world.cloud.stripe.totals(&at_stripe).refunded, 2_000);
+    assert_eq!(world.cloud.stripe.refunds(&at_stripe).len(), 2);
+    assert_eq!(list(&world, &ada).await[0]["state"], "paid", "and it stays so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inquiry_of_the_bank_takes_nothing_and_stops_no_refund() {
+    let world = World::start().await;
+    let ada = world.customer(ADA).await;
+    let at_stripe = buy(&world, &ada, Plan::Pro, Card::Good).await;
+    let charge = world.cloud.stripe.charges(&at_stripe)[0].id.clone();
+    let inquiry = world.cloud.stripe.inquire(&charge).expect("an inquiry");
+    world.cloud.settle().await;
+    assert_eq!(queue(&world).await["flags"][0]["sign"], "dispute");
+    let asked = ask(&world, &ada).await;
+    assert_eq!((asked.status.as_u16(), &asked.json()["amount_cents"]), (201, &json!(2_000)));
+    decide(&world, "approve", None).await.expect("decided");
+    world.cloud.stripe.close_dispute(&inquiry, true).expect("closed");
+    world.cloud.settle().await;
+    let records = all_of(&world, Table::BillingRecords).await;
+    assert!(!records.iter().any(|it| it["kind"] == "dispute"), "{records:?}");
+    assert_eq!(world.cloud.stripe.totals(&at_stripe).refunded, 2_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_takes_nothing_away_that_was_paid_for_besides() {
+    let world = World::start().await;
+    let ada = world.customer(ADA).await;
+    let at_stripe = buy(&world, &ada, Plan::Basic, Card::Good).await;
+    world.pass(Duration::days(1)).await;
+    let raised = world.post("/v1/billing/plan", &json!({ "plan": "business" }), &ada).await;
+    assert_eq!(raised.status, 200, "{}", raised.text());
+    assert_eq!(ask(&world, &ada).await.json()["amount_cents"], 500);
+    decide(&world, "approve", None).await.expect("decided");
+    world.cloud.settle().await;
+    assert_eq!(world.cloud.stripe.totals(&at_stripe).refunded, 500);
+    assert_eq!(plan_of(&world, &ada).await, Plan::Business, "it was paid for");
+    world.pass(Duration::days(30)).await;
+    assert_eq!(plan_of(&world, &ada).await, Plan::Free);
+    assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "canceled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_job_finishes_what_the_operator_has_begun() {
     let world = World::start().await;
     let ada = world.customer(ADA).await;

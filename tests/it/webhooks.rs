@@ -8,7 +8,10 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use http::Method;
-use local::standins::stripe::{EventView, Fault, WEBHOOK_SECRET, Webhooks};
+use local::{
+    redis,
+    standins::stripe::{EventView, Fault, WEBHOOK_SECRET, Webhooks},
+};
 use serde_json::Value;
 use vidintel::inventory::Table;
 
@@ -235,6 +238,23 @@ async fn forged_stale_and_wrongly_signed_events_are_refused_and_change_nothing()
     world.cloud.settle().await;
     assert_eq!(all_of(&world, Table::WebhookEvents).await.len(), 1);
     assert!(!all_of(&world, Table::BillingRecords).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_handled_only_once_the_gate_knows() {
+    let world = World::start().await;
+    hold_back(&world);
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let mut lives = Lives::begin(&world, &app, 1, SEED).await;
+    let events = lives.step(&world).await;
+    world.cloud.redis.fault(redis::Fault::Refuse);
+    assert_eq!(post(&world, &events.last().expect("one").payload, &[WEBHOOK_SECRET]).await, 200);
+    world.cloud.settle().await;
+    assert!(all_of(&world, Table::WebhookEvents).await.is_empty(), "it must come again");
+    world.cloud.redis.fault(redis::Fault::None);
+    assert_eq!(world.cloud.sqs.redrive(DEAD).expect("a queue"), 1);
+    world.cloud.settle().await;
+    assert_eq!(all_of(&world, Table::WebhookEvents).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,6 +70,9 @@ pub struct Account {
     /// Its id as a customer of Stripe, once it has been to the checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
+    /// Those that it was before and that were deleted there: what they paid is there still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past_customers: Vec<String>,
     /// What it has bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription: Option<Subscription>,

@@ -100,6 +100,7 @@ async fn open(
             company: pending.company,
             plan: Plan::Free,
             customer: None,
+            past_customers: Vec::new(),
             subscription: None,
             past_period: None,
             billing_version: 0,

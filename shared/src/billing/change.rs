@@ -1,7 +1,10 @@
 //! Changing the plan of a subscription: a larger one now, a smaller one from the next period on.
 
+use std::time::Duration as Wait;
+
 use stripe_shared::SubscriptionStatus;
 use time::OffsetDateTime;
+use tokio::time::sleep;
 
 use super::{
     Attempt, BillingError, Stripe, SubscriptionView,
@@ -15,6 +18,9 @@ use crate::{
     error::{Error, InputError},
     plans::Plan,
 };
+
+/// After what time a change is sent again of which no answer has come.
+const AGAIN_AFTER: Wait = Wait::from_millis(500);
 
 /// What a subscription is at, as far as a change depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +91,11 @@ pub async fn change_plan(
     attempt: &Attempt,
     now: OffsetDateTime,
 ) -> Result<SubscriptionView, Error> {
+    if account.erasure.is_some() && target != Plan::Free {
+        return Err(Error::Conflict(
+            "the account is to be deleted: withdraw the deletion first, then change the plan",
+        ));
+    }
     let stripe = app.stripe().await?;
     let customer = account.customer.as_deref().ok_or(BillingError::NotSubscribed)?;
     // Not from our copy, which may not have heard of the latest.
@@ -101,13 +112,13 @@ pub async fn change_plan(
         Some(last) if *last == key => {}
         Some(last) if last.ends_with(&hash) => return Err(InputError::IdempotencyKeyReused.into()),
         _ => {
-            let change = Change { stripe: &stripe, bought, present: &present, key: &key };
+            let change = Change { stripe: &stripe, customer, bought, present: &present, key: &key };
             let done = change.to(target).await;
-            if let Err(Error::Billing(BillingError::CardDeclined)) = &done
+            if done.is_err()
                 && let Err(error) = sync(app, customer, now).await
             {
                 // What was taken back may have been heard of before; the events of it come anyway.
-                tracing::warn!(error = %error, "a declined change is not written down yet");
+                tracing::warn!(error = %error, "a change that failed is not written down yet");
             }
             done?;
         }
@@ -129,6 +140,7 @@ fn none_of(all: &[Bought]) -> BillingError {
 
 struct Change<'a> {
     stripe: &'a Stripe,
+    customer: &'a str,
     bought: &'a Bought,
     present: &'a Subscription,
     key: &'a str,
@@ -159,17 +171,33 @@ impl Change<'_> {
     /// In two steps. If the second fails, the smaller plan is to come as before.
     async fn raise_from_smaller(&self, present: Present, target: Plan) -> Result<(), Error> {
         self.price(present.paid, PriceChange::Back, &format!("{} back", self.key)).await?;
-        let raised = self.price(target, PriceChange::AtOnce, self.key).await;
-        if let Err(Error::Billing(BillingError::CardDeclined)) = &raised
-            && let Some(next) = present.next
-        {
-            let key = format!("{} as before", self.key);
-            self.price(next, self.later(), &key).await?;
-            if present.ends {
-                self.end(true, &format!("{key} to the end")).await?;
-            }
+        let mut raised = self.price(target, PriceChange::AtOnce, self.key).await;
+        if matches!(raised, Err(Error::Unavailable { .. })) {
+            // Only its answer may have been lost: the key has it told again.
+            sleep(AGAIN_AFTER).await;
+            raised = self.price(target, PriceChange::AtOnce, self.key).await;
+        }
+        if raised.is_err() && self.is_at(present.paid).await? {
+            self.as_before(present).await?;
         }
         raised
+    }
+
+    /// Whether it is `plan` that the subscription has now.
+    async fn is_at(&self, plan: Plan) -> Result<bool, Error> {
+        let all = self.stripe.subscriptions(self.customer).await?;
+        Ok(all.iter().any(|it| it.id == self.bought.id && it.plan == Some(plan)))
+    }
+
+    async fn as_before(&self, present: Present) -> Result<(), Error> {
+        let key = format!("{} as before", self.key);
+        if let Some(next) = present.next {
+            self.price(next, self.later(), &key).await?;
+        }
+        if present.ends {
+            self.end(true, &format!("{key} to the end")).await?;
+        }
+        Ok(())
     }
 
     fn later(&self) -> PriceChange {

@@ -42,7 +42,7 @@ pub async fn last_payment(stripe: &Stripe, customer: &str) -> Result<Option<i64>
     let mut last = None;
     for charge in stripe.charges(customer).await? {
         last = last.max(Some(charge.created));
-        if charge.refunded_cents > 0 {
+        if charge.has_refunds {
             let refunds = stripe.refunds(&charge.id).await?;
             last = last.max(refunds.iter().map(|it| it.created).max());
         }

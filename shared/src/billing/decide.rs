@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     mails,
-    refund::RefundView,
+    refund::{RefundView, owed},
     refund_payment::{CHAIN, note, pay},
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
@@ -84,13 +84,11 @@ async fn approve(
         RefundState::Refused => return Err(DECIDED_OTHERWISE),
         RefundState::Approved => found.clone(),
         RefundState::Open => {
-            if let Some(customer) = account.as_ref().and_then(|it| it.customer.as_deref()) {
-                let charges = app.stripe().await?.charges(customer).await?;
-                if charges.iter().any(|it| it.id == request.charge && it.is_disputed) {
-                    return Err(Error::Conflict(
-                        "the payment is disputed, so its bank decides: refuse the refund",
-                    ));
-                }
+            let disputes = app.stripe().await?.disputes(&request.charge).await?;
+            if disputes.iter().any(|it| it.takes_money && !it.is_won) {
+                return Err(Error::Conflict(
+                    "the payment is disputed, so its bank decides: refuse the refund",
+                ));
             }
             let request = RefundRequest {
                 state: RefundState::Approved,
@@ -124,7 +122,14 @@ async fn refuse(
     match request.state {
         RefundState::Open => {}
         RefundState::Refused => return Ok(request.clone()),
-        RefundState::Approved | RefundState::Paid => return Err(DECIDED_OTHERWISE),
+        // Stripe may have refused it for good: it is disputed since, for example.
+        RefundState::Approved => {
+            let made = app.stripe().await?.refunds(&request.charge).await?;
+            if owed(request, &made) < request.cents {
+                return Err(DECIDED_OTHERWISE);
+            }
+        }
+        RefundState::Paid => return Err(DECIDED_OTHERWISE),
     }
     let Some(reason) = reason.filter(|it| !it.trim().is_empty()) else {
         return Err(Error::Conflict("a refusal needs a `reason`, which the customer reads"));

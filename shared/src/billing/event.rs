@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{
     error::Error,
     inventory::{self, Table},
-    store::{Item, Store, n, putting, s, stored},
+    store::{Item, Store, n, s, stored},
 };
 
 /// What is kept of an event in the queue: which one, and whose. What it says is read back from Stripe.
@@ -45,21 +44,7 @@ pub(super) async fn unhandled(
     Ok(new)
 }
 
-/// As a part of a transaction: `event` has been handled, and was not before.
-pub(super) fn noting(
-    store: &Store,
-    event: &StripeEvent,
-    outcome: &str,
-    now: OffsetDateTime,
-) -> Result<TransactWriteItem, Error> {
-    let put = Put::builder()
-        .table_name(store.name(Table::WebhookEvents))
-        .set_item(Some(item(event, outcome, now)))
-        .condition_expression("attribute_not_exists(id)");
-    putting(put)
-}
-
-/// Notes that nothing was to be done about `events`.
+/// Notes what became of `events`. One that is noted already stays as it is.
 pub(super) async fn note(
     store: &Store,
     events: &[StripeEvent],

@@ -149,7 +149,8 @@ pub(super) fn refund_approved(request: &RefundRequest) -> Mail {
     let amount = shown(request.cents, &request.currency);
     let text = format!(
         "Your refund of {amount}, asked for on {}, was approved. The money is on its way to where it was \
-         paid from, and the plan that it was paid for has ended.",
+         paid from. The plan that it was paid for has ended, or ends with its period if more was paid for \
+         it since.",
         day(request.asked_at)
     );
     Mail::of("Your refund was approved", &[text])
@@ -266,6 +267,7 @@ mod tests {
             invoice: "in_1".to_owned(),
             charge: "ch_1".to_owned(),
             cents: 2_000,
+            returned_cents: 0,
             currency: "usd".to_owned(),
             asked_at: datetime!(2026-11-16 10:30 UTC).unix_timestamp(),
             state: RefundState::Refused,

@@ -144,16 +144,15 @@ pub fn records(
         }
         let of = || Some(charge.id.clone());
         for refund in refunds {
-            let has_failed = ["failed", "canceled"].contains(&refund.status.as_str());
             let made = |kind| new(kind, &refund.id, refund.created, refund.cents, of());
-            if has_failed || refund.status == "succeeded" {
+            if refund.has_failed() || refund.status == "succeeded" {
                 all.push(made(RecordKind::Refund));
             }
-            if has_failed {
+            if refund.has_failed() {
                 all.push(made(RecordKind::RefundFailed));
             }
         }
-        for dispute in disputes {
+        for dispute in disputes.iter().filter(|it| it.takes_money) {
             let at = dispute.created;
             all.push(new(RecordKind::Dispute, &dispute.id, at, dispute.cents, of()));
             if dispute.is_won {
@@ -299,12 +298,12 @@ mod tests {
         let charge = Charge {
             id: format!("ch_{n}"),
             cents,
-            refunded_cents: refunds.iter().sum(),
             currency: currency(),
             created: 1_795_521_600 + n as i64,
             is_paid: true,
             is_disputed: dispute.is_some(),
             payment_intent: Some(format!("pi_{n}")),
+            has_refunds: !refunds.is_empty(),
         };
         let refund = |(k, cents): (usize, &i64)| Refund {
             id: format!("re_{n}_{k}"),
@@ -318,8 +317,8 @@ mod tests {
             cents,
             currency: currency(),
             created: 1_795_521_800,
+            takes_money: true,
             is_won,
-            is_open: false,
             reason: "fraudulent".to_owned(),
         });
         let refunds = refunds.iter().enumerate().map(refund).collect();
@@ -341,6 +340,17 @@ mod tests {
         let all = records(&account(), &[], &[(charge, refunds, Vec::new())]);
         assert_eq!(all.len(), 3);
         assert_eq!(sum(&all), 2_000);
+    }
+
+    #[test]
+    fn an_inquiry_moves_no_money_until_it_becomes_a_dispute() {
+        let (charge, _, mut disputes) = paid(1, 2_000, &[], Some(false));
+        disputes[0].takes_money = false;
+        let all = records(&account(), &[], &[(charge.clone(), Vec::new(), disputes.clone())]);
+        assert_eq!((all.len(), sum(&all)), (1, 2_000));
+        disputes[0].takes_money = true;
+        let all = records(&account(), &[], &[(charge, Vec::new(), disputes)]);
+        assert_eq!((all.len(), sum(&all)), (2, 0));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use super::{
     BillingError,
     queue::REFUND,
     record::{self, Record, RecordKind},
+    stripe::Refund,
     task::{self, OPERATOR, RefundRequest, RefundState, Task, Work},
 };
 use crate::{accounts::Account, error::Error, privacy::instant, store::Store};
@@ -52,6 +53,13 @@ impl Share {
     }
 }
 
+/// What of `request` is still to be given back after `made`, in minor units. Whatever was given back since it
+/// was asked for counts, by whomever.
+pub(super) fn owed(request: &RefundRequest, made: &[Refund]) -> i64 {
+    let given: i64 = made.iter().filter(|it| !it.has_failed()).map(|it| it.cents).sum();
+    (request.returned_cents + request.cents - given).clamp(0, request.cents)
+}
+
 /// The payment that was an account's first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Purchase {
@@ -60,6 +68,9 @@ struct Purchase {
     paid_at: i64,
     cents: i64,
     currency: String,
+    /// Given back, or taken by the bank.
+    gone: i64,
+    /// Of it, given back.
     returned: i64,
 }
 
@@ -80,15 +91,23 @@ fn first_purchase(records: &[Record]) -> Option<Purchase> {
         };
         Some((payment, *receipts.iter().find(is_paid_by)?))
     })?;
-    let about_it = |it: &&Record| it.of.as_ref() == Some(&payment.source);
-    let moved: i64 = records.iter().filter(about_it).map(|it| it.kind.money(it.amount_cents)).sum();
+    let moved_by = |kinds: &[RecordKind]| -> i64 {
+        let about_it = records.iter().filter(|it| it.of.as_ref() == Some(&payment.source));
+        about_it
+            .filter(|it| kinds.contains(&it.kind))
+            .map(|it| it.kind.money(it.amount_cents))
+            .sum()
+    };
+    let returned = -moved_by(&[RecordKind::Refund, RecordKind::RefundFailed]);
+    let taken = -moved_by(&[RecordKind::Dispute, RecordKind::DisputeWon]);
     Some(Purchase {
         invoice: receipt.source.clone(),
         charge: payment.source.clone(),
         paid_at: payment.issued_at,
         cents: payment.amount_cents,
         currency: payment.currency.clone(),
-        returned: -moved,
+        gone: returned + taken,
+        returned,
     })
 }
 
@@ -152,7 +171,7 @@ pub async fn request_refund(
         return Ok((view, false));
     }
     let share = share(purchase.paid_at, now).ok_or(BillingError::RefundOver)?;
-    let cents = share.of(purchase.cents, purchase.returned);
+    let cents = share.of(purchase.cents, purchase.gone);
     if cents == 0 {
         return Err(BillingError::RefundOver.into());
     }
@@ -160,6 +179,7 @@ pub async fn request_refund(
         invoice: purchase.invoice,
         charge: purchase.charge,
         cents,
+        returned_cents: purchase.returned,
         currency: purchase.currency,
         asked_at: now.unix_timestamp(),
         state: RefundState::Open,

@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 
 use super::{
     mails,
-    stripe::{Refund, Stripe},
+    refund::owed,
+    stripe::Stripe,
     sync,
     task::{self, RefundRequest, RefundState, Task, Work},
 };
@@ -14,9 +15,6 @@ use crate::{accounts::Account, app::App, audit, error::Error};
 
 /// The audit chain of decisions about billing. It names nobody.
 pub const CHAIN: &str = "billing";
-
-/// Seconds that Stripe's clock may be behind ours.
-const CLOCKS_DIFFER: i64 = 5 * 60;
 
 /// Pays the approved refund in `task`, ends the plan that it was paid for, and says so. `account` is `None`
 /// where it is gone: the money is owed all the same.
@@ -34,12 +32,7 @@ pub(super) async fn pay(
     }
     let stripe = app.stripe().await?;
     give_back(&stripe, request).await?;
-    // A refund ends the plan. Its invoice is of one subscription, whatever was bought since.
-    if let Some(subscription) =
-        stripe.invoice(&request.invoice).await?.and_then(|it| it.subscription)
-    {
-        stripe.cancel(&subscription).await?;
-    }
+    end_plan(&stripe, account, request, now).await?;
     if let Some(customer) = account.and_then(|it| it.customer.as_deref()) {
         sync(app, customer, now).await?;
     }
@@ -58,6 +51,35 @@ pub(super) async fn pay(
     Ok(paid)
 }
 
+/// A refund ends the plan. Its invoice is of one subscription, whatever was bought since. What else was paid
+/// for it, a larger plan or another month, is not given back with it and runs out with its period.
+async fn end_plan(
+    stripe: &Stripe,
+    account: Option<&Account>,
+    request: &RefundRequest,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let invoice = stripe.invoice(&request.invoice).await?;
+    let Some(subscription) = invoice.and_then(|it| it.subscription) else { return Ok(()) };
+    let paid_besides = match account.and_then(|it| it.customer.as_deref()) {
+        Some(customer) => {
+            let invoices = stripe.invoices(customer).await?;
+            let mut others = invoices.iter().filter(|it| it.id != request.invoice);
+            others.any(|it| {
+                it.subscription.as_ref() == Some(&subscription)
+                    && it.paid_cents > 0
+                    && it.lines.iter().any(|it| it.period.end > now.unix_timestamp())
+            })
+        }
+        None => false,
+    };
+    if !paid_besides {
+        return stripe.cancel(&subscription).await;
+    }
+    let key = format!("refunded {}", request.invoice);
+    stripe.cancel_at_period_end(&subscription, true, &key).await.map(drop)
+}
+
 /// Enters into the audit trail what became of a refund. Without the reason, which may name somebody: this cannot be taken back for seven years.
 pub(super) async fn note(
     app: &App,
@@ -70,62 +92,18 @@ pub(super) async fn note(
     audit::append(&app.store, CHAIN, now, act, &details).await.map(drop)
 }
 
-/// Gives the money back, unless that was done: Stripe forgets a key after a while, so that the key alone
-/// would not keep it from being paid twice.
+/// Gives back what is still owed of it. What was given back since it was asked for counts, by whomever: the
+/// operator may have done it at Stripe, and Stripe forgets a key after a while.
 async fn give_back(stripe: &Stripe, request: &RefundRequest) -> Result<(), Error> {
-    let paid = stripe.refunds(&request.charge).await?;
-    if paid.iter().any(|it| is_of(it, request)) {
+    let made = stripe.refunds(&request.charge).await?;
+    let owed = owed(request, &made);
+    if owed == 0 {
         return Ok(());
     }
-    let key = format!("refund {}", request.invoice);
-    let refund = stripe.refund(&request.charge, request.cents, &key).await?;
-    match has_failed(&refund) {
+    // Another key after each that has failed: the same one would answer that one.
+    let key = format!("refund {} {}", request.invoice, made.len());
+    match stripe.refund(&request.charge, owed, &key).await?.has_failed() {
         true => Err(Error::internal("Stripe could not pay a refund")),
         false => Ok(()),
-    }
-}
-
-fn has_failed(refund: &Refund) -> bool {
-    matches!(refund.status.as_str(), "failed" | "canceled")
-}
-
-/// Whether `refund` is what was approved.
-fn is_of(refund: &Refund, request: &RefundRequest) -> bool {
-    let since = request.decided_at.unwrap_or(request.asked_at) - CLOCKS_DIFFER;
-    refund.cents == request.cents && refund.created >= since && !has_failed(refund)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refund_is_known_again_by_amount_and_time() {
-        let request = RefundRequest {
-            invoice: "in_1".to_owned(),
-            charge: "ch_1".to_owned(),
-            cents: 2_000,
-            currency: "usd".to_owned(),
-            asked_at: 1_000,
-            state: RefundState::Approved,
-            reason: None,
-            decided_at: Some(100_000),
-        };
-        let refund = |cents, created, status: &str| Refund {
-            id: "re_1".to_owned(),
-            cents,
-            currency: "usd".to_owned(),
-            created,
-            status: status.to_owned(),
-        };
-        for status in ["succeeded", "pending", "requires_action"] {
-            assert!(is_of(&refund(2_000, 100_000, status), &request), "{status}");
-        }
-        assert!(is_of(&refund(2_000, 100_000 - CLOCKS_DIFFER, "succeeded"), &request));
-        assert!(!is_of(&refund(2_000, 100_000 - CLOCKS_DIFFER - 1, "succeeded"), &request));
-        assert!(!is_of(&refund(1_999, 100_000, "succeeded"), &request));
-        for status in ["failed", "canceled"] {
-            assert!(!is_of(&refund(2_000, 100_000, status), &request), "{status}");
-        }
     }
 }

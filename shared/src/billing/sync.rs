@@ -7,7 +7,7 @@
 
 use std::time::Duration as Wait;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use futures_util::{StreamExt, TryStreamExt, stream, try_join};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -18,9 +18,10 @@ use super::{
     checkout::adopt,
     event::{self, StripeEvent},
     record::{self, Record, RecordKind, records},
+    refund::owed,
     standing::{live, standing},
     stripe::{Bought, Charge, Dispute, Invoice, Refund},
-    task::{self, OPERATOR, Sign, Task, WORK, Work},
+    task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
 use crate::{
     accounts::{self, Account, Span, Status, Subscription},
@@ -75,7 +76,7 @@ pub async fn sync_account(
     sync_hinted(app, customer, Some(account.to_string()), &[], now).await
 }
 
-/// As [`sync`], for these events: in the same step they are noted as handled.
+/// As [`sync`], for these events: once all is done they are noted as handled.
 pub(super) async fn sync_for(
     app: &App,
     customer: &str,
@@ -137,9 +138,9 @@ impl AtStripe {
             stripe.charges(customer)
         )?;
         let details = charges.into_iter().map(|charge| async move {
-            let refunds = match charge.refunded_cents {
-                0 => Vec::new(),
-                _ => stripe.refunds(&charge.id).await?,
+            let refunds = match charge.has_refunds {
+                false => Vec::new(),
+                true => stripe.refunds(&charge.id).await?,
             };
             let disputes = match charge.is_disputed {
                 false => Vec::new(),
@@ -172,11 +173,8 @@ async fn write(
     now: OffsetDateTime,
 ) -> Result<Option<Synced>, Error> {
     let store = &app.store;
-    let (known, tasks, events) = try_join!(
-        record::names(store, &account.id),
-        task::of_account(store, &account.id),
-        event::unhandled(store, events)
-    )?;
+    let (known, tasks) =
+        try_join!(record::names(store, &account.id), task::of_account(store, &account.id))?;
     let all = at_stripe.records(&account.id);
     let new: Vec<&Record> = all.iter().filter(|it| !known.contains(&it.record)).collect();
     let mut parts = Vec::new();
@@ -190,7 +188,7 @@ async fn write(
             .expression_attribute_names("#record", "record");
         parts.push(putting(put)?);
         written += 1;
-        if tells(record) && account.status != Status::Erasing {
+        if tells(record, &all) && account.status != Status::Erasing {
             let work = Work::RecordMail { record: record.record.clone() };
             let name = format!("mail#{}", record.record);
             parts.push(Task::new(&account.id, name, work, WORK, now).put(store)?);
@@ -203,9 +201,6 @@ async fn write(
     }
     let subscription = if is_deleted { None } else { at_stripe.standing() };
     parts.extend(todo(store, account, subscription.as_ref(), at_stripe, &tasks, now)?);
-    for event in &events {
-        parts.push(event::noting(store, event, "handled", now)?);
-    }
     if parts.len() >= MOST_PARTS {
         let rest = parts.split_off(MOST_PARTS);
         if transact(store, std::mem::replace(&mut parts, rest)).await?.is_some() {
@@ -218,16 +213,36 @@ async fn write(
     if transact(store, parts).await?.is_some() {
         return Ok(None);
     }
-    // Always: whoever was here before may have died just before this.
-    let version = account.gate_version + u64::from(has_changed);
+    // Always: whoever was here before may have died just before this. As it is now: somebody else may have
+    // changed the account meanwhile, and the gate must not take an older state for that one.
+    let version = accounts::get(store, &account.id).await?.map_or(u64::MAX, |it| it.gate_version);
     app.gate.invalidate(&account.id, version).await?;
+    // Last: what has come only so far comes again.
+    event::note(store, events, "handled", now).await?;
     Ok(Some(Synced { account: Some(account.id.clone()), has_changed, records: written }))
 }
 
-/// Whether its owner is written to about it: receipts (with the invoice), withdrawn invoices, refunds.
-fn tells(record: &Record) -> bool {
+/// The refund in `task`, to be decided on again: it was paid, and the money did not reach its owner.
+fn unpaid(task: &Task, at_stripe: &AtStripe, now: OffsetDateTime) -> Option<Task> {
+    let Work::Refund(request) = &task.work else { return None };
+    let of_it = |it: &&(Charge, Vec<Refund>, Vec<Dispute>)| it.0.id == request.charge;
+    let (_, made, _) = at_stripe.charges.iter().find(of_it)?;
+    let has_failed = made.iter().any(Refund::has_failed) && owed(request, made) > 0;
+    (request.state == RefundState::Paid && has_failed).then(|| {
+        let open = RefundRequest { state: RefundState::Open, decided_at: None, ..request.clone() };
+        Task::new(&task.account, task.task.clone(), Work::Refund(open), OPERATOR, now)
+    })
+}
+
+/// Whether its owner is written to about it: receipts (with the invoice), withdrawn invoices, refunds that
+/// have not failed.
+fn tells(record: &Record, all: &[Record]) -> bool {
+    let has_failed = || {
+        let mut others = all.iter().filter(|it| it.source == record.source);
+        others.any(|it| it.kind == RecordKind::RefundFailed)
+    };
     let kinds = [RecordKind::Receipt, RecordKind::Void, RecordKind::Refund];
-    kinds.contains(&record.kind) && record.amount_cents != 0
+    kinds.contains(&record.kind) && record.amount_cents != 0 && !has_failed()
 }
 
 /// The account with what it has bought, if nobody else has written it since.
@@ -262,8 +277,13 @@ fn update(
         set.push("past_period = :past");
         update = update.expression_attribute_values(":past", to_value(&past)?);
     }
-    if is_deleted {
+    if is_deleted && let Some(customer) = &account.customer {
         remove.push("customer");
+        // What was paid is there still, and is redacted with the account.
+        set.push("past_customers = list_append(if_not_exists(past_customers, :none), :customer)");
+        update = update
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+            .expression_attribute_values(":customer", AttributeValue::L(vec![s(customer)]));
     }
     let mut expression = format!("SET {}", set.join(", "));
     if !remove.is_empty() {
@@ -336,7 +356,15 @@ fn todo(
         let work = Work::Flag { sign: Sign::SeveralSubscriptions, detail };
         new(format!("flag#several#{}", it.id), work, OPERATOR)?;
     }
+    let failed = at_stripe.charges.iter().flat_map(|(_, refunds, _)| refunds);
+    for refund in failed.filter(|it| it.has_failed()) {
+        let work = Work::Flag { sign: Sign::RefundFailed, detail: refund.id.clone() };
+        new(format!("flag#refund#{}", refund.id), work, OPERATOR)?;
+    }
     for task in tasks {
+        if let Some(again) = unpaid(task, at_stripe, now) {
+            parts.push(again.put(store)?);
+        }
         let is_dunning = matches!(task.work, Work::Dunning { .. });
         if is_dunning && dunning.as_deref() != Some(task.task.as_str()) {
             parts.push(task::removing(store, &account.id, &task.task)?);

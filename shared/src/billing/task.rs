@@ -69,6 +69,9 @@ pub struct RefundRequest {
     pub charge: String,
     /// How much, in minor units of `currency`.
     pub cents: i64,
+    /// What had been given back of the payment before, in minor units: that is not of this refund.
+    #[serde(default)]
+    pub returned_cents: i64,
     /// ISO 4217, lower case.
     pub currency: String,
     /// When it was asked for (epoch seconds).
@@ -107,6 +110,8 @@ pub enum Sign {
     ManySignUps,
     /// The account has more than one running subscription.
     SeveralSubscriptions,
+    /// Money that was given back has not reached its owner.
+    RefundFailed,
 }
 
 /// A task as it is stored.
@@ -293,6 +298,7 @@ mod tests {
             invoice: "in_1".to_owned(),
             charge: "ch_1".to_owned(),
             cents: 1_000,
+            returned_cents: 0,
             currency: "usd".to_owned(),
             asked_at: 1_795_521_600,
             state: RefundState::Refused,

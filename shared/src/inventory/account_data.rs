@@ -3,7 +3,7 @@
 use super::{
     Category, CookieClass, DERIVED, EMAIL, Erasure, Export, FROM_PAYMENT, FROM_YOU, HOSTING, Keep,
     LegalBasis, MADE, OBSERVED, PAYMENT, Place, Table,
-    field::{flag, instant, milliseconds, number, pairs, rows, text},
+    field::{flag, instant, milliseconds, number, pairs, rows, text, texts},
 };
 
 /// Accounts: until deletion is requested (privacy policy §3.2).
@@ -17,6 +17,7 @@ pub static ACCOUNTS: Category = Category {
         "company",
         "plan",
         "customer",
+        "past_customers",
         "subscription",
         "past_period",
         "billing_version",
@@ -45,6 +46,7 @@ pub static ACCOUNTS: Category = Category {
             text("company", "your company, if you gave it"),
             text("plan", "your plan without a subscription"),
             text("customer", "your number at the payment processor"),
+            texts("past_customers", "numbers that you had there before"),
             text("subscription.id", "the subscription's number there"),
             text("subscription.plan", "the plan that you have bought"),
             text(
@@ -400,6 +402,7 @@ pub static BILLING_TASKS: Category = Category {
         "invoice",
         "charge",
         "cents",
+        "returned_cents",
         "currency",
         "asked_at",
         "state",
@@ -434,6 +437,7 @@ pub static BILLING_TASKS: Category = Category {
             text("invoice", "the invoice that a refund is of"),
             text("charge", "the payment that it comes out of"),
             number("cents", "how much, in hundredths of the currency"),
+            number("returned_cents", "how much had been given back before, of a refund"),
             text("currency", "ISO 4217 code"),
             instant("asked_at", "when you asked for it"),
             text("state", "where it stands"),

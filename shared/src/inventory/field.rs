@@ -35,6 +35,8 @@ pub struct Field {
 pub enum Kind {
     /// Text.
     Text,
+    /// Texts, in order.
+    Texts,
     /// A whole number.
     Number,
     /// True or false.
@@ -71,6 +73,6 @@ macro_rules! constructors {
 }
 
 constructors! {
-    text: Text, number: Number, flag: Flag, instant: Instant, milliseconds: Milliseconds,
+    text: Text, texts: Texts, number: Number, flag: Flag, instant: Instant, milliseconds: Milliseconds,
     counts: Counts, instants: Instants, pairs: Pairs, rows: Rows
 }

@@ -3,7 +3,7 @@
 use super::{
     Category, DERIVED, EMAIL, Erasure, Export, FROM_CREATORS, FROM_YOU, HOSTING, Keep, LegalBasis,
     OBJECTION_HOURS, Place, SERVICE, Table,
-    field::{counts, instant, instants, text},
+    field::{counts, instant, instants, text, texts},
 };
 
 /// Requests under privacy law, and legal holds: 24 months after they are closed (California Code of
@@ -31,7 +31,7 @@ pub static PRIVACY_REQUESTS: Category = Category {
         "done",
         "found",
         "remainder",
-        "customer",
+        "customers",
         "redaction",
         "expires_at",
         "expires_on",
@@ -57,7 +57,7 @@ pub static PRIVACY_REQUESTS: Category = Category {
             instants("done", "when each step was done"),
             counts("found", "items found in each store"),
             text("remainder", "the request for what the payment processor redacts later"),
-            text("customer", "your number at the payment processor, until that is done"),
+            texts("customers", "your numbers at the payment processor, until that is done"),
             instant("expires_at", "when it is deleted"),
         ],
         internal: &["reason", "queue", "next_at", "mailed_at", "version", "attempts", "redaction"],

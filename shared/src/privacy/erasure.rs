@@ -177,13 +177,12 @@ async fn run(
     };
     match step {
         Step::Suspend => suspend(app, erasure).await?,
-        Step::Billing => {
-            // Money that was asked back must not be forgotten with who asked for it.
-            if awaits_refund(store, &erasure.account).await? {
-                return Ok(Outcome::Wait(now + Duration::hours(1)));
-            }
-            payments::stop(app, &erasure.account, now).await?;
+        // Money that was asked back must not be forgotten with who asked for it.
+        Step::Billing | Step::Customer if awaits_refund(store, &erasure.account).await? => {
+            payments::stop_renewals(app, &erasure.account, now).await?;
+            return Ok(Outcome::Wait(now + Duration::hours(1)));
         }
+        Step::Billing => payments::stop(app, &erasure.account, now).await?,
         Step::Settle => {
             if let Some(until) = wait_after(erasure, Step::Suspend, SETTLE, now)? {
                 return Ok(Outcome::Wait(until));

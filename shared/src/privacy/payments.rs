@@ -44,19 +44,27 @@ pub(super) async fn delete_customer(
     erasure: &mut Request,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(customer) = customer(&app.store, &erasure.account).await? else { return Ok(()) };
+    let Some(account) = accounts::get(&app.store, &erasure.account).await? else { return Ok(()) };
+    let customers: Vec<_> =
+        account.past_customers.into_iter().chain(account.customer.clone()).collect();
+    if customers.is_empty() {
+        return Ok(());
+    }
     let stripe = app.stripe().await?;
-    let is_there = stripe.customer(&customer).await?.is_some();
-    if is_there {
+    let mut left = None;
+    if let Some(customer) = account.customer
+        && stripe.customer(&customer).await?.is_some()
+    {
         // A checkout that was being paid while the others were closed has become a subscription.
         billing::stop(&stripe, &customer).await?;
         billing::sync_account(app, &erasure.account, &customer, now).await?;
+        left = Some(customer);
     }
-    open_remainder(app, &stripe, erasure, &customer, now).await?;
-    if is_there {
-        stripe.delete_customer(&customer).await?;
+    open_remainder(app, &stripe, erasure, customers, now).await?;
+    match left {
+        Some(customer) => stripe.delete_customer(&customer).await,
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The request for what Stripe keeps for now, if the erasure has opened one.
@@ -72,7 +80,7 @@ async fn open_remainder(
     app: &App,
     stripe: &Stripe,
     erasure: &mut Request,
-    customer: &str,
+    customers: Vec<String>,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let id = match &erasure.remainder {
@@ -84,11 +92,14 @@ async fn open_remainder(
             id
         }
     };
-    let last = billing::last_payment(stripe, customer).await?;
+    let mut last = None;
+    for customer in &customers {
+        last = last.max(billing::last_payment(stripe, customer).await?);
+    }
     let last = last.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()).unwrap_or(now);
     // Not before the customer is deleted.
     let run = (last + REDACTABLE_AFTER).max(now + Duration::DAY);
-    put_new(&app.store, &Request::redaction(id, erasure, customer, run, now)).await
+    put_new(&app.store, &Request::redaction(id, erasure, customers, run, now)).await
 }
 
 async fn customer(store: &Store, account: &AccountId) -> Result<Option<String>, Error> {

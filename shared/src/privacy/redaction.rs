@@ -46,13 +46,10 @@ async fn advance(app: &App, request: &mut Request, now: OffsetDateTime) -> Resul
     let id = match &request.redaction {
         Some(id) => id.clone(),
         None => {
-            let customer = request.customer.clone();
-            let customer =
-                customer.ok_or_else(|| Error::internal("a redaction without a customer"))?;
             // The same look until it is refused; then another one.
             let refused = request.done.get(REFUSED).copied().unwrap_or_default();
             let key = format!("redact {} {refused}", request.id);
-            let redaction = stripe.create_redaction(&customer, &key).await?;
+            let redaction = stripe.create_redaction(&request.customers, &key).await?;
             request.redaction = Some(redaction.id.clone());
             save(&app.store, request).await?;
             redaction.id

@@ -116,9 +116,10 @@ pub struct Request {
     /// Of an erasure: the request for what the payment processor keeps for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remainder: Option<RequestId>,
-    /// Of such a request: whom it is about there (`cus_…`); gone once it is done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) customer: Option<String>,
+    /// Of such a request: whom it is about there (`cus_…`, several if one was deleted there before); gone
+    /// once it is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) customers: Vec<String>,
     /// And what is on its way there (`prj_…`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) redaction: Option<String>,
@@ -148,11 +149,11 @@ impl Request {
         Self::new(Kind::Export, account, now, now)
     }
 
-    /// What `erasure` leaves to be done about `customer` at the payment processor, from `run` on.
+    /// What `erasure` leaves to be done about `customers` at the payment processor, from `run` on.
     pub(super) fn redaction(
         id: RequestId,
         erasure: &Self,
-        customer: &str,
+        customers: Vec<String>,
         run: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Self {
@@ -160,7 +161,7 @@ impl Request {
         Self {
             id,
             due_at: (run + DEADLINE).unix_timestamp(),
-            customer: Some(customer.to_owned()),
+            customers,
             ..Self::about(Kind::Redaction, whose, run, now)
         }
     }
@@ -191,7 +192,7 @@ impl Request {
             done: BTreeMap::new(),
             found: BTreeMap::new(),
             remainder: None,
-            customer: None,
+            customers: Vec::new(),
             redaction: None,
             closed_at: None,
             queue: Some(kind.name().to_owned()),
@@ -225,7 +226,7 @@ impl Request {
         self.state = state;
         self.closed_at = Some(now.unix_timestamp());
         self.email = None;
-        self.customer = None;
+        self.customers.clear();
         self.mailed_at = None;
         self.queue = None;
         self.next_at = None;

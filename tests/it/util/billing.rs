@@ -130,6 +130,7 @@ pub(crate) fn tasks(account: &str, now: OffsetDateTime) -> Vec<Task> {
         invoice: "in_1".to_owned(),
         charge: "ch_1".to_owned(),
         cents: 1000,
+        returned_cents: 0,
         currency: "usd".to_owned(),
         asked_at: now.unix_timestamp(),
         state: RefundState::Refused,

@@ -149,6 +149,7 @@ fn account(id: AccountId, email: &str, customer: &str, now: OffsetDateTime) -> A
         company: None,
         plan: Plan::Free,
         customer: Some(customer.to_owned()),
+        past_customers: Vec::new(),
         subscription: None,
         past_period: None,
         billing_version: 0,

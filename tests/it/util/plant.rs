@@ -55,6 +55,7 @@ fn attribute(category: &Category, name: &str, owner: &str) -> Value {
     match declared {
         Some(Kind::Number | Kind::Instant | Kind::Milliseconds) => json!({ "N": "1795000000" }),
         None if counts => json!({ "N": "1795000000" }),
+        Some(Kind::Texts) => json!({ "L": [{ "S": "one" }] }),
         Some(Kind::Rows) => json!({ "L": [{ "M": { "cents": { "N": "500" } } }] }),
         Some(Kind::Flag) => json!({ "BOOL": true }),
         Some(Kind::Counts | Kind::Instants) => json!({ "M": { "step": { "N": "1795000000" } } }),

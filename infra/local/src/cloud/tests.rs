@@ -178,7 +178,8 @@ async fn subscribe(cloud: &Cloud) -> Result<String> {
     let (price, customer) = (price.expect("an id"), customer.expect("an id"));
     let form = format!(
         "mode=subscription&customer={customer}&success_url=https://example.com\
-         &line_items[0][quantity]=1&line_items[0][price]={price}"
+         &line_items[0][quantity]=1&line_items[0][price]={price}\
+         &subscription_data[billing_mode][type]=classic"
     );
     let session = ask_stripe(cloud, "/v1/checkout/sessions", form).await?;
     let id = session["id"].as_str().expect("an id");

@@ -164,6 +164,8 @@ async fn an_environment_is_started_once_and_used_again() -> Result<()> {
     let runtime = hello(4).await?;
     for _ in 0..20 {
         assert!(is_hello(runtime.invoke("Hello", request()).await));
+        // It is free again once it asks for the next one.
+        runtime.settled().await;
     }
     assert_eq!(runtime.cold_starts("Hello")?, 1);
     let unknown = runtime.invoke("Nobody", request()).await.expect_err("no such function");

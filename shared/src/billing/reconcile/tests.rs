@@ -27,6 +27,7 @@ fn account(subscription: Option<Subscription>) -> Account {
         company: None,
         plan: Plan::Free,
         customer: Some("cus_1".to_owned()),
+        past_customers: Vec::new(),
         subscription,
         past_period: None,
         billing_version: 0,

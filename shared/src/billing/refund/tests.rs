@@ -115,3 +115,40 @@ proptest! {
         prop_assert_eq!(share.of(paid, returned + cents), 0);
     }
 }
+
+#[test]
+fn what_was_given_back_since_it_was_asked_for_is_not_given_again() {
+    let request = RefundRequest {
+        invoice: "in_1".to_owned(),
+        charge: "ch_1".to_owned(),
+        cents: 2_000,
+        returned_cents: 300,
+        currency: "usd".to_owned(),
+        asked_at: 1_000,
+        state: RefundState::Approved,
+        reason: None,
+        decided_at: Some(100_000),
+    };
+    let owed_after = |made: &[(i64, &str)]| {
+        let refund = |(cents, status): &(i64, &str)| Refund {
+            id: "re_1".to_owned(),
+            cents: *cents,
+            currency: "usd".to_owned(),
+            created: 1_000,
+            status: (*status).to_owned(),
+        };
+        owed(&request, &made.iter().map(refund).collect::<Vec<_>>())
+    };
+    let before = (300, "succeeded");
+    assert_eq!(owed_after(&[before]), 2_000);
+    for status in ["succeeded", "pending", "requires_action"] {
+        assert_eq!(owed_after(&[before, (2_000, status)]), 0, "{status}");
+    }
+    for status in ["failed", "canceled"] {
+        assert_eq!(owed_after(&[before, (2_000, status)]), 2_000, "{status}");
+    }
+    assert_eq!(owed_after(&[before, (400, "succeeded"), (500, "pending")]), 1_100);
+    assert_eq!(owed_after(&[before, (3_000, "succeeded")]), 0);
+    // What had been given back before has failed since: that is not of this refund.
+    assert_eq!(owed_after(&[(300, "failed")]), 2_000);
+}

@@ -15,7 +15,9 @@ use stripe_billing::{
 };
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
-    ExpireCheckoutSession, ListCheckoutSession,
+    CreateCheckoutSessionSubscriptionDataBillingMode,
+    CreateCheckoutSessionSubscriptionDataBillingModeType, ExpireCheckoutSession,
+    ListCheckoutSession,
 };
 use stripe_core::{
     customer::{CreateCustomer, DeleteCustomer, UpdateCustomer},
@@ -171,6 +173,11 @@ impl Stripe {
         line.quantity = Some(1);
         let mut subscription = CreateCheckoutSessionSubscriptionData::new();
         subscription.metadata = Some(only(ACCOUNT, order.account.to_owned()));
+        // In the other mode, the default since version 2025-09-30, an end that was set in the portal is not
+        // taken back by `cancel_at_period_end` (docs.stripe.com/billing/subscriptions/billing-mode).
+        subscription.billing_mode = Some(CreateCheckoutSessionSubscriptionDataBillingMode::new(
+            CreateCheckoutSessionSubscriptionDataBillingModeType::Classic,
+        ));
         let request = CreateCheckoutSession::new()
             .mode(CheckoutSessionMode::Subscription)
             .customer(order.customer)

@@ -96,7 +96,8 @@ impl Stripe {
 
     /// Every payment of the customer, tried or done.
     pub async fn charges(&self, customer: &str) -> Result<Vec<Charge>, Error> {
-        let all = all!(self, ListCharge::new().customer(customer).limit(100))?;
+        let list = ListCharge::new().customer(customer).expand(["data.refunds".to_owned()]);
+        let all = all!(self, list.limit(100))?;
         Ok(all.into_iter().map(Into::into).collect())
     }
 

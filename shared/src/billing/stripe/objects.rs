@@ -258,8 +258,6 @@ pub struct Charge {
     pub id: String,
     /// What was asked for.
     pub cents: i64,
-    /// Of it, given back.
-    pub refunded_cents: i64,
     /// ISO 4217, lower case.
     pub currency: String,
     /// When it was tried.
@@ -270,6 +268,8 @@ pub struct Charge {
     pub is_disputed: bool,
     /// The payment that it is a try of (`pi_…`).
     pub payment_intent: Option<String>,
+    /// Whether anything was ever given back of it, what has failed since included.
+    pub has_refunds: bool,
 }
 
 impl From<stripe_shared::Charge> for Charge {
@@ -277,12 +277,13 @@ impl From<stripe_shared::Charge> for Charge {
         Self {
             id: it.id.to_string(),
             cents: it.amount,
-            refunded_cents: it.amount_refunded,
             currency: it.currency.to_string(),
             created: it.created,
             is_paid: it.paid,
             is_disputed: it.disputed,
             payment_intent: it.payment_intent.map(|it| it.into_id().to_string()),
+            has_refunds: it.amount_refunded > 0
+                || it.refunds.is_some_and(|refunds| !refunds.data.is_empty()),
         }
     }
 }
@@ -300,6 +301,13 @@ pub struct Refund {
     pub created: i64,
     /// `pending`, `succeeded`, `failed`, `canceled` or `requires_action`.
     pub status: String,
+}
+
+impl Refund {
+    /// Whether the money has not reached its owner, or has come back from there.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.status.as_str(), "failed" | "canceled")
+    }
 }
 
 impl From<stripe_shared::Refund> for Refund {
@@ -325,10 +333,11 @@ pub struct Dispute {
     pub currency: String,
     /// When it was opened.
     pub created: i64,
+    /// Whether the money is taken away until it is decided. A bank's inquiry takes none
+    /// (docs.stripe.com/disputes/how-disputes-work).
+    pub takes_money: bool,
     /// Whether it was decided for us, so that the money is back.
     pub is_won: bool,
-    /// Whether it still waits.
-    pub is_open: bool,
     /// The network's word for why: `fraudulent`, for example.
     pub reason: String,
 }
@@ -341,8 +350,11 @@ impl From<stripe_shared::Dispute> for Dispute {
             cents: it.amount,
             currency: it.currency.to_string(),
             created: it.created,
+            takes_money: !matches!(
+                it.status,
+                Status::WarningNeedsResponse | Status::WarningUnderReview | Status::WarningClosed
+            ),
             is_won: it.status == Status::Won,
-            is_open: !matches!(it.status, Status::Won | Status::Lost | Status::WarningClosed),
             reason: it.reason,
         }
     }

@@ -56,14 +56,17 @@ struct Objects<'a> {
 
 #[derive(Serialize)]
 struct Customers<'a> {
-    customers: [&'a str; 1],
+    customers: &'a [String],
 }
 
 impl Stripe {
-    /// Has Stripe look whether the customer can be redacted. `key` makes it one look.
-    pub async fn create_redaction(&self, customer: &str, key: &str) -> Result<Redaction, Error> {
-        let form =
-            Objects { objects: Customers { customers: [customer] }, validation_behavior: "fix" };
+    /// Has Stripe look whether these customers can be redacted. `key` makes it one look.
+    pub async fn create_redaction(
+        &self,
+        customers: &[String],
+        key: &str,
+    ) -> Result<Redaction, Error> {
+        let form = Objects { objects: Customers { customers }, validation_behavior: "fix" };
         let request =
             RequestBuilder::new(StripeMethod::Post, "/privacy/redaction_jobs").form(&form);
         let key = IdempotencyKey::new(key).map_err(Error::internal)?;

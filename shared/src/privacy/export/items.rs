@@ -143,9 +143,13 @@ fn written(kind: Kind, value: &Value) -> Value {
             let all = value.as_object().into_iter().flatten();
             all.map(|(name, at)| (name.clone(), instant(at, 1_000_000_000))).collect()
         }
-        Kind::Text | Kind::Number | Kind::Flag | Kind::Counts | Kind::Pairs | Kind::Rows => {
-            value.clone()
-        }
+        Kind::Text
+        | Kind::Texts
+        | Kind::Number
+        | Kind::Flag
+        | Kind::Counts
+        | Kind::Pairs
+        | Kind::Rows => value.clone(),
     }
 }
 

@@ -86,6 +86,7 @@ fn value(field: &Field) -> Value {
             "type": ["object", "null"],
             "additionalProperties": { "type": "string", "format": "date-time" },
         }),
+        Kind::Texts => json!({ "type": ["array", "null"], "items": { "type": "string" } }),
         Kind::Rows => json!({ "type": ["array", "null"], "items": { "type": "object" } }),
         Kind::Pairs => json!({
             "type": ["array", "null"],

@@ -43,6 +43,8 @@ pub(super) fn create(state: &mut State, _: &str, params: &mut Params) -> Answer 
             ("pause", MissingPaymentMethod::Pause),
         ],
     )?;
+    let mode = [("classic", true), ("flexible", false)];
+    let is_classic = params.choice("subscription_data[billing_mode][type]", &mode)?;
     let expires_at = params.number("expires_at")?;
     // Say nothing that is played otherwise.
     params.text("locale");
@@ -59,6 +61,11 @@ pub(super) fn create(state: &mut State, _: &str, params: &mut Params) -> Answer 
     let quantity = quantity.ok_or_else(|| Refusal::parameter_missing("line_items[0][quantity]"))?;
     if quantity < 1 {
         return Err(Refusal::parameter_invalid("line_items[0][quantity]", "1 or more"));
+    }
+    // By default it is the other one, in which the portal and `cancel_at_period_end` act otherwise.
+    if is_classic != Some(true) {
+        let message = "Only subscriptions of the classic billing mode are played here.";
+        return Err(Refusal::invalid(message).param("subscription_data[billing_mode][type]"));
     }
     if trial_days.is_some_and(|it| !(1..=730).contains(&it)) {
         let name = "subscription_data[trial_period_days]";

@@ -5,7 +5,10 @@ use serde_json::Value;
 
 use super::{
     Stripe, billing, checkout, customers,
-    model::{Card, Charge, Customer, Invoice, Metadata, Session, SessionStatus, Subscription},
+    model::{
+        Card, Charge, Customer, DisputeStatus, Invoice, Metadata, Session, SessionStatus,
+        Subscription,
+    },
     payments::{disputes, refunds},
     refusal::Refusal,
     state::State,
@@ -78,6 +81,8 @@ pub struct RefundView {
     pub amount: i64,
     /// When it was made, Unix seconds.
     pub created: i64,
+    /// Whether the bank has sent it back.
+    pub has_failed: bool,
 }
 
 /// Money of one customer, in cents.
@@ -85,7 +90,7 @@ pub struct RefundView {
 pub struct Totals {
     /// Of all charges that succeeded.
     pub charged: i64,
-    /// Of all refunds.
+    /// Of all refunds that have not failed.
     pub refunded: i64,
 }
 
@@ -176,10 +181,15 @@ impl Stripe {
 
     /// The cardholder's bank disputes a charge: the dispute's id.
     pub fn dispute(&self, charge: &str) -> Result<String> {
-        self.act(|state| disputes::open(state, charge))
+        self.act(|state| disputes::open(state, charge, DisputeStatus::NeedsResponse))
     }
 
-    /// The bank decides a dispute.
+    /// The cardholder's bank asks about a charge, and takes nothing: the dispute's id.
+    pub fn inquire(&self, charge: &str) -> Result<String> {
+        self.act(|state| disputes::open(state, charge, DisputeStatus::Inquiry))
+    }
+
+    /// The bank decides a dispute. An inquiry can only be closed for us.
     pub fn close_dispute(&self, dispute: &str, is_won: bool) -> Result<()> {
         self.act(|state| disputes::close(state, dispute, is_won))
     }
@@ -190,6 +200,11 @@ impl Stripe {
             let charge = state.find::<Charge>(charge)?;
             refunds::give_back(state, &charge, Some(amount), None, Metadata::new())
         })
+    }
+
+    /// The bank of the customer sends a refund back.
+    pub fn fail_refund(&self, refund: &str) -> Result<()> {
+        self.act(|state| refunds::fail(state, refund))
     }
 
     /// Deletes a customer, from the dashboard.
@@ -271,6 +286,7 @@ impl Stripe {
             charge: it.charge.clone(),
             amount: it.amount,
             created: it.created,
+            has_failed: it.has_failed,
         })
         .collect()
     }
@@ -278,7 +294,8 @@ impl Stripe {
     /// What a customer has paid and got back.
     pub fn totals(&self, customer: &str) -> Totals {
         let charged = self.charges(customer).iter().filter(|it| it.paid).map(|it| it.amount).sum();
-        let refunded = self.refunds(customer).iter().map(|it| it.amount).sum();
+        let refunds = self.refunds(customer);
+        let refunded = refunds.iter().filter(|it| !it.has_failed).map(|it| it.amount).sum();
         Totals { charged, refunded }
     }
 

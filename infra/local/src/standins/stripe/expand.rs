@@ -7,6 +7,7 @@ use super::{
         Charge, Customer, Dispute, Invoice, PaymentIntent, Price, Product, Refund, Subscription,
     },
     refusal::Refusal,
+    render::refunds,
     render_billing::payments,
     state::{Object, State},
 };
@@ -49,6 +50,12 @@ fn walk(state: &State, at: &mut Value, steps: &[&str], path: &str) -> Result<(),
                 let id = fields.get("id").and_then(Value::as_str).unwrap_or_default();
                 if let Some(invoice) = state.invoices.get(id) {
                     fields.insert((*step).to_owned(), payments(invoice));
+                }
+            }
+            if *step == "refunds" && !fields.contains_key(*step) {
+                let id = fields.get("id").and_then(Value::as_str).unwrap_or_default();
+                if let Some(charge) = state.charges.get(id) {
+                    fields.insert((*step).to_owned(), refunds(charge, state));
                 }
             }
             match fields.get_mut(*step) {

@@ -18,6 +18,15 @@ pub enum Fault {
     Slow(Duration),
     /// No answer, ever, and nothing done.
     Hang,
+    /// Some calls of one interface fail inside the service, before anything is done.
+    DownOnce {
+        /// As [`Stripe::counts`] names it.
+        interface: &'static str,
+        /// So many of its calls since the start go well…
+        after: u64,
+        /// …then so many fail.
+        times: u64,
+    },
     /// Of a thousand calls, about so many are refused before anything is done.
     Random {
         /// What decides which.
@@ -73,10 +82,12 @@ impl Stripe {
 
     /// Counts the call and applies the fault.
     pub(super) async fn enter(&self, name: String) -> Result<(), Refusal> {
-        let (fault, roll) = {
+        let (fault, roll, count) = {
             let mut faults = self.faults();
-            *faults.counts.entry(name).or_default() += 1;
-            (faults.fault, faults.random.below(1_000))
+            let count = faults.counts.entry(name.clone()).or_default();
+            *count += 1;
+            let count = *count;
+            (faults.fault, faults.random.below(1_000), count)
         };
         match fault {
             Fault::None => Ok(()),
@@ -87,6 +98,12 @@ impl Stripe {
                 Ok(())
             }
             Fault::Hang => pending().await,
+            Fault::DownOnce { interface, after, times } => {
+                match interface == name && (after + 1..=after + times).contains(&count) {
+                    true => Err(Refusal::down()),
+                    false => Ok(()),
+                }
+            }
             Fault::Random { per_mille_429, per_mille_500, .. } => {
                 let (limited, down) = (u64::from(per_mille_429), u64::from(per_mille_500));
                 if roll < limited {

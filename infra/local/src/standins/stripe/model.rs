@@ -335,10 +335,15 @@ pub(super) struct Refund {
     pub(super) currency: String,
     pub(super) reason: Option<String>,
     pub(super) metadata: Metadata,
+    #[serde(default)]
+    pub(super) has_failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum DisputeStatus {
+    /// The bank only asks; no money moves.
+    Inquiry,
+    InquiryClosed,
     NeedsResponse,
     Won,
     Lost,

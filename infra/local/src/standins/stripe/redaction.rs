@@ -178,7 +178,7 @@ fn hindrances(state: &State, customer: &str) -> Vec<(String, String, String)> {
     };
     let charges: Vec<&Charge> = state.charges.iter().filter(|it| it.customer == customer).collect();
     let is_disputed = state.disputes.iter().any(|it| {
-        it.status == DisputeStatus::NeedsResponse
+        matches!(it.status, DisputeStatus::NeedsResponse | DisputeStatus::Inquiry)
             && charges.iter().any(|charge| charge.id == it.charge)
     });
     let is_recent = |at: i64| state.now < at + OLD_ENOUGH;

@@ -294,6 +294,13 @@ fn charge(it: &Charge, state: &State) -> Value {
     })
 }
 
+/// What was given back of a charge, which it shows when asked to expand it.
+pub(super) fn refunds(it: &Charge, state: &State) -> Value {
+    let own = state.refunds.iter().filter(|refund| refund.charge == it.id);
+    let url = format!("/v1/charges/{}/refunds", it.id);
+    list(own.map(|it| refund(it, state)).collect(), &url, false)
+}
+
 fn refund(it: &Refund, _: &State) -> Value {
     json!({
         "id": it.id,
@@ -307,12 +314,14 @@ fn refund(it: &Refund, _: &State) -> Value {
         "payment_intent": it.payment_intent,
         "reason": it.reason,
         "receipt_number": null,
-        "status": "succeeded",
+        "status": if it.has_failed { "failed" } else { "succeeded" },
     })
 }
 
 fn dispute(it: &Dispute, _: &State) -> Value {
     let status = match it.status {
+        DisputeStatus::Inquiry => "warning_needs_response",
+        DisputeStatus::InquiryClosed => "warning_closed",
         DisputeStatus::NeedsResponse => "needs_response",
         DisputeStatus::Won => "won",
         DisputeStatus::Lost => "lost",

@@ -26,8 +26,13 @@ pub(in super::super) fn list(state: &mut State, _: &str, params: &mut Params) ->
     })
 }
 
-/// The bank takes a charge back for the time being: the dispute's id.
-pub(in super::super) fn open(state: &mut State, charge: &str) -> Result<String, Refusal> {
+/// The bank takes a charge back for the time being (`NeedsResponse`), or asks about it first (`Inquiry`): the
+/// dispute's id.
+pub(in super::super) fn open(
+    state: &mut State,
+    charge: &str,
+    status: DisputeStatus,
+) -> Result<String, Refusal> {
     let charge = state.find::<Charge>(charge)?;
     if !charge.is_paid || charge.is_disputed {
         return Err(Refusal::invalid("Only a paid charge without a dispute can be disputed."));
@@ -41,7 +46,7 @@ pub(in super::super) fn open(state: &mut State, charge: &str) -> Result<String, 
         charge: charge.id,
         payment_intent: charge.payment_intent,
         currency: charge.currency,
-        status: DisputeStatus::NeedsResponse,
+        status,
     };
     state.announce(dispute, "charge.dispute.created");
     Ok(id)
@@ -49,11 +54,12 @@ pub(in super::super) fn open(state: &mut State, charge: &str) -> Result<String, 
 
 /// The bank decides.
 pub(in super::super) fn close(state: &mut State, id: &str, is_won: bool) -> Result<(), Refusal> {
-    let dispute = state.find::<Dispute>(id)?;
-    if dispute.status != DisputeStatus::NeedsResponse {
-        return Err(Refusal::invalid("This dispute is closed."));
-    }
-    let status = if is_won { DisputeStatus::Won } else { DisputeStatus::Lost };
+    let status = match (state.find::<Dispute>(id)?.status, is_won) {
+        (DisputeStatus::NeedsResponse, true) => DisputeStatus::Won,
+        (DisputeStatus::NeedsResponse, false) => DisputeStatus::Lost,
+        (DisputeStatus::Inquiry, true) => DisputeStatus::InquiryClosed,
+        _ => return Err(Refusal::invalid("This dispute cannot be closed so.")),
+    };
     let closed = Some("charge.dispute.closed");
     state.update_as::<Dispute>(id, closed, |it| it.status = status);
     Ok(())

@@ -44,8 +44,9 @@ pub(in super::super) fn give_back(
     if !charge.is_paid {
         return Err(Refusal::invalid("This charge was not successful.").param("charge"));
     }
-    let is_won = |it: &Dispute| it.status == DisputeStatus::Won;
-    if state.disputes.iter().any(|it| it.charge == charge.id && !is_won(it)) {
+    let takes_money =
+        |it: &Dispute| matches!(it.status, DisputeStatus::NeedsResponse | DisputeStatus::Lost);
+    if state.disputes.iter().any(|it| it.charge == charge.id && takes_money(it)) {
         let message = format!("Charge {} has been charged back; cannot issue a refund.", charge.id);
         return Err(Refusal::invalid(message).code("charge_disputed"));
     }
@@ -72,11 +73,23 @@ pub(in super::super) fn give_back(
         currency: charge.currency.clone(),
         reason: reason.map(str::to_owned),
         metadata,
+        has_failed: false,
     };
     state.announce(refund, "refund.created");
     let refunded = Some("charge.refunded");
     state.update_as::<Charge>(&charge.id, refunded, |it| it.amount_refunded += amount);
     Ok(id)
+}
+
+/// The bank sends the money back: it is the seller's again.
+pub(in super::super) fn fail(state: &mut State, id: &str) -> Result<(), Refusal> {
+    let refund = state.find::<Refund>(id)?;
+    if refund.has_failed {
+        return Err(Refusal::invalid("This refund has failed already."));
+    }
+    state.edit::<Charge>(&refund.charge, |it| it.amount_refunded -= refund.amount);
+    state.update_as::<Refund>(id, Some("refund.failed"), |it| it.has_failed = true);
+    Ok(())
 }
 
 pub(in super::super) fn retrieve(state: &mut State, id: &str, params: &mut Params) -> Answer {

@@ -7,14 +7,12 @@ use stripe_billing::{
 };
 use stripe_checkout::{
     CheckoutSessionPaymentStatus, CheckoutSessionStatus,
-    checkout_session::{
-        CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, RetrieveCheckoutSession,
-    },
+    checkout_session::{ExpireCheckoutSession, RetrieveCheckoutSession},
 };
 use stripe_core::charge::ListCharge;
 use time::Duration;
 
-use super::{Card, World, refusal};
+use super::{Card, World, refusal, subscription_data};
 use crate::http::Client as Http;
 
 #[tokio::test]
@@ -130,7 +128,7 @@ async fn a_session_runs_out_after_a_day_or_when_told() {
 async fn a_trial_is_announced_ends_and_pauses_without_a_card() {
     let world = World::start().await;
     let customer = world.customer().await;
-    let mut trial = CreateCheckoutSessionSubscriptionData::new();
+    let mut trial = subscription_data();
     trial.trial_period_days = Some(14);
     let session = world.session_request(&customer).subscription_data(trial);
     let session = session.send(&world.client).await.expect("a session");
@@ -149,7 +147,8 @@ async fn a_trial_is_announced_ends_and_pauses_without_a_card() {
     let form = format!(
         "mode=subscription&success_url=https://example.com&line_items[0][price]={}\
          &line_items[0][quantity]=1&customer={second}&subscription_data[trial_period_days]=7\
-         &subscription_data[trial_settings][end_behavior][missing_payment_method]=pause",
+         &subscription_data[trial_settings][end_behavior][missing_payment_method]=pause\
+         &subscription_data[billing_mode][type]=classic",
         world.pro
     );
     let session = world.call("POST", "/v1/checkout/sessions", &form).await.json();

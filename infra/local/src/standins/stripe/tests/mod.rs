@@ -12,7 +12,11 @@ use std::collections::HashMap;
 use stripe::{Client, ClientBuilder, StripeError};
 use stripe_checkout::{
     CheckoutSession, CheckoutSessionMode,
-    checkout_session::{CreateCheckoutSession, CreateCheckoutSessionLineItems},
+    checkout_session::{
+        CreateCheckoutSession, CreateCheckoutSessionLineItems,
+        CreateCheckoutSessionSubscriptionData, CreateCheckoutSessionSubscriptionDataBillingMode,
+        CreateCheckoutSessionSubscriptionDataBillingModeType,
+    },
 };
 use stripe_core::customer::CreateCustomer;
 use stripe_product::{
@@ -45,6 +49,15 @@ impl Drop for World {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
     }
+}
+
+/// The one billing mode that is played.
+fn subscription_data() -> CreateCheckoutSessionSubscriptionData {
+    let mut data = CreateCheckoutSessionSubscriptionData::new();
+    data.billing_mode = Some(CreateCheckoutSessionSubscriptionDataBillingMode::new(
+        CreateCheckoutSessionSubscriptionDataBillingModeType::Classic,
+    ));
+    data
 }
 
 impl World {
@@ -98,6 +111,7 @@ impl World {
             .cancel_url("https://example.com/plans")
             .client_reference_id("acc_1")
             .metadata(HashMap::from([("account".to_owned(), "acc_1".to_owned())]))
+            .subscription_data(subscription_data())
     }
 
     /// A customer who has paid for Pro: its id and the subscription's.

@@ -59,6 +59,37 @@ async fn a_disputed_charge_cannot_be_given_back() {
 }
 
 #[tokio::test]
+async fn an_inquiry_takes_nothing_and_lets_the_charge_be_given_back() {
+    let world = World::start().await;
+    let (customer, _) = world.subscriber(Card::Good).await;
+    let charge = world.stripe.charges(&customer)[0].id.clone();
+    let inquiry = world.stripe.inquire(&charge).expect("an inquiry");
+    let shown = world.call("GET", &format!("/v1/disputes/{inquiry}"), "").await.json();
+    assert_eq!(shown["status"], "warning_needs_response");
+    assert!(world.stripe.close_dispute(&inquiry, false).is_err());
+    let refund = CreateRefund::new().charge(charge.as_str()).send(&world.client).await;
+    assert_eq!(refund.expect("a refund").amount, 2_000);
+    world.stripe.close_dispute(&inquiry, true).expect("closed");
+}
+
+#[tokio::test]
+async fn a_refund_that_the_bank_sends_back_is_the_sellers_again() {
+    let world = World::start().await;
+    let (customer, _) = world.subscriber(Card::Good).await;
+    let charge = world.stripe.charges(&customer)[0].id.clone();
+    let refund = world.stripe.refund_from_dashboard(&charge, 500).expect("a refund");
+    world.news();
+    world.stripe.fail_refund(&refund).expect("it fails");
+    assert!(world.stripe.fail_refund(&refund).is_err());
+    assert_eq!(world.news(), ["refund.failed"]);
+    assert_eq!(world.stripe.totals(&customer), Totals { charged: 2_000, refunded: 0 });
+    let path = format!("/v1/charges/{charge}?expand[]=refunds");
+    let shown = world.call("GET", &path, "").await.json();
+    assert_eq!(shown["amount_refunded"], 0);
+    assert_eq!(shown["refunds"]["data"][0]["status"], "failed");
+}
+
+#[tokio::test]
 async fn the_portal_changes_the_card_and_ends_and_keeps_a_subscription() {
     let world = World::start().await;
     let (customer, _) = world.subscriber(Card::FailsLater).await;

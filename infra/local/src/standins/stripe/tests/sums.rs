@@ -54,7 +54,8 @@ proptest! {
             let customer = make(state, customers::create, "");
             let session = make(state, checkout::create, &format!(
                 "mode=subscription&customer={customer}&success_url=https://example.com\
-                 &line_items[0][quantity]=1&line_items[0][price]={}", prices[0]
+                 &line_items[0][quantity]=1&line_items[0][price]={}\
+                 &subscription_data[billing_mode][type]=classic", prices[0]
             ));
             checkout::complete(state, &session, Card::Good).expect("paid");
             (prices, customer)
