@@ -112,6 +112,7 @@ fn is_of_interest(event: &EventView) -> bool {
 
 const SEED: u64 = 20_261_124;
 
+#[expect(clippy::print_stdout, reason = "the figures are what the proof is read for")]
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_order_and_whatever_dies_it_comes_to_the_same() {
     let (count, steps) = size();
@@ -145,7 +146,7 @@ async fn whatever_the_order_and_whatever_dies_it_comes_to_the_same() {
     let mut chance = Chance::new(SEED + 1);
     let (mut waiting, mut all) = (Vec::<EventView>::new(), BTreeSet::new());
     let mut handled = BTreeSet::new();
-    let mut posted = 0;
+    let (mut posted, mut kills) = (0, 0);
     for step in 0..steps {
         world.cloud.stripe.fault(Fault::None);
         for event in lives.step(&world).await {
@@ -176,6 +177,7 @@ async fn whatever_the_order_and_whatever_dies_it_comes_to_the_same() {
             loop {
                 tokio::time::sleep(Wait::from_millis(20 + dice.below(400) as u64)).await;
                 world.cloud.kill(WORKER).await.expect("killed");
+                kills += 1;
             }
         };
         let handling = async {
@@ -206,6 +208,7 @@ async fn whatever_the_order_and_whatever_dies_it_comes_to_the_same() {
         assert_eq!(&found[name], expected, "{name}: lost {lost:#?}\nmore {more:#?}");
     }
     assert_sums(&world, &lives).await;
+    println!("{count} customers, {events} events posted {posted} times, {kills} kills");
 }
 
 #[tokio::test(flavor = "multi_thread")]

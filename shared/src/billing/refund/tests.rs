@@ -80,14 +80,14 @@ fn what_has_gone_back_already_is_not_given_back_again() {
         record(Refund, "re_1", 20, 300, Some("ch_1")),
         record(Refund, "re_2", 20, 900, Some("ch_of_another")),
     ];
-    let returned = |records: &[Record]| first_purchase(records).expect("one").returned;
-    assert_eq!(returned(&records), 300);
+    let gone = |records: &[Record]| first_purchase(records).expect("one").gone;
+    assert_eq!(gone(&records), 300);
     records.push(record(RefundFailed, "re_1", 30, 300, Some("ch_1")));
-    assert_eq!(returned(&records), 0);
+    assert_eq!(gone(&records), 0);
     records.push(record(Dispute, "du_1", 40, 2_000, Some("ch_1")));
-    assert_eq!(returned(&records), 2_000);
+    assert_eq!(gone(&records), 2_000);
     records.push(record(DisputeWon, "du_1", 50, 2_000, Some("ch_1")));
-    assert_eq!(returned(&records), 0);
+    assert_eq!(gone(&records), 0);
 }
 
 proptest! {
