@@ -237,8 +237,7 @@ async fn a_larger_plan_that_fails_leaves_the_smaller_one_to_come() {
     // What was to come is taken back first, and then the raise fails, its repetition too.
     let interface = "POST /v1/subscriptions/{id}";
     let so_far = world.cloud.stripe.counts()[interface];
-    let fault = |times| Fault::DownOnce { interface, after: so_far + 1, times };
-    world.cloud.stripe.fault(fault(2));
+    world.cloud.stripe.fault(Fault::DownOnce { interface, after: so_far + 1, times: 2 });
     assert_problem(&world.change("business", &ada).await, 503, "unavailable");
     assert_eq!(at(&world, &ada).await, before);
     world.cloud.settle().await;

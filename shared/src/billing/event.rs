@@ -1,7 +1,5 @@
 //! An event of Stripe's as it is kept: in the queue, and as handled.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -29,19 +27,14 @@ pub struct StripeEvent {
     pub account: Option<String>,
 }
 
-/// Those of `events` that have not been handled yet, each once.
-pub(super) async fn unhandled(
-    store: &Store,
-    events: &[StripeEvent],
-) -> Result<Vec<StripeEvent>, Error> {
-    let mut seen = HashSet::new();
-    let mut new = Vec::new();
-    for event in events.iter().filter(|it| seen.insert(it.id.as_str())) {
+/// Whether every one of `events` has been handled.
+pub(super) async fn are_handled(store: &Store, events: &[StripeEvent]) -> Result<bool, Error> {
+    for event in events {
         if store.get(Table::WebhookEvents, [("id", event.id.clone())]).await?.is_none() {
-            new.push(event.clone());
+            return Ok(false);
         }
     }
-    Ok(new)
+    Ok(true)
 }
 
 /// Notes what became of `events`. One that is noted already stays as it is.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
-    event::{StripeEvent, note, unhandled},
+    event::{StripeEvent, are_handled, note},
     sync::{Synced, sync_for},
     work::work_on,
 };
@@ -128,7 +128,7 @@ async fn handle_one(
     events: &[StripeEvent],
     now: OffsetDateTime,
 ) -> Result<Synced, Error> {
-    if unhandled(&app.store, events).await?.is_empty() {
+    if are_handled(&app.store, events).await? {
         return Ok(Synced::default());
     }
     let customer = match whose {

@@ -80,7 +80,8 @@ async fn end_plan(
     stripe.cancel_at_period_end(&subscription, true, &key).await.map(drop)
 }
 
-/// Enters into the audit trail what became of a refund. Without the reason, which may name somebody: this cannot be taken back for seven years.
+/// Enters into the audit trail what became of a refund. Without the reason, which may name somebody: this
+/// cannot be taken back for seven years.
 pub(super) async fn note(
     app: &App,
     request: &RefundRequest,

@@ -213,10 +213,8 @@ async fn write(
     if transact(store, parts).await?.is_some() {
         return Ok(None);
     }
-    // Always: whoever was here before may have died just before this. As it is now: somebody else may have
-    // changed the account meanwhile, and the gate must not take an older state for that one.
-    let version = accounts::get(store, &account.id).await?.map_or(u64::MAX, |it| it.gate_version);
-    app.gate.invalidate(&account.id, version).await?;
+    // Always: whoever was here before may have died just before this.
+    app.gate.invalidate_now(&account.id).await?;
     // Last: what has come only so far comes again.
     event::note(store, events, "handled", now).await?;
     Ok(Some(Synced { account: Some(account.id.clone()), has_changed, records: written }))

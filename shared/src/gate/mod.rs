@@ -26,6 +26,7 @@ pub use self::{
     sweep::{Swept, sweep},
 };
 use crate::{
+    accounts,
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
     keys::{ApiKey, Environment},
@@ -272,6 +273,13 @@ impl Gate {
             Ok(_) => Ok(()),
             Err(error) => Err(Error::unavailable("Redis", &error)),
         }
+    }
+
+    /// As [`Gate::invalidate`], at the account's version as it is now: somebody else may have changed it
+    /// meanwhile, and an older state must not be taken for that one. One that is gone is past any version.
+    pub async fn invalidate_now(&self, account: &AccountId) -> Result<(), Error> {
+        let found = accounts::get(&self.store, account).await?;
+        self.invalidate(account, found.map_or(u64::MAX, |it| it.gate_version)).await
     }
 
     async fn ask(

@@ -284,9 +284,7 @@ async fn suspend(app: &App, erasure: &Request) -> Result<(), Error> {
     if let Conditional::Refused(_) = conditional(answer)? {
         return Err(Error::internal("the account does not know of this request"));
     }
-    let account = accounts::get(&app.store, &erasure.account).await?;
-    let version = account.map_or(u64::MAX, |it| it.gate_version);
-    app.gate.invalidate(&erasure.account, version).await
+    app.gate.invalidate_now(&erasure.account).await
 }
 
 async fn close(store: &Store, erasure: &Request, now: OffsetDateTime) -> Result<(), Error> {

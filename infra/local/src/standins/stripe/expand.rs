@@ -1,6 +1,6 @@
 //! `expand[]`: objects in place of their ids.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     model::{
@@ -46,17 +46,10 @@ fn walk(state: &State, at: &mut Value, steps: &[&str], path: &str) -> Result<(),
         Value::Null => Ok(()),
         Value::Array(items) => items.iter_mut().try_for_each(|item| walk(state, item, steps, path)),
         Value::Object(fields) => {
-            if *step == "payments" && !fields.contains_key(*step) {
-                let id = fields.get("id").and_then(Value::as_str).unwrap_or_default();
-                if let Some(invoice) = state.invoices.get(id) {
-                    fields.insert((*step).to_owned(), payments(invoice));
-                }
-            }
-            if *step == "refunds" && !fields.contains_key(*step) {
-                let id = fields.get("id").and_then(Value::as_str).unwrap_or_default();
-                if let Some(charge) = state.charges.get(id) {
-                    fields.insert((*step).to_owned(), refunds(charge, state));
-                }
+            if !fields.contains_key(*step)
+                && let Some(hidden) = hidden(state, fields, step)
+            {
+                fields.insert((*step).to_owned(), hidden);
             }
             match fields.get_mut(*step) {
                 Some(field) => walk(state, field, rest, path),
@@ -70,6 +63,16 @@ fn walk(state: &State, at: &mut Value, steps: &[&str], path: &str) -> Result<(),
             let message = format!("This property cannot be expanded ({path}).");
             Err(Refusal::invalid(message).param("expand"))
         }
+    }
+}
+
+/// What the object shows only when asked to.
+fn hidden(state: &State, object: &Map<String, Value>, name: &str) -> Option<Value> {
+    let id = object.get("id")?.as_str()?;
+    match name {
+        "payments" => state.invoices.get(id).map(payments),
+        "refunds" => state.charges.get(id).map(|it| refunds(it, state)),
+        _ => None,
     }
 }
 

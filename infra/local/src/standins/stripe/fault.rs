@@ -98,12 +98,12 @@ impl Stripe {
                 Ok(())
             }
             Fault::Hang => pending().await,
-            Fault::DownOnce { interface, after, times } => {
-                match interface == name && (after + 1..=after + times).contains(&count) {
-                    true => Err(Refusal::down()),
-                    false => Ok(()),
-                }
+            Fault::DownOnce { interface, after, times }
+                if interface == name && (after + 1..=after + times).contains(&count) =>
+            {
+                Err(Refusal::down())
             }
+            Fault::DownOnce { .. } => Ok(()),
             Fault::Random { per_mille_429, per_mille_500, .. } => {
                 let (limited, down) = (u64::from(per_mille_429), u64::from(per_mille_500));
                 if roll < limited {
