@@ -18,6 +18,10 @@ use tokio::{
 /// Names a folder of programs that are used as they are, in place of a build.
 pub const PREBUILT: &str = "VIDINTEL_PREBUILT";
 
+/// Beginnings of the names of the variables that describe one package.
+const PACKAGE_VARIABLES: [&str; 4] =
+    ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
+
 /// Where each program is, by the name of its binary.
 #[derive(Clone, Debug)]
 pub struct Binaries(Arc<BTreeMap<String, PathBuf>>);
@@ -77,6 +81,13 @@ async fn cargo_build(profile: Profile) -> Result<BTreeMap<String, PathBuf>> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
+    // `cargo run` and `cargo test` tell the program that they start which package it is of. To a build
+    // script that looks at those variables (ring's does) each caller would be a reason to build again.
+    for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+        if PACKAGE_VARIABLES.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     let mut cargo = command.spawn().context("cargo cannot be run")?;
     let output = cargo.stdout.take().context("cargo has no output")?;
     let mut lines = BufReader::new(output).lines();
