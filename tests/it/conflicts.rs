@@ -135,7 +135,8 @@ async fn no_conflict_or_throttle_is_a_customers_answer() {
         }
         journey(&world, round).await;
         let met = world.cloud.dynamodb.end_troubles();
-        assert!(met > 10 * (round as u64 + 1), "{trouble:?}: {met}");
+        assert!(met >= before + 5, "{trouble:?}: {} calls", met - before);
+        before = met;
     }
 }
 

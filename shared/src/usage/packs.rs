@@ -29,6 +29,11 @@ use crate::{
 /// Packs that one call writes of a minute at most, and fails to write.
 const ATTEMPTS: u32 = 20;
 
+/// How often a pack is written that meets others, with the SDK's own attempts each time, and the number of the
+/// pause between: a long one.
+const ROUNDS: u32 = 3;
+const LONG: u32 = 8;
+
 /// Entries in one pack at most…
 const PACK_SIZE: usize = 300;
 /// …and bytes before compression. Clients choose what is in some fields, so a full pack need not
@@ -76,7 +81,19 @@ pub(super) async fn append_alone(store: &Store, entry: &Entry) -> Result<bool, E
     let day_key = day_key(&entry.account, minute);
     let items = transaction(store, &entry.account, minute, &day_key, &pack, &[entry])?;
     // Refused: it is there, and counted.
-    transact(store, items).await.map(|_| true)
+    write(store, items).await.map(|_| true)
+}
+
+/// Writes a pack and what counts with it; says no where its name is taken. Many at once are in each other's way
+/// at the day's statistics for longer than an operation lasts; no request waits for this.
+async fn write(store: &Store, items: Vec<TransactWriteItem>) -> Result<bool, Error> {
+    for round in 1.. {
+        match transact(store, items.clone()).await {
+            Err(Error::Unavailable { .. }) if round < ROUNDS => pause(LONG).await,
+            outcome => return Ok(outcome?.is_none()),
+        }
+    }
+    unreachable!("the last round returns")
 }
 
 fn label(minute: OffsetDateTime) -> Result<String, Error> {
@@ -122,7 +139,7 @@ async fn append_minute(
         }
         let pack = format!("{label}#{packs:03}");
         let items = transaction(store, account, minute, &day_key, &pack, &new)?;
-        if transact(store, items).await?.is_none() {
+        if write(store, items).await? {
             written += new.len();
         } else {
             // The number is taken.
