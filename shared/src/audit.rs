@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::{
     error::Error,
     inventory::{self, Table},
-    store::{Item, Store, n, number, s, stored, text, unavailable},
+    store::{Item, Store, n, number, pause, s, stored, text, unavailable},
 };
 
 /// Hash that the first link of a chain follows.
@@ -24,7 +24,10 @@ pub async fn append(
     details: &Value,
 ) -> Result<i64, Error> {
     // Two runs of one job at the same time may want the same place: the later one looks again.
-    for _ in 0..20 {
+    for attempt in 0..20 {
+        if attempt > 0 {
+            pause(attempt).await;
+        }
         let last = last(store, chain).await?;
         let sequence = last.as_ref().and_then(|it| number(it, "sequence")).unwrap_or(0) + 1;
         let previous = last.as_ref().and_then(|it| text(it, "hash")).unwrap_or(NOTHING_BEFORE);

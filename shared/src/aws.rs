@@ -73,7 +73,13 @@ impl Aws {
     pub fn new(config: &AwsConfig) -> Self {
         let common = Common::new(config);
         Self {
-            dynamodb: client!(aws_sdk_dynamodb, common, config.dynamodb_endpoint),
+            dynamodb: {
+                let (common, endpoint) = (common.clone(), config.dynamodb_endpoint.clone());
+                Lazy::new(move || {
+                    let config = configured!(aws_sdk_dynamodb, common, endpoint, 2);
+                    aws_sdk_dynamodb::Client::from_conf(crate::store::retrying(config).build())
+                })
+            },
             secrets: client!(aws_sdk_secretsmanager, common, config.secrets_endpoint),
             ses: client!(aws_sdk_ses, common, config.ses_endpoint),
         }

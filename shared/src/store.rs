@@ -1,5 +1,7 @@
 //! DynamoDB: one client, physical table names, and what every domain's storage needs.
 
+mod retry;
+
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -8,11 +10,12 @@ use aws_sdk_dynamodb::{
         update_item::UpdateItemError,
     },
     types::{
-        AttributeValue, TransactWriteItem,
+        AttributeValue, CancellationReason, TransactWriteItem,
         builders::{DeleteBuilder, PutBuilder, UpdateBuilder},
     },
 };
 
+pub(crate) use self::retry::{pause, retrying};
 use crate::{aws::Lazy, error::Error, inventory::Table};
 
 /// The tables. Cheap to clone.
@@ -54,7 +57,9 @@ impl Store {
     }
 }
 
-/// All of `items` or none: `None` when done, else the code of each part, as [`transacted`].
+/// All of `items` or none: `None` when done, else the code of each part by its position, of which one at
+/// least is `ConditionalCheckFailed`. Sent again under the
+/// same token, which the SDK makes up, it is done once.
 pub async fn transact(
     store: &Store,
     items: Vec<TransactWriteItem>,
@@ -173,9 +178,10 @@ where
     }
 }
 
-/// Sorts a transaction's answer: `None` when done, else the code of each part (`"None"` for a part
-/// that was not at fault).
-pub fn transacted<T, R>(
+/// Sorts a transaction's answer: `None` when done, else the code of each part by its position, of which one at
+/// least is `ConditionalCheckFailed`, and `"None"` stands for a part that was not at fault. Cancelled for
+/// anything else, it has failed: see [`retry`].
+fn transacted<T, R>(
     answer: Result<T, SdkError<TransactWriteItemsError, R>>,
 ) -> Result<Option<Vec<String>>, Error>
 where
@@ -184,13 +190,15 @@ where
     match answer {
         Ok(_) => Ok(None),
         Err(SdkError::ServiceError(error)) => match error.into_err() {
-            TransactWriteItemsError::TransactionCanceledException(cancelled) => Ok(Some(
-                cancelled
-                    .cancellation_reasons()
-                    .iter()
-                    .map(|reason| reason.code().unwrap_or("None").to_owned())
-                    .collect(),
-            )),
+            TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+                let reasons = cancelled.cancellation_reasons().iter();
+                let code = |it: &CancellationReason| it.code().unwrap_or("None").to_owned();
+                let codes: Vec<_> = reasons.map(code).collect();
+                if codes.iter().any(|it| it == "ConditionalCheckFailed") {
+                    return Ok(Some(codes));
+                }
+                Err(Error::Unavailable { dependency: "DynamoDB", detail: codes.join(", ") })
+            }
             error => Err(Error::Unavailable {
                 dependency: "DynamoDB",
                 detail: error.code().unwrap_or("unknown").to_owned(),

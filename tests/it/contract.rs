@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use local::{
     access::Call,
     standins::stripe::{Card, WEBHOOK_SECRET, Webhooks},
@@ -184,6 +185,41 @@ async fn use_lookups(world: &World) {
     }
     let unknown = format!("/v1/videos/{}/comments", "7000000000000000001");
     assert_eq!(world.get(&unknown, &cy).await.status, 404);
+    // Some ask Redis twice before they log. And a machine that is busy may be too late for it.
+    for calls in [1, 2, 1, 2, 1, 2] {
+        if lose_the_logs_answers(world, &cy, calls).await > metered(world, 3).len() {
+            break;
+        }
+    }
+}
+
+/// Functions that have looked for a log entry in the tables.
+fn packs_are_read_by(world: &World) -> usize {
+    let packs = format!("table/{}", world.cloud.dynamodb.table("api-logs"));
+    let calls = world.cloud.access.calls().into_iter();
+    let reads = calls.filter(|it| it.action == "dynamodb:Query" && it.resource.ends_with(&packs));
+    reads.map(|it| it.caller).collect::<BTreeSet<_>>().len()
+}
+
+/// Asks each metered endpoint for what is cached, and lets Redis fall silent after so many `calls` of each, before
+/// the one about the log entry, which may or may not be in the stream then. How many functions have looked for
+/// one so far, `roll-up-usage` among them.
+async fn lose_the_logs_answers(world: &World, customer: &Customer, calls: u64) -> usize {
+    world.cloud.redis.fault(local::redis::Fault::Delay(std::time::Duration::from_millis(600)));
+    let requests = metered(world, 3);
+    let asking = join_all(requests.iter().map(|it| endpoints::ask(world, customer, it)));
+    let silence = async {
+        tokio::time::sleep(std::time::Duration::from_millis(600 * calls - 300)).await;
+        world.cloud.redis.fault(local::redis::Fault::Mute);
+    };
+    for answer in futures_util::join!(asking, silence).0 {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    world.cloud.runtime.settled().await;
+    world.cloud.redis.fault(local::redis::Fault::None);
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    world.wait(Duration::minutes(1));
+    packs_are_read_by(world)
 }
 
 /// Asks for exports, fetches one, lets one end, and leaves one for the erasure; one is begun twice, and

@@ -1,31 +1,26 @@
-//! The gate's invariants over random schedules of everything that can happen to it: requests, upstream
-//! failures, functions that die at any await, wipes, replicas that lag behind, Redis away and back,
-//! sweeps, clock moves and month ends.
+//! The gate's invariants over random schedules of everything that can happen to it: requests, some of them
+//! held in flight across any other step, upstream failures, functions that die at any await, wipes and evictions,
+//! replicas that lag behind, Redis away and back, conflicts, throttles, lost and late answers of DynamoDB, sweeps
+//! with failing neighbours, clock moves and month ends.
 //!
 //! The library runs against a real Redis server and the embedded DynamoDB.
 
-use std::{future::Future, pin::pin, sync::Arc, task::Poll};
+mod run;
 
-use local::{redis::Fault, redis::Snapshot};
+use std::{sync::Arc, time::Duration};
+
+use local::dynamodb::Trouble;
 use proptest::{prelude::*, test_runner::TestRunner};
-use time::{Duration, OffsetDateTime, macros::datetime};
 use tokio::runtime::Runtime;
-use vidintel::{
-    accounts::{self},
-    app::App,
-    error::{AuthError, Error},
-    gate::{self, Denial},
-    ids::{AccountId, KeyId},
-    inventory::{CACHE_SECONDS, declares_redis_key},
-    keys::{self, ApiKey, Environment, KeyItem, KeyName},
-    plans::{Period, Plan},
-    secrets::{Pepper, Peppers},
-};
 
-use crate::util::{World, app_of, store_account};
+use self::run::Run;
+use crate::util::World;
 
 /// Most requests asked for at once; a minute of the Free plan allows ten.
 const MOST_AT_ONCE: u64 = 8;
+
+/// How much longer transactions take, so that they are in each other's way.
+const TRANSACTION: Duration = Duration::from_millis(3);
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -33,6 +28,12 @@ enum Step {
     AskTogether(usize),
     /// A batch: so many requests at once, all or none.
     AskMany(u64),
+    /// So many at once, which stay in flight.
+    Hold(u64),
+    /// One of those in flight ends; so many of it are given back.
+    End(usize, u64),
+    /// As before, while another request is at its n-th await: it may be replacing the lease.
+    EndDuring(usize, u64, usize),
     /// The upstream fails: the request is given back.
     Fail,
     /// Of a batch, so many are not found: they are given back.
@@ -41,7 +42,15 @@ enum Step {
     Die(usize, u64),
     DieInSweep(usize),
     Sweep,
+    /// The next so many calls on `quotas` meet this.
+    Trouble(Trouble, u32),
+    /// An account whose gate is no gate: no sweep can do anything about it.
+    FailingNeighbour,
     Wipe,
+    /// Redis evicts the account's gate.
+    EvictGate,
+    /// It evicts the list of those who hold a lease.
+    EvictLeases,
     Snapshot,
     RestoreStale,
     RedisAway,
@@ -52,11 +61,26 @@ enum Step {
     RevokeAndReplaceKey,
 }
 
+fn trouble() -> impl Strategy<Value = Step> {
+    let trouble = prop_oneof![
+        3 => Just(Trouble::Conflict),
+        2 => Just(Trouble::Throttle),
+        1 => Just(Trouble::Fail),
+        3 => Just(Trouble::Lose),
+        1 => Just(Trouble::Late(Duration::from_millis(30))),
+    ];
+    (trouble, 1u32..4).prop_map(|(trouble, calls)| Step::Trouble(trouble, calls))
+}
+
 fn steps(stale: bool) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         12 => Just(Step::Ask),
         3 => (2usize..6).prop_map(Step::AskTogether),
         4 => (2..=MOST_AT_ONCE).prop_map(Step::AskMany),
+        8 => prop_oneof![3 => Just(1), 1 => 2..=MOST_AT_ONCE].prop_map(Step::Hold),
+        5 => (0usize..8, 0..=MOST_AT_ONCE).prop_map(|(which, back)| Step::End(which, back)),
+        4 => (0usize..8, 0..=MOST_AT_ONCE, 1usize..40)
+            .prop_map(|(which, back, at)| Step::EndDuring(which, back, at)),
         2 => Just(Step::Fail),
         3 => (2..=MOST_AT_ONCE).prop_flat_map(|count| (Just(count), 1..=count))
             .prop_map(|(count, back)| Step::FailPartly(count, back)),
@@ -64,7 +88,11 @@ fn steps(stale: bool) -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(at, count)| Step::Die(at, count)),
         2 => (1usize..20).prop_map(Step::DieInSweep),
         3 => Just(Step::Sweep),
+        6 => trouble(),
+        1 => Just(Step::FailingNeighbour),
         1 => Just(Step::Wipe),
+        1 => Just(Step::EvictGate),
+        1 => Just(Step::EvictLeases),
         if stale { 2 } else { 1 } => Just(Step::Snapshot),
         if stale { 2 } else { 1 } => Just(if stale { Step::RestoreStale } else { Step::Ask }),
         1 => Just(Step::RedisAway),
@@ -77,289 +105,24 @@ fn steps(stale: bool) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..120)
 }
 
-/// One customer and everything that is known of what was done for it.
-struct Run {
-    world: Arc<World>,
-    app: App,
-    peppers: Peppers,
-    account: AccountId,
-    key: ApiKey,
-    now: OffsetDateTime,
-    served: std::collections::BTreeMap<String, u64>,
-    snapshot: Option<Snapshot>,
-    stale_restores: u64,
-    /// Most requests that were asked for at once so far.
-    largest: u64,
-    /// Requests that may have been taken by a function that then died.
-    died: u64,
-    /// Whether something was lost in a way that is not given back.
-    wiped: bool,
-    away: bool,
+fn started() -> (Runtime, Arc<World>) {
+    let runtime = Runtime::new().expect("a runtime");
+    let world = Arc::new(runtime.block_on(World::start()));
+    world.cloud.dynamodb.slow_transactions(TRANSACTION);
+    (runtime, world)
 }
 
-impl Run {
-    async fn new(world: Arc<World>) -> Self {
-        world.cloud.redis.fault(Fault::None);
-        world.cloud.redis.flush().await.expect("an empty Redis");
-        // A new environment: nothing is remembered.
-        let app = app_of(&world.cloud, world.cloud.redis.url());
-        let peppers =
-            Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() };
-        let (account, now) = (AccountId::random(), datetime!(2026-11-24 12:00 UTC));
-        let key = ApiKey::random(account.clone(), Environment::Live);
-        let run = Self {
-            world,
-            app,
-            peppers,
-            account,
-            key,
-            now,
-            served: Default::default(),
-            snapshot: None,
-            stale_restores: 0,
-            largest: 1,
-            died: 0,
-            wiped: false,
-            away: false,
-        };
-        run.open_account().await;
-        run
+async fn run(world: &Arc<World>, steps: &[Step]) {
+    let mut run = Run::new(world.clone()).await;
+    for step in steps {
+        run.take(step).await;
+        run.check().await;
     }
-
-    async fn open_account(&self) {
-        store_account(&self.world.cloud, &self.account).await;
-        self.store_key(&self.key).await;
-    }
-
-    async fn store_key(&self, key: &ApiKey) {
-        let name = KeyName::parse("key").expect("a name");
-        let item = KeyItem::new(key, KeyId::random(), name, &self.peppers.current, self.now);
-        keys::insert(&self.app.store, item).await.expect("stored");
-    }
-
-    fn period(&self) -> Period {
-        Period::month_of(self.now)
-    }
-
-    async fn ask(&self) -> Result<gate::Admission, Error> {
-        self.ask_in(&self.app, 1).await
-    }
-
-    async fn ask_in(&self, app: &App, count: u64) -> Result<gate::Admission, Error> {
-        let (keys, now) = (["video:1".to_owned()], self.now);
-        let asked = app.gate.admit(&self.key, &self.peppers, count, &keys, now).await;
-        let admission = asked.map(|(admission, _)| admission)?;
-        assert_eq!(admission.cost, count, "all or none");
-        Ok(admission)
-    }
-
-    fn note(&mut self, outcome: Result<gate::Admission, Error>) {
-        match outcome {
-            Ok(admission) => {
-                assert_eq!(admission.period, self.period());
-                *self.served.entry(self.period().key()).or_default() += admission.cost;
-            }
-            Err(Error::Denied(Denial::Rate { .. } | Denial::Quota { .. })) => {}
-            // The rest of the quota is in a lease that cannot be reached: Redis is away, or a refill that
-            // died holds the gate.
-            Err(Error::Unavailable { .. }) if self.away || self.died > 0 => {}
-            // A replica from before the key was made, until the next sweep.
-            Err(Error::Auth(AuthError::Unknown)) if self.stale_restores > 0 => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    async fn take(&mut self, step: &Step) {
-        if let Step::AskMany(count) | Step::FailPartly(count, _) | Step::Die(_, count) = step {
-            self.largest = self.largest.max(*count);
-        }
-        match step {
-            Step::Ask => {
-                let outcome = self.ask().await;
-                self.note(outcome);
-            }
-            Step::AskTogether(count) => {
-                // An environment serves one request at a time.
-                let (world, url) = (&self.world.cloud, self.world.cloud.redis.url());
-                let environments: Vec<App> = (0..*count).map(|_| app_of(world, url)).collect();
-                let asks = environments.iter().map(|app| self.ask_in(app, 1));
-                for outcome in futures_util::future::join_all(asks).await {
-                    self.note(outcome);
-                }
-            }
-            Step::AskMany(count) => {
-                let outcome = self.ask_in(&self.app, *count).await;
-                self.note(outcome);
-            }
-            Step::Fail => self.fail(1, 1).await,
-            Step::FailPartly(count, back) => self.fail(*count, *back).await,
-            Step::Die(at, count) => {
-                let asking = self.ask_in(&self.app, *count);
-                if interrupted(asking, *at).await.is_none_or(|it| it.is_ok()) {
-                    self.died += count;
-                }
-                settle().await;
-            }
-            Step::DieInSweep(at) => {
-                let sweep = gate::sweep(&self.app.redis, &self.app.store, self.now);
-                interrupted(sweep, *at).await;
-                settle().await;
-            }
-            Step::Sweep => {
-                let swept = gate::sweep(&self.app.redis, &self.app.store, self.now).await;
-                assert!(swept.is_ok() || self.away, "{swept:?}");
-            }
-            Step::Wipe => {
-                self.world.cloud.redis.flush().await.expect("wiped");
-                self.wiped = true;
-            }
-            Step::Snapshot => {
-                self.snapshot = Some(self.world.cloud.redis.snapshot().await.expect("a copy"));
-            }
-            Step::RestoreStale => {
-                if let Some(snapshot) = &self.snapshot {
-                    self.world.cloud.redis.restore(snapshot).await.expect("restored");
-                    self.stale_restores += 1;
-                    // Another environment answers from now on: the worst case.
-                    self.app = app_of(&self.world.cloud, self.world.cloud.redis.url());
-                }
-            }
-            Step::RedisAway => {
-                self.world.cloud.redis.fault(Fault::Refuse);
-                self.away = true;
-            }
-            Step::RedisBack => {
-                self.world.cloud.redis.fault(Fault::None);
-                // A new environment, rather than waiting for the breaker.
-                self.app = app_of(&self.world.cloud, self.world.cloud.redis.url());
-                self.away = false;
-            }
-            Step::Wait(seconds) => self.now += Duration::seconds(*seconds),
-            Step::NextMonth => self.now = self.period().end + Duration::seconds(3),
-            Step::ClockBack => self.now -= Duration::seconds(90),
-            Step::RevokeAndReplaceKey => self.replace_key().await,
-        }
-    }
-
-    /// Asks for `count` at once, of which `back` are not served.
-    async fn fail(&mut self, count: u64, back: u64) {
-        let Ok(mut admission) = self.ask_in(&self.app, count).await else { return };
-        let id = vidintel::ids::random_base62(16);
-        if self.app.gate.give_back(&admission, back, &id).await.is_err() {
-            self.died += back;
-        }
-        admission.cost = count - back;
-        self.note(Ok(admission));
-    }
-
-    async fn replace_key(&mut self) {
-        if self.away {
-            return;
-        }
-        let old = keys::list(&self.app.store, &self.account).await.expect("keys").remove(0);
-        let revoked = self.key.clone();
-        keys::revoke(&self.app.store, &self.account, &old.key_id).await.expect("revoked");
-        self.tell_gate().await;
-        let asked = self
-            .app
-            .gate
-            .admit(&revoked, &self.peppers, 1, &["video:1".to_owned()], self.now)
-            .await;
-        assert!(matches!(asked, Err(Error::Auth(AuthError::Unknown))), "{asked:?}: a revoked key");
-        self.key = ApiKey::random(self.account.clone(), Environment::Live);
-        self.store_key(&self.key).await;
-        self.tell_gate().await;
-    }
-
-    async fn tell_gate(&self) {
-        let account = accounts::get(&self.app.store, &self.account).await.expect("read");
-        let version = account.expect("an account").gate_version;
-        self.app.gate.invalidate(&self.account, version).await.expect("told");
-    }
-
-    async fn check(&self) {
-        let limit = Plan::Free.requests_per_period();
-        // A stale replica brings back at most what was left of the lease that it knows, and of the one
-        // put aside before; whatever it knows, what DynamoDB has granted meanwhile stays granted. A lease
-        // is a sixteenth of the limit at most, or as many as one request asks for where that is more: a
-        // batch is served from one lease, so the largest batch bounds what a lost write can cost.
-        let lease = limit.div_ceil(16).max(self.largest);
-        let allowed = limit + self.stale_restores * 2 * lease;
-        for (period, served) in &self.served {
-            assert!(*served <= allowed, "{served} served in {period}");
-        }
-        for (key, left) in self.world.cloud.redis.keys().await.expect("the keys") {
-            assert!(declares_redis_key(&key).is_some(), "{key} is not declared");
-            assert!(left > 0 && left <= CACHE_SECONDS * 1000, "{key} lives for {left} ms");
-        }
-    }
-
-    /// A refill that died holds the gate for two seconds.
-    async fn wait_for_abandoned_refill(&self) {
-        let mut connection = self.world.cloud.redis.connection().await.expect("connected");
-        let mut held = redis::cmd("HEXISTS");
-        held.arg(gate::gate_key(&self.account)).arg("lk");
-        if held.query_async(&mut connection).await.expect("an answer") {
-            tokio::time::sleep(std::time::Duration::from_millis(2_050)).await;
-        }
-    }
-
-    /// In the end everything is well, and the customer uses the rest up.
-    async fn finish(mut self) {
-        self.take(&Step::RedisBack).await;
-        self.wait_for_abandoned_refill().await;
-        self.now += Duration::minutes(5);
-        let period = self.period();
-        for _ in 0..2 {
-            gate::sweep(&self.app.redis, &self.app.store, self.now).await.expect("swept");
-        }
-        for _ in 0..60 {
-            self.now = (self.now + Duration::seconds(7)).min(period.end - Duration::seconds(1));
-            match self.ask().await {
-                Err(Error::Denied(Denial::Quota { .. })) => break,
-                outcome => self.note(outcome),
-            }
-        }
-        self.check().await;
-        let quota = gate::read_quota(&self.app.store, &self.account, &period).await.expect("read");
-        let served = self.served.get(&period.key()).copied().unwrap_or_default();
-        let limit = Plan::Free.requests_per_period();
-        if period.end - self.now > Duration::minutes(10) && self.stale_restores == 0 {
-            assert!(
-                served + quota.lost + self.died >= limit,
-                "{served} served, {} lost, {} died: something was not given back",
-                quota.lost,
-                self.died
-            );
-            if !self.wiped {
-                assert_eq!(quota.lost, 0, "lost without a wipe");
-            }
-        }
-    }
-}
-
-/// Polls `future` at most `polls` times; what it has sent by then has been sent.
-async fn interrupted<F: Future>(future: F, polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
-}
-
-/// What a function had sent before it died arrives.
-async fn settle() {
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    run.finish().await;
 }
 
 fn hold_for(cases: u32, stale: bool) {
-    let runtime = Runtime::new().expect("a runtime");
-    let world = Arc::new(runtime.block_on(World::start()));
+    let (runtime, world) = started();
     // What fails is printed whole; a file of seeds would not help, as timing is part of it.
     let config = ProptestConfig {
         cases,
@@ -368,17 +131,11 @@ fn hold_for(cases: u32, stale: bool) {
         ..ProptestConfig::default()
     };
     let outcome = TestRunner::new(config).run(&steps(stale), |steps| {
-        runtime.block_on(async {
-            let mut run = Run::new(world.clone()).await;
-            for step in &steps {
-                run.take(step).await;
-                run.check().await;
-            }
-            run.finish().await;
-        });
+        runtime.block_on(run(&world, &steps));
         Ok(())
     });
     outcome.unwrap_or_else(|error| panic!("{error}"));
+    assert!(world.cloud.dynamodb.end_troubles() > 0, "no call has met anything");
 }
 
 #[test]
@@ -389,4 +146,48 @@ fn whatever_happens_no_quota_is_over_served_and_what_is_provably_unserved_comes_
 #[test]
 fn a_stale_replica_costs_at_most_its_leases() {
     hold_for(12, true);
+}
+
+/// The first lease of the Free plan is of four requests.
+#[test]
+fn what_is_given_back_late_goes_to_its_own_lease_or_period() {
+    let (runtime, world) = started();
+    let used_up = || vec![Step::Hold(1); 4];
+    let after = |steps: Vec<Step>| [used_up(), steps].concat();
+    let ended = || vec![Step::End(0, 1); 4];
+    let mut schedules = vec![
+        // The lease has been replaced.
+        after([vec![Step::Ask], ended()].concat()),
+        // It is of another month by now.
+        after([vec![Step::NextMonth, Step::Ask], ended()].concat()),
+        // It was taken back, written off, or forgotten.
+        after([vec![Step::Wait(30), Step::Sweep], ended()].concat()),
+        after([vec![Step::Wipe], ended()].concat()),
+        after([vec![Step::EvictGate, Step::Ask], ended()].concat()),
+        after([vec![Step::RevokeAndReplaceKey], ended()].concat()),
+        // Its credit meets a conflict, a throttle, a lost answer.
+        after([vec![Step::Ask, Step::Trouble(Trouble::Conflict, 3)], ended()].concat()),
+        after([vec![Step::Ask, Step::Trouble(Trouble::Throttle, 3)], ended()].concat()),
+        after([vec![Step::Ask, Step::Trouble(Trouble::Lose, 3)], ended()].concat()),
+    ];
+    // It is being replaced, wherever that has got to.
+    schedules.extend((1..40).step_by(2).map(|at| after(vec![Step::EndDuring(0, 1, at)])));
+    for schedule in schedules {
+        println!("{schedule:?}");
+        runtime.block_on(run(&world, &schedule));
+    }
+}
+
+/// Each trouble is of single calls that are sent again.
+#[test]
+fn without_redis_no_lost_answer_is_charged_twice() {
+    let (runtime, world) = started();
+    for trouble in [Trouble::Lose, Trouble::Conflict, Trouble::Throttle, Trouble::Fail] {
+        let mut schedule = vec![Step::RedisAway];
+        for _ in 0..5 {
+            schedule.extend([Step::Trouble(trouble, 2), Step::Ask, Step::Wait(45)]);
+        }
+        println!("{schedule:?}");
+        runtime.block_on(run(&world, &schedule));
+    }
 }

@@ -7,6 +7,7 @@ mod allowance;
 mod bad_input;
 mod batch;
 mod billing;
+mod conflicts;
 mod contract;
 mod creators;
 mod docs;

@@ -14,6 +14,10 @@ pub const FUNCTION_KEY_PREFIX: &str = "LOCAL";
 /// The access key id of the operator (the harness, the command line): everything is allowed.
 pub const OPERATOR_KEY: &str = "OPERATOR";
 
+/// The access key id of the library where a test runs it without a function around it: everything is allowed,
+/// and it meets what functions meet.
+pub const LIBRARY_KEY: &str = "LIBRARY";
+
 /// One permission of a function's policy, with every intrinsic function of the template resolved.
 /// `*` matches any run of characters in both parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +80,7 @@ impl Access {
                     .any(|it| matches(&it.action, action) && matches(&it.resource, resource));
                 (function.to_owned(), allowed)
             }
-            None => (key.to_owned(), key == OPERATOR_KEY),
+            None => (key.to_owned(), [OPERATOR_KEY, LIBRARY_KEY].contains(&key)),
         };
         *state.counts.entry(caller.clone()).or_default() += 1;
         let denied = (!allowed).then(|| {

@@ -9,7 +9,7 @@ use super::{
     Account, Status,
     network::note_sign_up,
     sign_up::{PendingSignUp, token_hash},
-    store::{get, is_taken, marker},
+    store::{get, is_taken, marker, own_marker},
 };
 use crate::{
     app::App,
@@ -160,12 +160,13 @@ async fn create(
     ];
     let Some(reasons) = transact(&app.store, items).await? else { return Ok(true) };
     let refused = |part: usize| reasons.get(part).is_some_and(|it| it == "ConditionalCheckFailed");
-    if refused(1) || refused(3) {
+    // The address before the sign-up: one that is gone meanwhile says nothing of who has the address.
+    if refused(0) && own_marker(&app.store, account).await?.is_none() {
+        return Err(ADDRESS_TAKEN);
+    }
+    if refused(0) || refused(1) || refused(3) {
         // The same token at the same moment: the other call has done it.
         return Ok(false);
-    }
-    if refused(0) {
-        return Err(ADDRESS_TAKEN);
     }
     Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") })
 }

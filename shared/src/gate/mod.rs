@@ -19,6 +19,7 @@ use redis::Value;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
+pub(crate) use self::lease::settled_key;
 use self::{fence::Fence, reply::Reply};
 pub use self::{
     lease::{Quota, give_back_direct, read as read_quota},

@@ -15,7 +15,7 @@ use crate::{
     ids::{AccountId, RequestId},
     inventory::{self, Table},
     store::{
-        Item, Store, deleting, from_item, n, number, putting, s, text, to_item, transact,
+        Item, Store, deleting, from_item, n, number, pause, putting, s, text, to_item, transact,
         unavailable, updating,
     },
 };
@@ -37,6 +37,9 @@ pub(super) const PROTECTED: [Table; 11] = [
 
 /// Key of the item that holds a table's number, in each part of the key: no account is called so.
 const MARK: &str = "erasure-ledger";
+
+/// How often the numbers are asked for that were not processed.
+const TRIES: u32 = 10;
 
 /// One erasure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -144,12 +147,21 @@ pub(super) async fn positions(store: &Store) -> Result<(i64, i64), Error> {
     }
     let mut found = Vec::new();
     let mut ask = Some(ask);
-    while let Some(keys) = ask.take() {
+    for attempt in 0..TRIES {
+        let Some(keys) = ask.take() else { break };
+        if attempt > 0 {
+            pause(attempt).await;
+        }
         let answer = store.client().batch_get_item().set_request_items(Some(keys)).send().await;
         let answer = answer.map_err(unavailable)?;
         let items = answer.responses.unwrap_or_default().into_values().flatten();
         found.extend(items.filter_map(|item| number(&item, "ledger_position")));
         ask = answer.unprocessed_keys.filter(|it| !it.is_empty());
+    }
+    if ask.is_some() {
+        // A table that was not read is not one without a number.
+        let detail = "some keys were never processed".to_owned();
+        return Err(Error::Unavailable { dependency: "DynamoDB", detail });
     }
     let highest = found.iter().copied().max().unwrap_or(0);
     // A table without a number has seen no erasure.

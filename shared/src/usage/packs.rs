@@ -1,6 +1,7 @@
 //! Packs of log entries in `api-logs`, `account_day` / `pack`: one or more packs for each minute, each
-//! written once. An entry counts once, however often it arrives: the packs of its minute say whether
-//! it is there already, and statistics and settlement are written in the pack's own transaction.
+//! written once. An entry counts once, however often it arrives: the numbered packs of its minute say whether
+//! it is there already, and statistics and settlement are written in the pack's own transaction. An entry that
+//! cannot arrive in another way is a pack by itself, named by its id.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,10 +20,19 @@ use super::{Entry, Histogram};
 use crate::{
     accounts::Status,
     error::Error,
+    gate::settled_key,
     ids::AccountId,
     inventory::{self, Table},
-    store::{Item, Store, n, putting, s, text, transact, unavailable, updating},
+    store::{Item, Store, n, pause, putting, s, text, transact, unavailable, updating},
 };
+
+/// Packs that one call writes of a minute at most, and fails to write.
+const ATTEMPTS: u32 = 20;
+
+/// How often a pack is written that meets others, with the SDK's own attempts each time, and the number of the
+/// pause between: a long one.
+const ROUNDS: u32 = 3;
+const LONG: u32 = 8;
 
 /// Entries in one pack at most…
 const PACK_SIZE: usize = 300;
@@ -58,6 +68,38 @@ pub async fn append(store: &Store, entries: &[Entry]) -> Result<usize, Error> {
     Ok(new)
 }
 
+/// Appends an entry that is in no stream, and that only this call appends: nothing needs to be read, however
+/// many there are in its minute. Says no where the account is not there any more.
+pub(super) async fn append_alone(store: &Store, entry: &Entry) -> Result<bool, Error> {
+    if !has_logs(store, &entry.account).await? {
+        return Ok(false);
+    }
+    let minute = entry.at_ms.div_euclid(60_000) * 60;
+    let minute = OffsetDateTime::from_unix_timestamp(minute).map_err(Error::internal)?;
+    // Behind every number: see `packs_from`.
+    let pack = format!("{}#id-{}", label(minute)?, entry.request_id);
+    let day_key = day_key(&entry.account, minute);
+    let items = transaction(store, &entry.account, minute, &day_key, &pack, &[entry])?;
+    // Refused: it is there, and counted.
+    write(store, items).await.map(|_| true)
+}
+
+/// Writes a pack and what counts with it; says no where its name is taken. Many at once are in each other's way
+/// at the day's statistics for longer than an operation lasts; no request waits for this.
+async fn write(store: &Store, items: Vec<TransactWriteItem>) -> Result<bool, Error> {
+    for round in 1.. {
+        match transact(store, items.clone()).await {
+            Err(Error::Unavailable { .. }) if round < ROUNDS => pause(LONG).await,
+            outcome => return Ok(outcome?.is_none()),
+        }
+    }
+    unreachable!("the last round returns")
+}
+
+fn label(minute: OffsetDateTime) -> Result<String, Error> {
+    minute.format(format_description!("[hour]:[minute]")).map_err(Error::internal)
+}
+
 /// Whether requests of `account` are logged: not of one that is erased or being erased. A function can be
 /// frozen with an entry in its hand, and wake up long after.
 async fn has_logs(store: &Store, account: &AccountId) -> Result<bool, Error> {
@@ -71,26 +113,25 @@ async fn append_minute(
     minute: OffsetDateTime,
     entries: &[&Entry],
 ) -> Result<usize, Error> {
-    let day_key = day_key(account, minute);
-    let label = minute.format(format_description!("[hour]:[minute]")).map_err(Error::internal)?;
-    let mut written = 0;
-    // Somebody else may write the same minute at the same time: then it is read again.
-    for _ in 0..20 {
-        let (mut packs, mut known) = (0, BTreeSet::new());
-        for item in packs_of(store, &day_key, &label).await? {
+    let (day_key, label) = (day_key(account, minute), label(minute)?);
+    let (mut written, mut packs, mut known) = (0, 0, BTreeSet::new());
+    // Another run may write the same minute at the same time: then what it has written is read.
+    for attempt in 0..ATTEMPTS {
+        for item in packs_from(store, &day_key, &label, packs).await? {
             packs += 1;
             known.extend(read_pack(&item)?.into_iter().map(|entry| entry.request_id));
         }
-        let (mut new, mut bytes): (Vec<&Entry>, usize) = (Vec::new(), 0);
+        let (mut new, mut ids, mut bytes): (Vec<&Entry>, BTreeSet<&String>, usize) =
+            (Vec::new(), BTreeSet::new(), 0);
         for entry in entries {
-            if known.contains(&entry.request_id) {
+            if known.contains(&entry.request_id) || ids.contains(&entry.request_id) {
                 continue;
             }
             bytes += serde_json::to_vec(entry).map_err(Error::internal)?.len();
             if new.len() == PACK_SIZE || bytes > PACK_BYTES {
                 break;
             }
-            known.insert(entry.request_id.clone());
+            ids.insert(&entry.request_id);
             new.push(entry);
         }
         if new.is_empty() {
@@ -98,15 +139,11 @@ async fn append_minute(
         }
         let pack = format!("{label}#{packs:03}");
         let items = transaction(store, account, minute, &day_key, &pack, &new)?;
-        match transact(store, items).await? {
-            None => written += new.len(),
-            Some(reasons) => {
-                let retry = ["None", "ConditionalCheckFailed", "TransactionConflict"];
-                if !reasons.iter().all(|reason| retry.contains(&reason.as_str())) {
-                    let detail = reasons.join(", ");
-                    return Err(Error::Unavailable { dependency: "DynamoDB", detail });
-                }
-            }
+        if write(store, items).await? {
+            written += new.len();
+        } else {
+            // The number is taken.
+            pause(attempt).await;
         }
     }
     Err(Error::Unavailable {
@@ -115,15 +152,22 @@ async fn append_minute(
     })
 }
 
-async fn packs_of(store: &Store, day_key: &str, label: &str) -> Result<Vec<Item>, Error> {
+/// The numbered packs of a minute, from number `from` on. Those named by an id lie behind them.
+async fn packs_from(
+    store: &Store,
+    day_key: &str,
+    label: &str,
+    from: usize,
+) -> Result<Vec<Item>, Error> {
     let mut pages = store
         .client()
         .query()
         .table_name(store.name(Table::ApiLogs))
         .consistent_read(true)
-        .key_condition_expression("account_day = :day AND begins_with(pack, :minute)")
+        .key_condition_expression("account_day = :day AND pack BETWEEN :first AND :last")
         .expression_attribute_values(":day", s(day_key))
-        .expression_attribute_values(":minute", s(format!("{label}#")))
+        .expression_attribute_values(":first", s(format!("{label}#{from:03}")))
+        .expression_attribute_values(":last", s(format!("{label}#999")))
         .into_paginator()
         .items()
         .send();
@@ -134,7 +178,8 @@ async fn packs_of(store: &Store, day_key: &str, label: &str) -> Result<Vec<Item>
     Ok(items)
 }
 
-/// The pack, the day's statistics and the settlement of each period, all or nothing.
+/// The pack, the day's statistics and the settlement of each period, all or nothing. None of these items is one
+/// that a request waits for.
 fn transaction(
     store: &Store,
     account: &AccountId,
@@ -162,20 +207,18 @@ fn transaction(
     for entry in entries {
         *settled.entry(&entry.period).or_default() += entry.charged;
     }
-    // An item that is not there any more comes back only with an end.
     let expiry = inventory::QUOTAS.expiry(minute, account.tag());
     for (period, count) in settled.into_iter().filter(|(_, count)| *count > 0) {
         let update = Update::builder()
             .table_name(store.name(Table::Quotas))
             .key("account", s(account.to_string()))
-            .key("period", s(period))
+            .key("period", s(settled_key(period)))
             .update_expression(
-                "SET expires_at = if_not_exists(expires_at, :at), \
-                 expires_on = if_not_exists(expires_on, :on) ADD settled :count",
+                "SET expires_at = :expires_at, expires_on = :expires_on ADD settled :count",
             )
             .expression_attribute_values(":count", n(count))
-            .expression_attribute_values(":at", n(expiry.at))
-            .expression_attribute_values(":on", s(&expiry.on));
+            .expression_attribute_values(":expires_at", n(expiry.at))
+            .expression_attribute_values(":expires_on", s(&expiry.on));
         items.push(updating(update)?);
     }
     Ok(items)

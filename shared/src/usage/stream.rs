@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     ids::AccountId,
     inventory::CACHE_SECONDS,
-    redis::{Redis, Script},
+    redis::{Redis, RedisError, Script},
     store::Store,
 };
 
@@ -95,6 +95,8 @@ impl Log {
         let life = CACHE_SECONDS.to_string();
         match APPEND.run::<u8>(&self.redis, &key, &[&json, &life]).await {
             Ok(_) => Ok(()),
+            // Nothing was sent: the stream cannot have it.
+            Err(RedisError::Open) => packs::append_alone(&self.store, entry).await.map(drop),
             // Straight to the table. Should the stream have it too, the request id tells.
             Err(_) => packs::append(&self.store, std::slice::from_ref(entry)).await.map(drop),
         }

@@ -15,11 +15,20 @@ use vidintel::{
 
 /// The shared library's own clients against `cloud`, with the operator's credentials.
 pub(crate) fn app_of(cloud: &Cloud, redis_url: &str) -> App {
+    app_as(local::access::OPERATOR_KEY, cloud, redis_url)
+}
+
+/// As [`app_of`], and its calls meet the troubles that functions meet.
+pub(crate) fn library_of(cloud: &Cloud, redis_url: &str) -> App {
+    app_as(local::access::LIBRARY_KEY, cloud, redis_url)
+}
+
+fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
     let setting = |name| cloud.setting(name).map(str::to_owned);
     App::new(Config {
         aws: AwsConfig {
             region: "eu-west-1".to_owned(),
-            access_key_id: local::access::OPERATOR_KEY.to_owned(),
+            access_key_id: access_key.to_owned(),
             secret_access_key: "local".to_owned().into(),
             session_token: None,
             s3_endpoint: setting("AWS_ENDPOINT_URL_S3"),
@@ -84,6 +93,26 @@ pub(crate) async fn advance<F: Future>(mut future: Pin<&mut F>, polls: usize) ->
         }
         left -= 1;
         future.as_mut().poll(context).map(Some)
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    outcome
+}
+
+/// Polls `future` until `is_reached` says so, which is asked whenever something has arrived for it; then lets
+/// what it has sent arrive.
+pub(crate) async fn advance_until<F: Future>(
+    mut future: Pin<&mut F>,
+    is_reached: impl Fn() -> bool,
+) -> Option<F::Output> {
+    let outcome = std::future::poll_fn(|context| {
+        if is_reached() {
+            return Poll::Ready(None);
+        }
+        match future.as_mut().poll(context) {
+            Poll::Pending if is_reached() => Poll::Ready(None),
+            outcome => outcome.map(Some),
+        }
     })
     .await;
     tokio::time::sleep(Duration::from_millis(10)).await;

@@ -22,7 +22,7 @@ use local::{
 use serde_json::{Value, json};
 use time::Duration;
 
-pub(crate) use self::app::{advance, app_of, far_away, store_account};
+pub(crate) use self::app::{advance, advance_until, app_of, far_away, library_of, store_account};
 
 /// A cloud for one test.
 pub(crate) struct World {

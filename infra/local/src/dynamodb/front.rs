@@ -16,17 +16,26 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::{net::TcpStream, task::AbortHandle, time::sleep};
 
-use super::{Fault, Shared, calls};
+use super::{
+    Fault, HARNESS, Shared, Trouble, calls,
+    in_flight::{Busy, Hold, ItemKey},
+    trouble::Shape,
+};
 use crate::{
-    access::{Access, FUNCTION_KEY_PREFIX, access_key},
+    access::{Access, FUNCTION_KEY_PREFIX, OPERATOR_KEY, access_key},
     serve::listen,
 };
 
 /// DynamoDB's own limit.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
+
+const THROTTLED: &str = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+
+/// What DynamoDB says of an item that a transaction is working on.
+const IN_USE: &str = "Transaction is ongoing for the item";
 
 #[derive(Clone, Debug)]
 pub(super) struct Front {
@@ -98,7 +107,7 @@ impl Front {
             }
         }
         let caller = access_key(&parts.headers).unwrap_or_default().to_owned();
-        let fate = match caller.starts_with(FUNCTION_KEY_PREFIX) {
+        let fate = match caller != OPERATOR_KEY {
             true => self.fate().await,
             false => Fate::Normal,
         };
@@ -109,16 +118,105 @@ impl Front {
             }
             Fate::Dropped => anyhow::bail!("dropped, as the local cloud was told"),
         }
+        let met = match caller != OPERATOR_KEY {
+            true => self.shared.meet(&operation, &json),
+            false => None,
+        };
+        if let Some((trouble, table)) = &met
+            && let Some(refusal) = refused(*trouble, table, &operation, &json)
+        {
+            return Ok(refusal);
+        }
+        let is_half = met.as_ref().is_some_and(|it| it.0 == Trouble::Half);
+        // What a test looks up or plants itself is never in the way of anything.
+        let holds = match parts.headers.contains_key(HARNESS) {
+            true => Ok((Vec::new(), Map::new())),
+            false => self.begin(&operation, &mut json, is_half).await,
+        };
+        let (holds, withheld) = match holds {
+            Ok(begun) => begun,
+            Err(refusal) => return Ok(*refusal),
+        };
         // Asked for always, so that costs are known; an SDK that did not ask does not look.
         if counts_capacity(&operation) && json.is_object() {
             json["ReturnConsumedCapacity"] = "TOTAL".into();
         }
-        let answer = self.forward(parts.headers, json.to_string().into()).await?;
-        self.count(caller, operation, answer.body()).await;
+        let mut answer = self.forward(parts.headers, json.to_string().into()).await?;
+        drop(holds);
+        self.count(caller, &operation, answer.body()).await;
+        if !withheld.is_empty() {
+            answer = unprocessed(&operation, answer, withheld).await?;
+        }
+        match met {
+            Some((Trouble::Lose, _)) => anyhow::bail!("lost, as the local cloud was told"),
+            Some((Trouble::Late(by), _)) => sleep(by).await,
+            _ => {}
+        }
         if fate == Fate::Lost {
             anyhow::bail!("lost, as the local cloud was told");
         }
         Ok(answer)
+    }
+
+    /// Takes the items that a call works on; what a batch must leave, and the refusal where a transaction is
+    /// in the way.
+    async fn begin(
+        &self,
+        operation: &str,
+        json: &mut Value,
+        is_half: bool,
+    ) -> Result<(Vec<Hold>, Map<String, Value>), Box<Response<Full<Bytes>>>> {
+        let in_flight = &self.shared.in_flight;
+        let key = |(table, attributes): (&str, Option<&Map<String, Value>>)| -> Option<ItemKey> {
+            in_flight.key(table, attributes?)
+        };
+        match Shape::of(operation) {
+            Shape::Read => Ok((Vec::new(), Map::new())),
+            Shape::Write => {
+                let keys = calls::parts(operation, json).into_iter().filter_map(key);
+                let holds: Option<Vec<_>> = keys.map(|it| in_flight.write(&it)).collect();
+                holds.map(|it| (it, Map::new())).ok_or_else(|| {
+                    self.shared.note_conflict();
+                    Box::new(conflict())
+                })
+            }
+            Shape::Transaction => {
+                let keys: Vec<_> = calls::parts(operation, json).into_iter().map(key).collect();
+                let token = json.get("ClientRequestToken").and_then(Value::as_str);
+                match in_flight.transaction(&keys, token) {
+                    Ok(hold) => {
+                        let time = self.shared.transaction_time();
+                        if !time.is_zero() {
+                            sleep(time).await;
+                        }
+                        Ok((vec![hold], Map::new()))
+                    }
+                    Err(Busy::Items(busy)) => {
+                        self.shared.note_conflict();
+                        Err(Box::new(cancelled(&busy, "TransactionConflict", IN_USE)))
+                    }
+                    Err(Busy::Token) => Err(Box::new(error(
+                        StatusCode::BAD_REQUEST,
+                        "com.amazonaws.dynamodb.v20120810#TransactionInProgressException",
+                        "The transaction with the given request token is already in progress.",
+                    ))),
+                }
+            }
+            Shape::Batch => {
+                let mut holds = Vec::new();
+                let withheld = calls::withhold(operation, json, |table, (at, of), attributes| {
+                    if is_half && at >= of.div_ceil(2) {
+                        return true;
+                    }
+                    // Each item by itself: one in use is not processed.
+                    match key((table, attributes)).filter(|_| operation == "BatchWriteItem") {
+                        Some(key) => in_flight.write(&key).map(|it| holds.push(it)).is_none(),
+                        None => false,
+                    }
+                });
+                withheld.map(|it| (holds, it)).ok_or_else(|| Box::new(throttled()))
+            }
+        }
     }
 
     async fn fate(&self) -> Fate {
@@ -145,10 +243,7 @@ impl Front {
                 "com.amazonaws.dynamodb.v20120810#InternalServerError",
                 StatusCode::INTERNAL_SERVER_ERROR,
             ),
-            Fault::Throttle => Fate::Refused(
-                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
-                StatusCode::BAD_REQUEST,
-            ),
+            Fault::Throttle => Fate::Refused(THROTTLED, StatusCode::BAD_REQUEST),
         }
     }
 
@@ -157,8 +252,8 @@ impl Front {
         headers.remove(CONTENT_LENGTH);
         let mut request = Request::post(format!("{}/", self.upstream)).body(Full::new(body))?;
         *request.headers_mut() = headers;
-        let answer = self.client.request(request).await.context("DynamoDB does not answer")?;
-        let (mut parts, body) = answer.into_parts();
+        let answered = self.client.request(request).await.context("DynamoDB does not answer")?;
+        let (mut parts, body) = answered.into_parts();
         let body = body.collect().await?.to_bytes();
         // The connection's own.
         parts.headers.remove("transfer-encoding");
@@ -166,17 +261,88 @@ impl Front {
         Ok(Response::from_parts(parts, Full::new(body)))
     }
 
-    async fn count(&self, caller: String, operation: String, body: &Full<Bytes>) {
+    async fn count(&self, caller: String, operation: &str, body: &Full<Bytes>) {
         // A `Full` body is there already.
         let Ok(body) = body.clone().collect().await;
         let answer: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
         let units = calls::units(&answer);
         let caller = caller.strip_prefix(FUNCTION_KEY_PREFIX).map_or(caller.clone(), str::to_owned);
         let mut counts = self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry((caller, operation)).or_default();
+        let count = counts.entry((caller, operation.to_owned())).or_default();
         count.requests += 1;
         count.units += units;
     }
+}
+
+/// The answer to a call that is not done because of `trouble` with `table`, if it is not.
+fn refused(
+    trouble: Trouble,
+    table: &str,
+    operation: &str,
+    json: &Value,
+) -> Option<Response<Full<Bytes>>> {
+    let shape = Shape::of(operation);
+    let at = || -> Vec<bool> {
+        calls::parts(operation, json).into_iter().map(|it| it.0 == table).collect()
+    };
+    match (trouble, shape) {
+        (Trouble::Conflict, Shape::Transaction) => {
+            Some(cancelled(&at(), "TransactionConflict", IN_USE))
+        }
+        (Trouble::Conflict, _) => Some(conflict()),
+        (Trouble::Throttle, Shape::Transaction) => {
+            Some(cancelled(&at(), "ThrottlingError", "Throughput exceeds the current capacity"))
+        }
+        (Trouble::Throttle, _) => Some(throttled()),
+        (Trouble::Fail, _) => Some(error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "com.amazonaws.dynamodb.v20120810#InternalServerError",
+            "as the local cloud was told",
+        )),
+        (Trouble::Lose | Trouble::Late(_) | Trouble::Half, _) => None,
+    }
+}
+
+fn throttled() -> Response<Full<Bytes>> {
+    error(StatusCode::BAD_REQUEST, THROTTLED, "The level of configured throughput was exceeded")
+}
+
+fn conflict() -> Response<Full<Bytes>> {
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+    error(StatusCode::BAD_REQUEST, kind, IN_USE)
+}
+
+/// A transaction cancelled for the parts that `at` says; what is said of the others is `None`.
+fn cancelled(at: &[bool], code: &str, message: &str) -> Response<Full<Bytes>> {
+    let codes: Vec<_> = at.iter().map(|it| if *it { code } else { "None" }).collect();
+    let reason = |it: &bool| match it {
+        true => json!({ "Code": code, "Message": message }),
+        false => json!({ "Code": "None" }),
+    };
+    let text = format!(
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+        codes.join(", ")
+    );
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let mut body = problem(kind, &text);
+    body["CancellationReasons"] = at.iter().map(reason).collect();
+    answer(StatusCode::BAD_REQUEST, &body)
+}
+
+/// `whole`, the answer to the rest of a batch, with what was withheld of it.
+async fn unprocessed(
+    operation: &str,
+    whole: Response<Full<Bytes>>,
+    withheld: Map<String, Value>,
+) -> Result<Response<Full<Bytes>>> {
+    let (status, body) = (whole.status(), whole.into_body().collect().await?.to_bytes());
+    let mut body: Value = serde_json::from_slice(&body)?;
+    let name = match operation {
+        "BatchGetItem" => "UnprocessedKeys",
+        _ => "UnprocessedItems",
+    };
+    body[name] = withheld.into();
+    Ok(answer(status, &body))
 }
 
 fn counts_capacity(operation: &str) -> bool {
@@ -184,7 +350,14 @@ fn counts_capacity(operation: &str) -> bool {
 }
 
 fn error(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
-    let body = json!({ "__type": kind, "message": message, "Message": message });
+    answer(status, &problem(kind, message))
+}
+
+fn problem(kind: &str, message: &str) -> Value {
+    json!({ "__type": kind, "message": message, "Message": message })
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.to_string().into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -4,13 +4,18 @@
 mod calls;
 mod engine;
 mod front;
+mod in_flight;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,7 +24,13 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
-use self::{engine::Engine, front::Front};
+pub use self::trouble::{Trouble, Which};
+use self::{
+    engine::Engine,
+    front::Front,
+    in_flight::InFlight,
+    trouble::{Shape, Troubles},
+};
 use crate::{
     access::{Access, OPERATOR_KEY},
     clock::Clock,
@@ -31,7 +42,10 @@ use crate::{
 /// Names another DynamoDB (DynamoDB Local, say) to be used in place of the embedded one.
 pub const OTHER_SERVER: &str = "VIDINTEL_DYNAMODB_URL";
 
-/// What is wrong with DynamoDB, for functions; the operator's calls always get through.
+/// Marks the calls of the harness itself: see [`DynamoDb::call`].
+const HARNESS: &str = "x-local-harness";
+
+/// What is wrong with DynamoDB, for functions and the library; the operator's calls always get through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -80,7 +94,30 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Shared {
     fault: Mutex<Fault>,
+    troubles: Mutex<Troubles>,
     counts: Mutex<Counts>,
+    in_flight: InFlight,
+    transaction_time: Mutex<Duration>,
+    /// Calls refused because a transaction was in the way, or a transaction because of them.
+    conflicts: AtomicU64,
+}
+
+impl Shared {
+    fn transaction_time(&self) -> Duration {
+        *self.transaction_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_conflict(&self) {
+        self.conflicts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn troubles(&self) -> MutexGuard<'_, Troubles> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn meet(&self, operation: &str, body: &Value) -> Option<(Trouble, String)> {
+        self.troubles().meet(&calls::tables(operation, body), Shape::of(operation))
+    }
 }
 
 impl DynamoDb {
@@ -101,6 +138,7 @@ impl DynamoDb {
             }
         };
         let shared = Arc::<Shared>::default();
+        tables.iter().for_each(|it| shared.in_flight.learn(&it.create));
         let front = Front::new(upstream, access.clone(), Arc::clone(&shared));
         let (endpoint, listener) = front.listen().await?;
         let client = Client::new(&endpoint);
@@ -117,7 +155,11 @@ impl DynamoDb {
             Err(error) if error.to_string().contains("ResourceInUseException") => return Ok(()),
             created => created?,
         };
-        if let Some(attribute) = &table.ttl_attribute {
+        // A server that was given goes by the machine's clock: it would sweep what the cloud's own clock has
+        // not let expire.
+        if let Some(attribute) = &table.ttl_attribute
+            && self.0.engine.is_some()
+        {
             let specification = json!({ "AttributeName": attribute, "Enabled": true });
             let update =
                 json!({ "TableName": table.name, "TimeToLiveSpecification": specification });
@@ -137,7 +179,8 @@ impl DynamoDb {
         format!("{}{name}", self.0.prefix)
     }
 
-    /// Any operation, as the operator: `body` and answer in DynamoDB's own JSON.
+    /// Any operation, as the operator: `body` and answer in DynamoDB's own JSON. It meets no conflict and is
+    /// in the way of nothing.
     pub async fn call(&self, operation: &str, body: &Value) -> Result<Value> {
         let scope = format!("20261124/{REGION}/dynamodb/aws4_request");
         let credential = format!(
@@ -151,6 +194,7 @@ impl DynamoDb {
             .header("x-amz-target", &format!("DynamoDB_20120810.{operation}"))
             .header("x-amz-date", "20261124T120000Z")
             .header("authorization", &credential)
+            .header(HARNESS, "1")
             .body("application/x-amz-json-1.0", body.to_string())
             .send()
             .await?;
@@ -188,6 +232,29 @@ impl DynamoDb {
     /// Lets the functions' calls fail from now on.
     pub fn fault(&self, fault: Fault) {
         *self.0.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Lets calls on `table` (its name without prefix) meet `trouble` from now on, besides what they meet
+    /// already; not the operator's.
+    pub fn trouble(&self, table: &str, trouble: Trouble, which: Which) {
+        self.0.shared.troubles().add(self.table(table), trouble, which);
+    }
+
+    /// Ends all of that; how many calls have met something since the start.
+    pub fn end_troubles(&self) -> u64 {
+        let mut troubles = self.0.shared.troubles();
+        troubles.clear();
+        troubles.met
+    }
+
+    /// How much longer a transaction takes from now on: so long, its items are in the way of other calls.
+    pub fn slow_transactions(&self, by: Duration) {
+        *self.0.shared.transaction_time.lock().unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
+    /// How many calls a conflict has refused so far, without those that were told to meet one.
+    pub fn conflicts(&self) -> u64 {
+        self.0.shared.conflicts.load(Ordering::Relaxed)
     }
 
     /// All counts since the start or the last reset.

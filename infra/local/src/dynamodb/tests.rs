@@ -2,6 +2,8 @@ use super::*;
 use crate::{access::Permission, standins::ACCOUNT};
 
 const PUT: &str = "dynamodb:PutItem";
+const DELETE: &str = "dynamodb:DeleteItem";
+const BATCH: &str = "dynamodb:BatchWriteItem";
 
 /// With a prefix of its own, as another server's tables are shared.
 async fn started() -> Result<(DynamoDb, Access, Clock)> {
@@ -49,7 +51,15 @@ async fn call(dynamodb: &DynamoDb, operation: &str, body: &Value) -> Result<(u16
 fn permit(access: &Access, dynamodb: &DynamoDb) {
     let table = dynamodb.table("things");
     let resource = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}");
-    access.permit("F", vec![Permission { action: PUT.to_owned(), resource }]);
+    let permissions = [PUT, DELETE, BATCH]
+        .map(|action| Permission { action: action.to_owned(), resource: resource.clone() });
+    access.permit("F", permissions.to_vec());
+}
+
+/// A transaction that puts the items of these ids.
+fn putting(dynamodb: &DynamoDb, ids: &[&str]) -> Value {
+    let parts: Vec<_> = ids.iter().map(|id| json!({ "Put": item(dynamodb, id, 0) })).collect();
+    json!({ "TransactItems": parts })
 }
 
 #[tokio::test]
@@ -107,5 +117,106 @@ async fn items_expire_by_our_clock_and_survive_a_restart() -> Result<()> {
     dynamodb.save(&file).await?;
     let again = DynamoDb::start(&clock, &access, &dynamodb.table(""), &[], Some(&file)).await?;
     assert_eq!(again.items("things").await?[0]["id"]["S"], "long");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_item_of_a_transaction_is_in_the_way_of_every_other_write() -> Result<()> {
+    let (dynamodb, access, _) = started().await?;
+    permit(&access, &dynamodb);
+    dynamodb.slow_transactions(Duration::from_millis(300));
+    let first = putting(&dynamodb, &["a", "b"]);
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let key = json!({ "TableName": dynamodb.table("things"), "Key": { "id": { "S": "a" } } });
+        for (operation, body) in [("PutItem", item(&dynamodb, "b", 1)), ("DeleteItem", key)] {
+            let (status, body) = call(&dynamodb, operation, &body).await?;
+            assert!(status == 400 && body.contains("#TransactionConflictException"), "{body}");
+        }
+        let second = putting(&dynamodb, &["c", "b"]);
+        let (status, body) = call(&dynamodb, "TransactWriteItems", &second).await?;
+        assert!(status == 400 && body.contains("#TransactionCanceledException"), "{body}");
+        let body: Value = serde_json::from_str(&body)?;
+        let codes: Vec<_> = (0..2).map(|at| &body["CancellationReasons"][at]["Code"]).collect();
+        assert_eq!(codes, ["None", "TransactionConflict"]);
+        let batch = json!({ "RequestItems": { dynamodb.table("things"): [
+            { "PutRequest": { "Item": item(&dynamodb, "d", 0)["Item"] } },
+            { "PutRequest": { "Item": item(&dynamodb, "a", 0)["Item"] } },
+        ] } });
+        let (status, body) = call(&dynamodb, "BatchWriteItem", &batch).await?;
+        let body: Value = serde_json::from_str(&body)?;
+        let left = &body["UnprocessedItems"][dynamodb.table("things")];
+        assert_eq!((status, left.as_array().map(Vec::len)), (200, Some(1)), "{body}");
+        assert_eq!(left[0]["PutRequest"]["Item"]["id"]["S"], "a");
+        // Another item is free.
+        assert_eq!(call(&dynamodb, "PutItem", &item(&dynamodb, "e", 0)).await?.0, 200);
+        // The harness looks and plants as ever.
+        dynamodb.call("PutItem", &item(&dynamodb, "a", 5)).await
+    };
+    let (first, others) = tokio::join!(call(&dynamodb, "TransactWriteItems", &first), others);
+    others?;
+    assert_eq!(first?.0, 200);
+    assert_eq!(dynamodb.conflicts(), 3);
+    assert_eq!(call(&dynamodb, "PutItem", &item(&dynamodb, "a", 1)).await?.0, 200, "it is over");
+    assert_eq!(dynamodb.items("things").await?.len(), 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn troubles_meet_the_calls_on_their_table() -> Result<()> {
+    let (dynamodb, access, _) = started().await?;
+    permit(&access, &dynamodb);
+    let put = item(&dynamodb, "a", 0);
+    dynamodb.trouble("things", Trouble::Conflict, Which::Next(2));
+    dynamodb.trouble("others", Trouble::Fail, Which::Every(1));
+    let (status, body) = call(&dynamodb, "PutItem", &put).await?;
+    assert!(status == 400 && body.contains("#TransactionConflictException"), "{body}");
+    let both = putting(&dynamodb, &["a", "b"]);
+    let (_, body) = call(&dynamodb, "TransactWriteItems", &both).await?;
+    assert!(body.contains("[TransactionConflict, TransactionConflict]"), "{body}");
+    assert_eq!(call(&dynamodb, "TransactWriteItems", &both).await?.0, 200);
+    assert_eq!(dynamodb.end_troubles(), 2);
+    dynamodb.trouble("things", Trouble::Throttle, Which::Every(2));
+    assert_eq!(call(&dynamodb, "PutItem", &put).await?.0, 200);
+    let (_, body) = call(&dynamodb, "TransactWriteItems", &both).await?;
+    assert!(body.contains("[ThrottlingError, ThrottlingError]"), "{body}");
+    dynamodb.end_troubles();
+    dynamodb.trouble("things", Trouble::Lose, Which::Some(1.0));
+    assert!(call(&dynamodb, "PutItem", &item(&dynamodb, "c", 0)).await.is_err());
+    dynamodb.end_troubles();
+    dynamodb.trouble("things", Trouble::Half, Which::Every(1));
+    let delete = |id: &str| json!({ "DeleteRequest": { "Key": { "id": { "S": id } } } });
+    let table = dynamodb.table("things");
+    let batch = json!({ "RequestItems": { &table: [delete("a"), delete("b"), delete("c")] } });
+    let (_, body) = call(&dynamodb, "BatchWriteItem", &batch).await?;
+    let body: Value = serde_json::from_str(&body)?;
+    assert_eq!(body["UnprocessedItems"][&table], json!([delete("c")]));
+    assert_eq!(dynamodb.items("things").await?.len(), 1);
+    Ok(())
+}
+
+/// As the engine does it, and as the service does.
+#[tokio::test]
+async fn the_services_limits_hold() -> Result<()> {
+    let (dynamodb, access, _) = started().await?;
+    permit(&access, &dynamodb);
+    let mut large = item(&dynamodb, "large", 0);
+    large["Item"]["text"] = json!({ "S": "x".repeat(400 * 1024) });
+    let (status, body) = call(&dynamodb, "PutItem", &large).await?;
+    assert!(status == 400 && body.contains("maximum allowed size"), "{body}");
+    let ids: Vec<_> = (0..101).map(|n| n.to_string()).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    assert_eq!(call(&dynamodb, "TransactWriteItems", &putting(&dynamodb, &ids)).await?.0, 400);
+    let most = putting(&dynamodb, &ids[..100]);
+    assert_eq!(call(&dynamodb, "TransactWriteItems", &most).await?.0, 200);
+    let twice = putting(&dynamodb, &["a", "a"]);
+    let (status, body) = call(&dynamodb, "TransactWriteItems", &twice).await?;
+    assert!(status == 400 && body.contains("multiple operations on one item"), "{body}");
+    let mut heavy = putting(&dynamodb, &ids[..11]);
+    for part in heavy["TransactItems"].as_array_mut().into_iter().flatten() {
+        part["Put"]["Item"]["text"] = json!({ "S": "x".repeat(390 * 1024) });
+    }
+    let (status, body) = call(&dynamodb, "TransactWriteItems", &heavy).await?;
+    assert!(status == 400 && body.contains("ValidationException"), "{body}");
     Ok(())
 }

@@ -25,7 +25,7 @@ use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::access::{Access, FUNCTION_KEY_PREFIX, OPERATOR_KEY};
+use crate::access::{Access, FUNCTION_KEY_PREFIX, LIBRARY_KEY, OPERATOR_KEY};
 
 /// The secret access key that belongs to every access key id here.
 pub const SECRET_KEY: &str = "local";
@@ -154,7 +154,8 @@ struct Keys;
 #[async_trait::async_trait]
 impl S3Auth for Keys {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        if access_key == OPERATOR_KEY || access_key.starts_with(FUNCTION_KEY_PREFIX) {
+        let is_ours = [OPERATOR_KEY, LIBRARY_KEY].contains(&access_key);
+        if is_ours || access_key.starts_with(FUNCTION_KEY_PREFIX) {
             return Ok(SECRET_KEY.into());
         }
         Err(s3_error!(InvalidAccessKeyId))

@@ -16,7 +16,7 @@ use crate::{
     dates::until_midnight,
     error::Error,
     inventory::{self, Table},
-    store::{Store, from_item, n, s, transact, updating},
+    store::{Store, from_item, n, pause, s, transact, updating},
 };
 
 /// Calls in a day (UTC).
@@ -32,7 +32,7 @@ const RESERVE: u64 = 100;
 const SERVICE_CALLS: u64 = 50;
 
 /// How often a reservation is tried again that another one has overtaken.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: u32 = 8;
 
 /// Who stands for everybody in the table, and for the service itself: no account has these ids.
 const EVERYBODY: &str = "research";
@@ -111,8 +111,7 @@ impl Allowance {
                 return Ok(Taken { payer, period, records });
             }
             // Somebody else was quicker: read again, and not all at the same moment.
-            let jitter = getrandom::u32().map_or(0, |it| u64::from(it) % (10 << attempt));
-            tokio::time::sleep(std::time::Duration::from_millis(jitter)).await;
+            pause(attempt).await;
         }
         // The source itself is well.
         Err(Failure::Crowded)
