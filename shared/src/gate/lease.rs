@@ -2,12 +2,15 @@
 //! in leases or one by one, less what came back unused. It never passes the limit: every write is
 //! conditional on what its writer has read.
 
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{
     epoch_ms,
+    minute::{self, Minute},
     reply::{self, Seen},
 };
 use crate::{
@@ -172,89 +175,144 @@ pub(super) async fn replace(
     }
 }
 
-/// Why one request could not be taken directly.
+/// Requests that were taken without Redis.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// Left of the period.
+    pub(super) left: u64,
+    /// The minute after them.
+    pub(super) minute: Minute,
+}
+
+/// Why requests could not be taken without Redis.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The minute's requests are used up.
-    Minute,
+    Minute(Minute),
     /// The period's are.
-    Period(Quota),
+    Period(Quota, Option<Minute>),
 }
 
-/// Takes requests without Redis: one conditional update counts `count` against the minute (a fixed one)
-/// and `cost` against the period.
+/// Takes requests without Redis: one conditional update counts `count` against the minute and `cost`
+/// against the period; the sandbox, which costs nothing, has a minute of its own. A period that has just
+/// begun goes on with the minute of the one `before` it.
 pub(super) async fn take(
     store: &Store,
     account: &AccountId,
     plan: Plan,
-    period: &Period,
+    (period, before): (&Period, &Period),
     (count, cost): (u64, u64),
     now: OffsetDateTime,
-) -> Result<Result<u64, Refusal>, Error> {
+) -> Result<Result<Taken, Refusal>, Error> {
     let (limit, rpm) = (plan.requests_per_period(), plan.requests_per_minute());
-    if cost > limit || count > rpm {
-        return Ok(Err(Refusal::Minute));
-    }
-    let minute = now.unix_timestamp() / 60;
+    let name = if cost == 0 { "minute_test" } else { "minute_live" };
     let expiry = inventory::QUOTAS.expiry(period.end, account.tag());
-    // First as another request of the same minute, then as the first one of a new minute.
-    let attempts = [
-        (
-            "SET expires_at = :expires_at, expires_on = :expires_on ADD granted :cost, minute_count :count",
-            "(attribute_not_exists(granted) OR granted <= :limit) AND current_minute = :minute AND \
-             minute_count <= :rpm",
-        ),
-        (
-            "SET expires_at = :expires_at, expires_on = :expires_on, current_minute = :minute, \
-             minute_count = :count ADD granted :cost",
-            "(attribute_not_exists(granted) OR granted <= :limit) AND \
-             (attribute_not_exists(current_minute) OR current_minute <> :minute)",
-        ),
-    ];
-    for _ in 0..3 {
-        for (update, condition) in attempts {
-            let mut request = store
-                .client()
-                .update_item()
-                .table_name(store.name(Table::Quotas))
-                .key("account", s(account.to_string()))
-                .key("period", s(period.key()))
-                .update_expression(update)
-                .condition_expression(condition)
-                .expression_attribute_values(":cost", n(cost))
-                .expression_attribute_values(":count", n(count))
-                .expression_attribute_values(":limit", n(limit - cost))
-                .expression_attribute_values(":minute", n(minute))
-                .expression_attribute_values(":expires_at", n(expiry.at))
-                .expression_attribute_values(":expires_on", s(&expiry.on))
-                .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(
-                    ReturnValuesOnConditionCheckFailure::AllOld,
-                );
-            if condition.contains(":rpm") {
-                request = request.expression_attribute_values(":rpm", n(rpm - count));
+    let own = minute::slot_of(now);
+    // First as another request of the same slot: what refuses it says how things stand.
+    let mut known: Option<Option<Minute>> = None;
+    for _ in 0..6 {
+        let request = store
+            .client()
+            .update_item()
+            .table_name(store.name(Table::Quotas))
+            .key("account", s(account.to_string()))
+            .key("period", s(period.key()))
+            .expression_attribute_values(":cost", n(cost))
+            .expression_attribute_values(":expires_at", n(expiry.at))
+            .expression_attribute_values(":expires_on", s(&expiry.on))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let (counted, request, minute) = match &known {
+            Some(minute) if !minute.as_ref().is_some_and(|it| it.holds(own)) => {
+                let earlier = match minute {
+                    None => minute_of(store, account, before, name, period.start, now).await?,
+                    minute => minute.clone(),
+                };
+                let mut next = Minute::opened(earlier.as_ref(), own, rpm);
+                if next.spare < count {
+                    return Ok(Err(Refusal::Minute(next)));
+                }
+                next.spare -= count;
+                let request = request.expression_attribute_values(":next", next.to_attribute());
+                match minute {
+                    Some(was) => {
+                        let request = request
+                            .expression_attribute_values(":slot", n(was.slot))
+                            .expression_attribute_values(":spare", n(was.spare));
+                        let is_same = format!("{name}.w_slot = :slot AND {name}.w_spare = :spare");
+                        (format!("{name} = :next"), request, is_same)
+                    }
+                    None => (
+                        format!("{name} = :next"),
+                        request,
+                        format!("attribute_not_exists({name})"),
+                    ),
+                }
             }
-            match conditional(request.send().await)? {
-                Conditional::Done(output) => {
-                    let quota: Quota = from_item(output.attributes.unwrap_or_default())?;
-                    return Ok(Ok(limit.saturating_sub(quota.granted)));
+            known => {
+                let slot = known.as_ref().and_then(Option::as_ref).map_or(own, |it| it.slot);
+                let request = request
+                    .expression_attribute_values(":slot", n(slot))
+                    .expression_attribute_values(":count", n(count));
+                let has_room = format!("{name}.w_slot = :slot AND {name}.w_spare >= :count");
+                (format!("{name}.w_spare = {name}.w_spare - :count"), request, has_room)
+            }
+        };
+        let request = match limit.checked_sub(cost) {
+            Some(most) => {
+                request.expression_attribute_values(":most", n(most)).condition_expression(format!(
+                    "(attribute_not_exists(granted) OR granted <= :most) AND {minute}"
+                ))
+            }
+            None => {
+                let quota = read(store, account, period).await?;
+                return Ok(Err(Refusal::Period(quota, None)));
+            }
+        };
+        let request = request.update_expression(format!(
+            "SET expires_at = :expires_at, expires_on = :expires_on, {counted} ADD granted :cost"
+        ));
+        match conditional(request.send().await)? {
+            Conditional::Done(output) => {
+                let item = output.attributes.unwrap_or_default();
+                let minute = Minute::of(&item, name).unwrap_or_default();
+                let quota: Quota = from_item(item)?;
+                return Ok(Ok(Taken { left: limit.saturating_sub(quota.granted), minute }));
+            }
+            Conditional::Refused(item) => {
+                let item = item.unwrap_or_default();
+                let minute = Minute::of(&item, name);
+                let quota: Quota = from_item(item)?;
+                if quota.granted + cost > limit {
+                    return Ok(Err(Refusal::Period(quota, minute)));
                 }
-                Conditional::Refused(item) => {
-                    let item = item.unwrap_or_default();
-                    let same_minute = crate::store::number(&item, "current_minute") == Some(minute);
-                    let before = crate::store::number(&item, "minute_count").unwrap_or_default();
-                    let quota: Quota = from_item(item)?;
-                    if quota.granted + cost > limit {
-                        return Ok(Err(Refusal::Period(quota)));
-                    }
-                    if same_minute && before.unsigned_abs() + count > rpm {
-                        return Ok(Err(Refusal::Minute));
-                    }
+                if let Some(minute) = &minute
+                    && minute.holds(own)
+                    && minute.spare < count
+                {
+                    return Ok(Err(Refusal::Minute(minute.clone())));
                 }
+                known = Some(minute);
             }
         }
     }
     Err(Error::Unavailable { dependency: "DynamoDB", detail: "the quota kept changing".to_owned() })
+}
+
+/// The minute of the period before, as long as it matters to one that began at `start`.
+async fn minute_of(
+    store: &Store,
+    account: &AccountId,
+    before: &Period,
+    name: &str,
+    start: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Option<Minute>, Error> {
+    if now - start > minute::LONGEST {
+        return Ok(None);
+    }
+    let key = [("account", account.to_string()), ("period", before.key())];
+    Ok(store.get(Table::Quotas, key).await?.and_then(|item| Minute::of(&item, name)))
 }
 
 /// Returns `count` requests to the period. DynamoDB remembers `request_id` for ten minutes, so that a
