@@ -217,9 +217,14 @@ impl Script {
         Self { hash: ::redis::Script::new(code).get_hash().to_owned(), code }
     }
 
-    /// Adds `EVALSHA` to a pipeline: one key (scripts never span slots), then its arguments.
+    /// Adds `EVALSHA` to a pipeline: one key, then its arguments.
     pub fn add_to(&self, pipeline: &mut Pipeline, key: &str, args: &[&str]) {
-        pipeline.cmd("EVALSHA").arg(&self.hash).arg(1).arg(key).arg(args);
+        self.add_with(pipeline, &[key], args);
+    }
+
+    /// As [`Script::add_to`], with several keys of one slot: scripts never span slots.
+    pub fn add_with(&self, pipeline: &mut Pipeline, keys: &[&str], args: &[&str]) {
+        pipeline.cmd("EVALSHA").arg(&self.hash).arg(keys.len()).arg(keys).arg(args);
     }
 
     /// Runs the script alone, loading it where needed.

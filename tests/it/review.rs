@@ -16,6 +16,7 @@ use vidintel::{
     keys::{self, ApiKey, Environment, KeyItem, KeyName},
     lookup::video_key,
     plans::Period,
+    privacy::{close_service, guard, is_closed},
     secrets::{Pepper, Peppers},
     usage::{self, Agent, Entry},
     video::{FetchError, VideoId, VideoRecord},
@@ -67,6 +68,14 @@ impl<'a> Customer<'a> {
     async fn quota(&self, app: &App, at: OffsetDateTime) -> gate::Quota {
         let period = Period::month_of(at);
         gate::read_quota(&app.store, &self.account, &period).await.expect("read")
+    }
+
+    /// Whether a refill is under way.
+    async fn refills(&self) -> bool {
+        let mut redis = self.world.cloud.redis.connection().await.expect("connected");
+        let mut held = redis::cmd("HEXISTS");
+        held.arg(gate::gate_key(&self.account)).arg("lk");
+        held.query_async(&mut redis).await.expect("read")
     }
 
     /// Lets the time run out that a refill has; says whether there was one.
@@ -161,6 +170,122 @@ async fn a_refill_that_was_overtaken_harms_nobody() {
         }
     }
     panic!("no request was held up while it refilled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_given_back_while_its_lease_is_replaced_comes_back() {
+    let world = World::start().await;
+    for _ in 0..ROUNDS {
+        let mut met = 0;
+        for point in 0..POINTS {
+            let ada = Customer::new(&world).await;
+            let (one, other) = (ada.environment(), ada.environment());
+            let first = ada.ask(&one, NOON).await.expect("let through");
+            for _ in 1..4 {
+                assert!(ada.ask(&one, NOON).await.is_ok(), "the first lease is of four");
+            }
+            let mut asking = pin!(ada.ask(&other, NOON));
+            let fifth = advance(asking.as_mut(), point).await;
+            met += usize::from(ada.refills().await);
+            one.gate.give_back(&first, 1, &random_base62(16)).await.expect("given back");
+            let fifth = match fifth {
+                Some(outcome) => outcome,
+                None => asking.await,
+            };
+            assert!(fifth.is_ok(), "held up at {point}: {fifth:?}");
+            let later = NOON + Duration::minutes(1);
+            gate::sweep(&one.redis, &one.store, later).await.expect("swept");
+            let quota = ada.quota(&one, NOON).await;
+            assert_eq!((quota.granted, quota.lost), (4, 0), "held up at {point}");
+        }
+        if met > 0 {
+            return;
+        }
+    }
+    panic!("nothing was given back during a refill");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_fails_in_the_next_month_is_given_back_to_its_own() {
+    let world = World::start().await;
+    let ada = Customer::new(&world).await;
+    let app = ada.environment();
+    let (november, december) = (datetime!(2026-11-30 23:59:59 UTC), datetime!(2026-12-01 0:00 UTC));
+    let failed = ada.ask(&app, november).await.expect("let through");
+    assert!(ada.ask(&app, december).await.is_ok());
+    app.gate.give_back(&failed, 1, &random_base62(16)).await.expect("given back");
+    gate::sweep(&app.redis, &app.store, december + Duration::minutes(1)).await.expect("swept");
+    for (month, granted) in [(november, 0), (december, 1)] {
+        let quota = ada.quota(&app, month).await;
+        assert_eq!((quota.granted, quota.lost), (granted, 0), "{month}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_up_secret_has_no_lease_taken_and_holds_nobody_up() {
+    let world = World::start().await;
+    let ada = Customer::new(&world).await;
+    let app = ada.environment();
+    let made_up = async |now| {
+        let key = ApiKey::random(ada.account.clone(), Environment::Live);
+        let asked = app.gate.admit(&key, &ada.peppers, 1, &["video:1".to_owned()], now).await;
+        assert!(matches!(asked, Err(Error::Auth(AuthError::Unknown))), "{asked:?}");
+        assert!(!ada.refills().await, "a refill is waited for");
+    };
+    for _ in 0..3 {
+        made_up(NOON).await;
+    }
+    assert_eq!(ada.quota(&app, NOON).await, gate::Quota::default());
+    assert_eq!(world.cloud.redis.keys().await.expect("the keys"), []);
+    assert!(ada.ask(&app, NOON).await.is_ok());
+    // When it is time to load the account anew, what is left of the lease is lost by nobody either.
+    let later = NOON + Duration::minutes(46);
+    made_up(later).await;
+    assert!(ada.ask(&app, later).await.is_ok());
+    gate::sweep(&app.redis, &app.store, later + Duration::minutes(1)).await.expect("swept");
+    let quota = ada.quota(&app, NOON).await;
+    assert_eq!((quota.granted, quota.lost), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closing_that_died_halfway_is_made_up_for() {
+    let world = World::start().await;
+    let ada = Customer::new(&world).await;
+    let app = ada.environment();
+    assert!(ada.ask(&app, NOON).await.is_ok());
+    let half = tokio::time::timeout(std::time::Duration::from_secs(1), close_service(&app, NOON));
+    assert!(half.await.is_err(), "closing waits for those who have not heard of it");
+    assert!(is_closed(&app.store).await.expect("read"));
+    assert!(ada.ask(&app, NOON).await.is_ok(), "who is in the gate is let through");
+    assert!(guard(&app, NOON).await.expect("guarded").closed);
+    let asked = ada.ask(&ada.environment(), NOON).await;
+    assert!(matches!(asked, Err(Error::Restoring)), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refill_that_the_closing_overtook_installs_nothing() {
+    let world = World::start().await;
+    let mut customers = Vec::new();
+    for _ in 0..POINTS {
+        let ada = Customer::new(&world).await;
+        let app = ada.environment();
+        customers.push((ada, app));
+    }
+    let asks = customers.iter().enumerate().map(|(point, (ada, app))| async move {
+        let mut asking = pin!(ada.ask(app, NOON));
+        if advance(asking.as_mut(), point).await.is_none() {
+            // Held up while the service closes.
+            tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+            let _ = asking.await;
+        }
+    });
+    let closing = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        close_service(&customers[0].1, NOON).await.expect("closed");
+    };
+    futures_util::join!(futures_util::future::join_all(asks), closing);
+    let keys = world.cloud.redis.keys().await.expect("the keys");
+    assert!(keys.iter().all(|(key, _)| !key.ends_with(":g")), "{keys:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

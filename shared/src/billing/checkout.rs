@@ -2,10 +2,11 @@
 
 use futures_util::try_join;
 use stripe_shared::SubscriptionStatus;
+use time::OffsetDateTime;
 
 use super::{
     Attempt, BillingError, CheckoutView, Stripe,
-    stripe::{Bought, CheckoutOrder, Session},
+    stripe::{Bought, CheckoutOrder, OpenCheckout, Session},
 };
 use crate::{
     accounts::{self, Account},
@@ -15,12 +16,17 @@ use crate::{
     plans::Plan,
 };
 
-/// Opens a checkout for `plan`. Any other one that is open is closed: only one may be paid.
+/// How long a checkout must still be open to be handed out again.
+const WORTH_IT: time::Duration = time::Duration::minutes(30);
+
+/// Opens a checkout for `plan`, or hands out again the one that is open for it. Any other one that is open
+/// is closed: only one may be paid.
 pub async fn start_checkout(
     app: &App,
     account: &Account,
     plan: Plan,
     attempt: &Attempt,
+    now: OffsetDateTime,
 ) -> Result<CheckoutView, Error> {
     if plan == Plan::Free {
         let reason = "must be one that is paid for: `basic`, `pro` or `business`";
@@ -36,6 +42,9 @@ pub async fn start_checkout(
     let customer = match &account.customer {
         Some(customer) => {
             may_buy(&stripe, customer).await?;
+            if let Some(session) = open_for(&stripe, customer, &price, now).await? {
+                return Ok(session.into());
+            }
             customer.clone()
         }
         None => make_customer(app, &stripe, account).await?,
@@ -54,6 +63,28 @@ pub async fn start_checkout(
     let session = stripe.create_checkout(&order, &key).await?;
     close_others(&stripe, &customer, &session, attempt).await?;
     Ok(session.into())
+}
+
+/// The customer's checkout that is open for `price` for a while yet; the others are closed.
+async fn open_for(
+    stripe: &Stripe,
+    customer: &str,
+    price: &str,
+    now: OffsetDateTime,
+) -> Result<Option<Session>, Error> {
+    let open = stripe.open_sessions(customer).await?;
+    let least = (now + WORTH_IT).unix_timestamp();
+    let lasts = |it: &OpenCheckout| it.session.expires_at.is_some_and(|end| end >= least);
+    let fits = |it: &&OpenCheckout| {
+        it.price.as_deref() == Some(price) && lasts(it) && !it.session.url.is_empty()
+    };
+    // Of several, all who ask at the same moment take the same one.
+    let kept = open.iter().filter(fits).max_by_key(|it| (it.session.expires_at, &it.session.id));
+    let Some(kept) = kept.map(|it| it.session.clone()) else { return Ok(None) };
+    for other in open.iter().filter(|it| it.session.id != kept.id) {
+        stripe.expire_checkout(&other.session.id).await?;
+    }
+    Ok(Some(kept))
 }
 
 /// Closes the customer's other checkouts. After the new one is there: then of two that are opened at the

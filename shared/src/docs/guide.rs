@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     billing::GRACE_DAYS,
+    gate::Class,
     http::{KINDS, Kind},
     plans::{CURRENCY, Plan},
 };
@@ -24,11 +25,14 @@ const HEADERS: [(&str, &str); 8] = [
     ("X-Request-Id", "Every answer: its id. Quote it when you ask for help."),
     (
         "RateLimit-Policy",
-        "Metered answers: your limits as `q` requests in `w` seconds, `minute` and `month`.",
+        "Answers to a request with a key: your limits as `q` requests in `w` seconds. `minute` and `month` \
+         are those of your plan; what is not metered has `account`, or `payment` where the payment provider \
+         is asked.",
     ),
     (
         "RateLimit",
-        "Metered answers: of each limit, `r` requests are left, and in `t` seconds there are more.",
+        "Of each of those limits, `r` requests are left, and in `t` seconds there are more; with `429`, as \
+         many as you asked for.",
     ),
     ("Retry-After", "With `429` and `503`: wait for so many seconds before the next attempt."),
     ("WWW-Authenticate", "With `401`: send an API key."),
@@ -150,7 +154,10 @@ fn limits() -> Markup {
             "On the free plan a month is a calendar month, and ends at 00:00 UTC; on one that is paid for it \
              is the month that was paid for. Over a limit the answer is "
             a href="#problem-quota-exceeded" { code { "429" } } ", and says when to come back. Requests \
-             that are refused or fail are not charged, and whatever is not marked as metered never is."
+             that are refused or fail are not charged, and whatever is not marked as metered never is. \
+             That has limits of its own: each account may make "
+            (Class::Account.requests_per_minute()) " such requests in any minute, and "
+            (Class::Payment.requests_per_minute()) " more of those that ask the payment provider."
         }
         (scroll("Limits of each plan", &table))
     }

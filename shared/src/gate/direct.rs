@@ -4,8 +4,9 @@ use time::OffsetDateTime;
 
 use super::{
     Admission, Denial, Gate, Token, Window,
-    lease::{self, Refusal},
+    minute::Minute,
     reply::limits,
+    single::{self, Refusal},
 };
 use crate::{
     accounts::{self, Account},
@@ -30,36 +31,39 @@ impl Gate {
         if count > rpm {
             return Err(Denial::TooMany { asked: count, allowed: rpm }.into());
         }
-        let reset_seconds = (60 - now.unix_timestamp().rem_euclid(60)).unsigned_abs();
-        let stands = |minute_left, left| {
-            let minute = Window { limit: rpm, remaining: minute_left, reset_seconds };
-            limits(minute, period, plan.requests_per_period(), left, now)
+        let before = item.period(period.start - time::Duration::MILLISECOND);
+        // How the minute stands: until `asked` have room, or else one more.
+        let stands = |minute: Option<&Minute>, asked: Option<u64>, left| {
+            let (free, _) = Minute::outlook(minute, 0, rpm, now);
+            let asked = asked.unwrap_or((free + 1).min(rpm));
+            let (_, wait) = Minute::outlook(minute, asked, rpm, now);
+            let minute = Window::new(rpm, free, wait);
+            (limits(minute, period, plan.requests_per_period(), left, now), wait)
         };
-        match lease::take(&self.store, account, plan, &period, (count, cost), now).await? {
-            Ok(left) => Ok(Admission {
+        let periods = (&period, &before);
+        match single::take(&self.store, account, plan, periods, (count, cost), now).await? {
+            Ok(taken) => Ok(Admission {
                 account: account.clone(),
                 key_id,
                 plan,
                 period,
-                // The minute's count is not asked back: what is certain is that this one was allowed.
-                limits: stands(0, left),
+                limits: stands(Some(&taken.minute), None, taken.left).0,
                 token: if cost == 0 { Token::Sandbox } else { Token::Direct },
                 cost,
             }),
-            Err(Refusal::Minute) => {
-                let retry_after = std::time::Duration::from_secs(reset_seconds);
-                let limits = stands(0, 0);
+            Err(Refusal::Minute(minute)) => {
+                let (limits, retry_after) = stands(Some(&minute), Some(count), 0);
                 Err(Denial::Rate { retry_after, limits, key_id }.into())
             }
             // Part of the quota may be in a lease that cannot be reached now: "used up" would be a
             // guess.
-            Err(Refusal::Period(quota)) if quota.lease.is_some() => Err(Error::Unavailable {
+            Err(Refusal::Period(quota, _)) if quota.lease.is_some() => Err(Error::Unavailable {
                 dependency: "Redis",
                 detail: "the rest of the quota is in a lease there".to_owned(),
             }),
-            Err(Refusal::Period(quota)) => {
+            Err(Refusal::Period(quota, minute)) => {
                 let left = plan.requests_per_period().saturating_sub(quota.granted);
-                Err(Denial::Quota { limits: stands(rpm, left), key_id }.into())
+                Err(Denial::Quota { limits: stands(minute.as_ref(), None, left).0, key_id }.into())
             }
         }
     }

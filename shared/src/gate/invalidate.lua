@@ -1,5 +1,5 @@
 -- Makes the next request load the account anew: a key was made or revoked, the plan or the status
--- changed. The minute's count stays; what is left of the lease is put aside.
+-- changed. The minute's ring stays; what is left of the lease is put aside.
 --
 -- KEYS[1]  {tag}:g
 -- ARGV     1 gate version

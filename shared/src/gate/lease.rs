@@ -2,7 +2,6 @@
 //! in leases or one by one, less what came back unused. It never passes the limit: every write is
 //! conditional on what its writer has read.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -15,7 +14,7 @@ use crate::{
     ids::{AccountId, random_base62},
     inventory::{self, Table},
     plans::{Period, Plan},
-    store::{Conditional, Item, Store, conditional, from_item, n, number, s},
+    store::{Conditional, Store, conditional, from_item, n, s},
 };
 
 /// Key of the item that counts what the rolled-up log shows as paid for in `period` (its key). An item of its
@@ -173,178 +172,6 @@ pub(super) async fn replace(
             Ok(after.lease.is_some() && now.lease == after.lease)
         }
     }
-}
-
-/// Why one request could not be taken directly.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// The minute's requests are used up.
-    Minute,
-    /// The period's are.
-    Period(Quota),
-}
-
-/// Takes requests without Redis: one conditional update counts `count` against the minute (a fixed one)
-/// and `cost` against the period. A token that stays in the item for this minute and the next tells an update
-/// that was sent again after its answer was lost: it counts once.
-pub(super) async fn take(
-    store: &Store,
-    account: &AccountId,
-    plan: Plan,
-    period: &Period,
-    (count, cost): (u64, u64),
-    now: OffsetDateTime,
-) -> Result<Result<u64, Refusal>, Error> {
-    let (limit, rpm) = (plan.requests_per_period(), plan.requests_per_minute());
-    if cost > limit || count > rpm {
-        return Ok(Err(Refusal::Minute));
-    }
-    let minute = now.unix_timestamp() / 60;
-    let expiry = inventory::QUOTAS.expiry(period.end, account.tag());
-    let token = random_base62(8);
-    let is_new = "(attribute_not_exists(granted) OR granted <= :limit) AND \
-                  NOT contains(minute_tokens, :token) AND \
-                  NOT contains(minute_tokens_before, :token)";
-    // First as another request of the same minute (or of one that has been overtaken), then as the first one
-    // of a new minute.
-    let attempts = [
-        (
-            "SET expires_at = :expires_at, expires_on = :expires_on \
-             ADD granted :cost, minute_count :count, minute_tokens :tokens",
-            format!("{is_new} AND current_minute >= :minute AND minute_count <= :rpm"),
-        ),
-        (
-            "SET expires_at = :expires_at, expires_on = :expires_on, current_minute = :minute, \
-             minute_count = :count, minute_tokens = :tokens, \
-             minute_tokens_before = if_not_exists(minute_tokens, :tokens) ADD granted :cost",
-            format!(
-                "{is_new} AND (attribute_not_exists(current_minute) OR current_minute < :minute)"
-            ),
-        ),
-    ];
-    for _ in 0..3 {
-        for (update, condition) in &attempts {
-            let mut request = store
-                .client()
-                .update_item()
-                .table_name(store.name(Table::Quotas))
-                .key("account", s(account.to_string()))
-                .key("period", s(period.key()))
-                .update_expression(*update)
-                .condition_expression(condition)
-                .expression_attribute_values(":cost", n(cost))
-                .expression_attribute_values(":count", n(count))
-                .expression_attribute_values(":limit", n(limit - cost))
-                .expression_attribute_values(":minute", n(minute))
-                .expression_attribute_values(":token", s(&token))
-                .expression_attribute_values(":tokens", AttributeValue::Ss(vec![token.clone()]))
-                .expression_attribute_values(":expires_at", n(expiry.at))
-                .expression_attribute_values(":expires_on", s(&expiry.on))
-                .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(
-                    ReturnValuesOnConditionCheckFailure::AllOld,
-                );
-            if condition.contains(":rpm") {
-                request = request.expression_attribute_values(":rpm", n(rpm - count));
-            }
-            match conditional(request.send().await)? {
-                Conditional::Done(output) => {
-                    let quota: Quota = from_item(output.attributes.unwrap_or_default())?;
-                    return Ok(Ok(limit.saturating_sub(quota.granted)));
-                }
-                Conditional::Refused(item) => {
-                    let item = item.unwrap_or_default();
-                    let same_minute = number(&item, "current_minute") >= Some(minute);
-                    let before = number(&item, "minute_count").unwrap_or_default();
-                    let is_taken = has_token(&item, "minute_tokens", &token)
-                        || has_token(&item, "minute_tokens_before", &token);
-                    let quota: Quota = from_item(item)?;
-                    if is_taken {
-                        return Ok(Ok(limit.saturating_sub(quota.granted)));
-                    }
-                    if quota.granted + cost > limit {
-                        return Ok(Err(Refusal::Period(quota)));
-                    }
-                    if same_minute && before.unsigned_abs() + count > rpm {
-                        return Ok(Err(Refusal::Minute));
-                    }
-                }
-            }
-        }
-    }
-    Err(Error::Unavailable { dependency: "DynamoDB", detail: "the quota kept changing".to_owned() })
-}
-
-/// How many give-backs the item remembers, at least, so that one that is sent again counts once.
-const RETURNS: usize = 100;
-
-/// Returns `count` requests to the period. A repeated call with the same `request_id` returns them once. No
-/// transaction: nothing may be in the way of those who take at the same time.
-pub async fn give_back_direct(
-    store: &Store,
-    account: &AccountId,
-    period: &Period,
-    count: u64,
-    request_id: &str,
-) -> Result<(), Error> {
-    let token = blake3::hash(format!("give back {request_id}").as_bytes()).to_hex();
-    let token = &token.as_str()[..16];
-    let is_new = "granted >= :count AND NOT contains(return_tokens, :token) AND \
-                  NOT contains(return_tokens_before, :token)";
-    // Tokens are kept in two sets: a full one takes the place of the one before.
-    let attempts = [
-        (
-            "ADD granted :minus, return_tokens :tokens",
-            format!(
-                "{is_new} AND (attribute_not_exists(return_tokens) OR size(return_tokens) < :most)"
-            ),
-        ),
-        (
-            "SET return_tokens_before = return_tokens, return_tokens = :tokens ADD granted :minus",
-            format!("{is_new} AND size(return_tokens) >= :most"),
-        ),
-    ];
-    for _ in 0..3 {
-        for (update, condition) in &attempts {
-            let answer = store
-                .client()
-                .update_item()
-                .table_name(store.name(Table::Quotas))
-                .key("account", s(account.to_string()))
-                .key("period", s(period.key()))
-                .update_expression(*update)
-                .condition_expression(condition)
-                .expression_attribute_values(":minus", n(-count.cast_signed()))
-                .expression_attribute_values(":count", n(count))
-                .expression_attribute_values(":most", n(RETURNS))
-                .expression_attribute_values(":token", s(token))
-                .expression_attribute_values(":tokens", AttributeValue::Ss(vec![token.to_owned()]))
-                .return_values_on_condition_check_failure(
-                    ReturnValuesOnConditionCheckFailure::AllOld,
-                )
-                .send()
-                .await;
-            let Conditional::Refused(item) = conditional(answer)? else { return Ok(()) };
-            let item = item.unwrap_or_default();
-            if has_token(&item, "return_tokens", token)
-                || has_token(&item, "return_tokens_before", token)
-            {
-                return Ok(());
-            }
-            if from_item::<Quota>(item)?.granted < count {
-                // More than was handed out: none of it is this period's.
-                let detail = "the period has not handed out so many".to_owned();
-                return Err(Error::Unavailable { dependency: "DynamoDB", detail });
-            }
-        }
-    }
-    Err(Error::Unavailable { dependency: "DynamoDB", detail: "the quota kept changing".to_owned() })
-}
-
-/// Whether the set `name` of tokens has this one.
-fn has_token(item: &Item, name: &str, token: &str) -> bool {
-    let tokens = item.get(name).and_then(|it| it.as_ss().ok());
-    tokens.is_some_and(|it| it.iter().any(|it| it == token))
 }
 
 #[cfg(test)]

@@ -7,11 +7,15 @@
 
 mod direct;
 mod fence;
+mod late;
 mod lease;
+mod minute;
 mod refill;
 mod reply;
+mod single;
 mod standing;
 mod sweep;
+mod window;
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -20,11 +24,13 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::lease::settled_key;
-use self::{fence::Fence, reply::Reply};
+use self::{fence::Fence, late::LateAnswers, reply::Reply};
 pub use self::{
-    lease::{Quota, give_back_direct, read as read_quota},
+    lease::{Quota, read as read_quota},
+    single::give_back_direct,
     standing::Standing,
     sweep::{Swept, sweep},
+    window::{Asked, Class, Ring, ask_ring, ring_key},
 };
 use crate::{
     accounts,
@@ -38,11 +44,13 @@ use crate::{
     store::Store,
 };
 
-static GATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("gate.lua")));
+static GATE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("ring.lua"), include_str!("gate.lua"))));
 static INSTALL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("install.lua")));
 static HOLD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("hold.lua")));
 static INVALIDATE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("invalidate.lua")));
 static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("give_back.lua")));
+static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("release.lua")));
 static SWEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sweep.lua")));
 static CREDITED: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("credited.lua")));
 static FENCE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fence.lua")));
@@ -91,6 +99,20 @@ pub enum Denial {
         /// Requests that the plan allows in any minute.
         allowed: u64,
     },
+    /// Too many requests in the last minute to endpoints that are not metered.
+    #[error(
+        "{} requests in any minute are answered here for each account: {}",
+        window.limit,
+        class.about()
+    )]
+    Unmetered {
+        /// Which of those endpoints.
+        class: Class,
+        /// Wait this long before the next request.
+        retry_after: Duration,
+        /// Where their limit stands.
+        window: Window,
+    },
     /// The account exists but may not be served.
     #[error("the account is {0}; contact support")]
     Inactive(String),
@@ -103,8 +125,14 @@ pub struct Window {
     pub limit: u64,
     /// Requests left in it.
     pub remaining: u64,
-    /// Seconds until more are left.
+    /// Seconds until more are left, or as many as were asked for; then there really are.
     pub reset_seconds: u64,
+}
+
+impl Window {
+    fn new(limit: u64, remaining: u64, wait: Duration) -> Self {
+        Self { limit, remaining, reset_seconds: wait.as_millis().div_ceil(1000) as u64 }
+    }
 }
 
 /// Both limits of an account.
@@ -163,12 +191,21 @@ pub struct Gate {
     store: Store,
     fence: Fence,
     restore: RestoreGate,
+    late: LateAnswers,
+    windows: window::Windows,
 }
 
 impl Gate {
     /// A gate over Redis and DynamoDB.
     pub fn new(redis: Redis, store: Store) -> Self {
-        Self { redis, store, fence: Fence::default(), restore: RestoreGate::default() }
+        Self {
+            redis,
+            store,
+            fence: Fence::default(),
+            restore: RestoreGate::default(),
+            late: LateAnswers::default(),
+            windows: window::Windows::default(),
+        }
     }
 
     /// Asks for `count` requests, all or none, and for the values at `cache_keys` in the same write. With
@@ -185,7 +222,9 @@ impl Gate {
         let hashes = [hash.as_str(), previous.as_deref().unwrap_or_default()];
         let is_sandbox = key.environment() == Environment::Test;
         let cost = if is_sandbox { 0 } else { count };
-        let window = if is_sandbox { "t" } else { "" };
+        let ring = if is_sandbox { Ring::Sandbox } else { Ring::Live };
+        let ring_key = ring_key(key.account(), ring);
+        let last = if is_sandbox { "tl" } else { "ml" };
         let (now_ms, counts, costs) =
             (epoch_ms(now).to_string(), count.to_string(), cost.to_string());
         let loaded_for = refill::RELOAD_AFTER.whole_milliseconds().to_string();
@@ -193,9 +232,18 @@ impl Gate {
         let mut pause = Duration::from_millis(4);
         while started.elapsed() < PATIENCE {
             let token = lease::new_id(now);
-            let args =
-                [hashes[0], hashes[1], &now_ms, &counts, &token, &costs, window, &loaded_for];
-            let asked = self.ask(key.account(), &args, cost, cache_keys, now).await;
+            let args = [
+                hashes[0],
+                hashes[1],
+                &now_ms,
+                &counts,
+                &token,
+                &costs,
+                last,
+                &loaded_for,
+                window::LIFE_MS,
+            ];
+            let asked = self.ask((key.account(), &ring_key), &args, cost, cache_keys, now).await;
             let (reply, cached) = match asked {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -227,7 +275,7 @@ impl Gate {
                     pause = (pause * 2).min(Duration::from_millis(40));
                 }
                 Reply::Load(seen) => {
-                    if !self.refill(key.account(), &token, &seen, cost, now).await? {
+                    if !self.refill(key.account(), &hashes, &token, &seen, cost, now).await? {
                         return Err(AuthError::Unknown.into());
                     }
                 }
@@ -285,7 +333,7 @@ impl Gate {
 
     async fn ask(
         &self,
-        account: &AccountId,
+        (account, ring): (&AccountId, &str),
         args: &[&str],
         cost: u64,
         cache_keys: &[String],
@@ -293,7 +341,7 @@ impl Gate {
     ) -> Result<(Reply, Values), RedisError> {
         for _ in 0..2 {
             let mut pipeline = redis::pipe();
-            GATE.add_to(&mut pipeline, &gate_key(account), args);
+            GATE.add_with(&mut pipeline, &[&gate_key(account), ring], args);
             for key in cache_keys {
                 // One command each: they lie in different slots.
                 pipeline.cmd("GET").arg(key);
@@ -302,7 +350,8 @@ impl Gate {
                 Ok(value) => value,
                 Err((error, late)) => {
                     if let Some(late) = late {
-                        self.undo_when_late(account.clone(), late, cost, now);
+                        let (account, token) = (account.clone(), args[4].to_owned());
+                        self.undo_when_late(late::Asked { account, token, cost, now }, late);
                     }
                     return Err(error);
                 }
@@ -327,45 +376,6 @@ impl Gate {
         Err(RedisError::Timeout)
     }
 
-    /// An answer that came too late may have taken a request: it is returned.
-    fn undo_when_late(
-        &self,
-        account: AccountId,
-        late: crate::redis::Late,
-        cost: u64,
-        now: OffsetDateTime,
-    ) {
-        if cost == 0 {
-            return;
-        }
-        let gate = self.clone();
-        tokio::spawn(async move {
-            let Ok(Ok(value)) = late.await else { return };
-            let Ok((reply, _)) = first(value) else { return };
-            let Ok(Reply::Ok(admission)) = Reply::parse(&account, reply, cost, now) else { return };
-            let Token::Leased { lease, seq } = &admission.token else { return };
-            let count = cost.to_string();
-            loop {
-                match GIVE_BACK.run::<u8>(&gate.redis, &gate_key(&account), &[lease, &count]).await
-                {
-                    // Nothing was sent: the late answer itself has opened the breaker.
-                    Err(RedisError::Open) => sleep(Duration::from_millis(250)).await,
-                    Err(error) => {
-                        tracing::warn!(error = %error, "a late answer's request is not returned");
-                        return;
-                    }
-                    Ok(1) => return,
-                    // The lease has ended meanwhile.
-                    Ok(_) => break,
-                }
-            }
-            let (period, id) = (&admission.period, format!("late {lease} {seq}"));
-            if let Err(error) = give_back_direct(&gate.store, &account, period, cost, &id).await {
-                tracing::warn!(error = %error, "a late answer's request is not returned");
-            }
-        });
-    }
-
     async fn end_stale_lease(&self, account: &AccountId, lease: &str) {
         // Not whose: function logs name nobody.
         tracing::error!("a lease ran backwards: Redis has lost writes; the lease is ended");
@@ -379,12 +389,14 @@ impl Gate {
 pub async fn forget(redis: &Redis, account: &AccountId) -> Result<(), Error> {
     let mut pipeline = redis::pipe();
     pipeline.cmd("DEL").arg(gate_key(account)).ignore();
+    pipeline.cmd("DEL").arg(&Ring::ALL.map(|ring| ring_key(account, ring))).ignore();
     pipeline.cmd("ZREM").arg(refill::LEASES_KEY).arg(account.tag()).ignore();
     let answer = redis.query_patiently::<()>(pipeline).await;
     answer.map_err(|error| Error::unavailable("Redis", &error))
 }
 
-/// Deletes every account's copy, so that each is loaded anew. What was left of their leases is lost.
+/// Deletes every account's copy, so that each is loaded anew. What was left of their leases is lost; what
+/// their minutes hold stays.
 pub async fn forget_all(redis: &Redis) -> Result<(), Error> {
     let failed = |error| Error::unavailable("Redis", &error);
     let mut cursor = 0;

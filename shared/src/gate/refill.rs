@@ -4,7 +4,7 @@
 use ::redis::pipe;
 use time::{Duration, OffsetDateTime};
 
-use super::{Gate, HOLD, INSTALL, epoch_ms, gate_key, lease, reply::Seen};
+use super::{Gate, HOLD, INSTALL, RELEASE, epoch_ms, gate_key, lease, reply::Seen};
 use crate::{
     accounts::{self, Account, Status},
     error::Error,
@@ -24,11 +24,13 @@ const TTL_MS: &str = "3000000";
 pub(super) const LEASES_KEY: &str = "leases";
 
 impl Gate {
-    /// Loads `account`, with a lease for `cost` requests at least if that many are left. Says no when there is no such account. Errors of Redis are left to the next
-    /// attempt.
+    /// Loads `account`, with a lease for `cost` requests at least if that many are left. Says no when there
+    /// is no such account, or none with a key of one of the `hashes`: then nothing has changed. Errors of
+    /// Redis are left to the next attempt.
     pub(super) async fn refill(
         &self,
         account: &AccountId,
+        hashes: &[&str; 2],
         token: &str,
         seen: &Seen,
         cost: u64,
@@ -40,17 +42,23 @@ impl Gate {
             // The account before its keys: whoever changes the keys in between has this version
             // refused or replaced. The other way round, old keys could come in under a new version,
             // and a revoked one would live on.
-            let Some(item) = accounts::get(&self.store, account).await? else { return Ok(false) };
+            let Some(item) = accounts::get(&self.store, account).await? else {
+                return self.release(account, token).await;
+            };
             if item.status == Status::Erasing {
                 // Nothing of it may come back into Redis or the quotas.
-                return Ok(false);
+                return self.release(account, token).await;
             }
             let (plan, period) = (item.plan_at(now), item.period(now));
-            self.end_other_period(&item, seen, &period).await?;
             let (keys, mut before) = tokio::try_join!(
                 keys::list(&self.store, account),
                 lease::read(&self.store, account, &period)
             )?;
+            // Who only knows which accounts there are has none of them take a lease.
+            if !keys.iter().any(|key| hashes.contains(&key.hash.as_str())) {
+                return self.release(account, token).await;
+            }
+            self.end_other_period(&item, seen, &period).await?;
             let step = loop {
                 if before.lease.as_deref() == Some(token) {
                     // Taken in the round before.
@@ -91,6 +99,14 @@ impl Gate {
             }
         }
         Ok(true)
+    }
+
+    /// Ends the refill that was chosen with `token`, so that nobody waits for it. Always says no.
+    async fn release(&self, account: &AccountId, token: &str) -> Result<bool, Error> {
+        if let Err(error) = RELEASE.run::<u8>(&self.redis, &gate_key(account), &[token]).await {
+            tracing::warn!(error = %error, "a refill that has ended is waited for");
+        }
+        Ok(false)
     }
 
     /// The gate is about to forget another period's lease (the month has changed): it is ended there,

@@ -54,11 +54,8 @@ impl Reply {
         let reply = match fields.text()?.as_str() {
             "OK" => {
                 let (key_id, plan, period, limit) = fields.account()?;
-                let remaining = fields.number()?;
-                let (rpm, free) = (fields.number()?, fields.number()?);
+                let (remaining, (minute, _)) = (fields.number()?, fields.minute()?);
                 let token = Token::Leased { lease: fields.text()?, seq: fields.number()? };
-                let minute =
-                    Window { limit: rpm, remaining: free, reset_seconds: fields.number()? };
                 let limits = limits(minute, period, limit, remaining, now);
                 let account = account.clone();
                 let admission = Admission { account, key_id, plan, period, limits, token, cost };
@@ -66,17 +63,13 @@ impl Reply {
             }
             "RATE" => {
                 let (key_id, _, period, limit) = fields.account()?;
-                let (remaining, rpm) = (fields.number()?, fields.number()?);
-                let retry_after = Duration::from_millis(fields.number()?);
-                let reset_seconds = retry_after.as_millis().div_ceil(1000) as u64;
-                let minute = Window { limit: rpm, remaining: fields.number()?, reset_seconds };
+                let (remaining, (minute, retry_after)) = (fields.number()?, fields.minute()?);
                 let limits = limits(minute, period, limit, remaining, now);
                 Self::Denied(Denial::Rate { retry_after, limits, key_id })
             }
             "QUOTA" => {
                 let (key_id, _, period, limit) = fields.account()?;
-                let (rpm, remaining) = (fields.number()?, fields.number()?);
-                let minute = Window { limit: rpm, remaining: rpm, reset_seconds: 60 };
+                let (remaining, (minute, _)) = (fields.number()?, fields.minute()?);
                 Self::Denied(Denial::Quota {
                     limits: limits(minute, period, limit, remaining, now),
                     key_id,
@@ -146,6 +139,13 @@ impl Fields {
         let plan = Plan::from_name(&self.text()?).ok_or_else(not_understood)?;
         let (start, end) = (self.instant()?, self.instant()?);
         Ok((key_id, plan, Period { start, end }, self.number()?))
+    }
+
+    /// Limit, milliseconds until more are free (or as many as were asked for), free: how every answer
+    /// about a minute goes on.
+    fn minute(&mut self) -> Result<(Window, Duration), RedisError> {
+        let (limit, wait) = (self.number()?, Duration::from_millis(self.number()?));
+        Ok((Window::new(limit, self.number()?, wait), wait))
     }
 
     fn instant(&mut self) -> Result<OffsetDateTime, RedisError> {

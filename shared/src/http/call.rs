@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use lambda_http::{
     Body, Request, RequestExt,
     http::{HeaderMap, header},
@@ -9,6 +11,7 @@ use time::{Date, OffsetDateTime};
 use crate::{
     dates,
     error::{AuthError, Error, InputError},
+    gate::{Class, Window},
     keys::ApiKey,
 };
 
@@ -23,6 +26,7 @@ pub struct Call {
     request_id: String,
     source_ip: String,
     route: String,
+    window: OnceLock<(Class, Window)>,
 }
 
 impl Call {
@@ -36,7 +40,7 @@ impl Call {
         let request_id = context.request_id.unwrap_or_default();
         let route = context.route_key.unwrap_or_default();
         let source_ip = context.http.source_ip.unwrap_or_default();
-        Ok(Self { request, now, request_id, source_ip, route })
+        Ok(Self { request, now, request_id, source_ip, route, window: OnceLock::new() })
     }
 
     /// When the request arrived at API Gateway.
@@ -57,6 +61,16 @@ impl Call {
     /// The route that matched, as the template has it: `GET /v1/videos/{video_id}`.
     pub fn route(&self) -> &str {
         &self.route
+    }
+
+    /// Where the limit stands that the call has counted against, if it is not metered.
+    pub(super) fn window(&self) -> Option<&(Class, Window)> {
+        self.window.get()
+    }
+
+    /// Notes that the call has counted against the limit of `class`. The first one stays.
+    pub(super) fn note(&self, class: Class, window: Window) {
+        let _ = self.window.set((class, window));
     }
 
     /// A path parameter, percent-decoded; empty if there is none.

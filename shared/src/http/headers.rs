@@ -3,7 +3,7 @@
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::Reply;
-use crate::gate::Limits;
+use crate::gate::{Class, Limits, Window};
 
 /// Request id, no caching by others, no sniffing: on every answer that does not say otherwise.
 pub(super) fn common(headers: &mut HeaderMap, request_id: &str) {
@@ -22,17 +22,26 @@ pub(super) fn common(headers: &mut HeaderMap, request_id: &str) {
     }
 }
 
-/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
+/// The limits of a metered endpoint.
 pub(super) fn rate_limit(reply: Reply, limits: &Limits) -> Reply {
-    let (minute, month) = (limits.minute, limits.period);
-    let policy = format!(
-        r#""minute";q={};w=60, "month";q={};w={}"#,
-        minute.limit, month.limit, limits.period_seconds
-    );
-    let state = format!(
-        r#""minute";r={};t={}, "month";r={};t={}"#,
-        minute.remaining, minute.reset_seconds, month.remaining, month.reset_seconds
-    );
+    let (minute, month) = (&limits.minute, &limits.period);
+    limited(reply, &[("minute", minute, 60), ("month", month, limits.period_seconds)])
+}
+
+/// The limit of an endpoint that is not metered.
+pub(super) fn unmetered_limit(reply: Reply, class: Class, window: &Window) -> Reply {
+    limited(reply, &[(class.name(), window, 60)])
+}
+
+/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10) of limits with their names
+/// and lengths in seconds.
+fn limited(reply: Reply, limits: &[(&str, &Window, u64)]) -> Reply {
+    let each = |form: fn(&(&str, &Window, u64)) -> String| {
+        limits.iter().map(form).collect::<Vec<_>>().join(", ")
+    };
+    let policy = each(|(name, it, seconds)| format!(r#""{name}";q={};w={seconds}"#, it.limit));
+    let state =
+        each(|(name, it, _)| format!(r#""{name}";r={};t={}"#, it.remaining, it.reset_seconds));
     [("ratelimit-policy", policy), ("ratelimit", state)].into_iter().fold(
         reply,
         |reply, (name, value)| match HeaderValue::from_str(&value) {

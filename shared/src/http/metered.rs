@@ -14,7 +14,7 @@ use crate::{
     app::App,
     error::Error,
     flight::Looked,
-    gate::{Admission, Denial, Token, epoch_ms},
+    gate::{Admission, Class, Denial, Token, epoch_ms},
     ids::{AccountId, KeyId},
     plans::Period,
     usage::{Agent, Entry},
@@ -162,16 +162,29 @@ fn entry(
     }
 }
 
-/// The account and key that a request to an unmetered endpoint authenticates as.
-pub async fn authenticate(app: &App, call: &Call) -> Result<(Account, KeyId), Error> {
+/// The account and key that a request to an unmetered endpoint authenticates as. It counts against the
+/// limit of `class`.
+pub async fn authenticate(app: &App, call: &Call, class: Class) -> Result<(Account, KeyId), Error> {
     let key = call.api_key()?;
     let peppers = app.secrets.get().await?.pepper;
-    app.gate.identify(&key, &peppers).await
+    let (account, key_id) = app.gate.identify(&key, &peppers).await?;
+    count(app, call, &account.id, class).await?;
+    Ok((account, key_id))
 }
 
-/// The account whose holder asks for what privacy law gives them; it need not be served.
-pub async fn authenticate_holder(app: &App, call: &Call) -> Result<Account, Error> {
+/// The account whose holder asks for what privacy law gives them; it need not be served. Counts as
+/// [`authenticate`] does.
+pub async fn authenticate_holder(app: &App, call: &Call, class: Class) -> Result<Account, Error> {
     let key = call.api_key()?;
     let peppers = app.secrets.get().await?.pepper;
-    Ok(app.gate.identify_holder(&key, &peppers).await?.0)
+    let (account, _) = app.gate.identify_holder(&key, &peppers).await?;
+    count(app, call, &account.id, class).await?;
+    Ok(account)
+}
+
+/// Counts the call against the account's limit, once its key is known: nobody else can use it up.
+async fn count(app: &App, call: &Call, account: &AccountId, class: Class) -> Result<(), Error> {
+    let window = app.gate.admit_unmetered(account, class, call.now()).await?;
+    call.note(class, window);
+    Ok(())
 }

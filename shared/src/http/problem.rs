@@ -37,7 +37,7 @@ pub struct Problem {
     /// Quote this when you ask for help.
     #[schema(example = "JKJaXmPLvHcESHA=")]
     pub request_id: String,
-    /// Which limits were passed: `minute`, `month`. Only with 429.
+    /// Which limits were passed: `minute`, `month`, `account`, `payment`. Only with 429.
     #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["minute"]))]
     pub violated_policies: Vec<&'static str>,
@@ -79,11 +79,12 @@ fn detail(error: &Error) -> String {
     }
 }
 
-/// Which limits of the plan were passed.
+/// Which limits were passed.
 fn violated(error: &Error) -> Vec<&'static str> {
     match error {
         Error::Denied(Denial::Rate { .. }) => vec!["minute"],
         Error::Denied(Denial::Quota { .. }) => vec!["month"],
+        Error::Denied(Denial::Unmetered { class, .. }) => vec![class.name()],
         _ => Vec::new(),
     }
 }
@@ -101,7 +102,9 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Auth(AuthError::Missing | AuthError::Malformed | AuthError::Unknown) => {
             &kinds::INVALID_API_KEY
         }
-        Error::Denied(Denial::Rate { .. } | Denial::Quota { .. }) => &kinds::QUOTA_EXCEEDED,
+        Error::Denied(Denial::Rate { .. } | Denial::Quota { .. } | Denial::Unmetered { .. }) => {
+            &kinds::QUOTA_EXCEEDED
+        }
         Error::Denied(Denial::TooMany { .. }) => &kinds::TOO_MANY_AT_ONCE,
         Error::Denied(Denial::Inactive(_)) => &kinds::ACCOUNT_INACTIVE,
         Error::NotFound(_) => &kinds::NOT_FOUND,
@@ -140,6 +143,9 @@ fn decorate(reply: Reply, error: &Error) -> Reply {
         Error::Denied(Denial::Quota { limits, .. }) => {
             let wait = Duration::from_secs(limits.period.reset_seconds);
             headers::retry_after(headers::rate_limit(reply, limits), wait)
+        }
+        Error::Denied(Denial::Unmetered { class, retry_after, window }) => {
+            headers::retry_after(headers::unmetered_limit(reply, *class, window), *retry_after)
         }
         Error::Video(
             FetchError::RateLimited { retry_after } | FetchError::Exhausted { retry_after },

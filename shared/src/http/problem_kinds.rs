@@ -119,8 +119,8 @@ kinds! {
         "The `Idempotency-Key` was used for a different request before. Make a new one for each new \
          request, and repeat it only with the same body.";
     QUOTA_EXCEEDED = "quota-exceeded", TOO_MANY_REQUESTS, "Quota exceeded":
-        "A limit of the plan is passed; `violated-policies` names it: `minute` or `month`. Wait for the \
-         seconds in `Retry-After`. Not charged.";
+        "A limit is passed; `violated-policies` names it: `minute` or `month` of the plan, or `account` or \
+         `payment` of what is not metered. Wait for the seconds in `Retry-After`. Not charged.";
     TOO_MANY_SIGN_UPS = "too-many-sign-ups", TOO_MANY_REQUESTS, "Too many mails":
         "Too many mails were asked for from your network within an hour. Wait for the seconds in `Retry-After`.";
     CREATOR_OBJECTED = "creator-objected", UNAVAILABLE_FOR_LEGAL_REASONS, "Creator objected":

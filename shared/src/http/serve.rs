@@ -10,7 +10,7 @@ use lambda_http::{
     tower::layer::layer_fn,
 };
 
-use super::{Call, Reply, problem};
+use super::{Call, Reply, headers, problem};
 use crate::{app::App, error::Error, telemetry};
 
 /// What a function does with a request: `|app, call| Box::pin(handle(app, call))`.
@@ -51,7 +51,7 @@ async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error
             let answered = Service::call(&mut answering, invocation);
             async move {
                 let outcome: Result<(), lambda_http::Error> = answered.await;
-                app.usage.flush().await;
+                futures_util::join!(app.usage.flush(), app.gate.settle());
                 outcome
             }
         })
@@ -72,6 +72,10 @@ async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body>
         log_failure(&error, call.request_id());
         problem(&error, call.request_id())
     });
+    let reply = match call.window() {
+        Some((class, window)) => headers::unmetered_limit(reply, *class, window),
+        None => reply,
+    };
     // One line a request would cost more than the rest of it; what was asked is in `api-logs`.
     tracing::debug!(
         route = call.route(),

@@ -223,6 +223,7 @@ mod tests {
     fn redis_keys_are_known_by_their_pattern() {
         let id = |key| declares_redis_key(key).map(|it| it.id);
         assert_eq!(id("{4kPq9ZtR2mWx}:g"), Some("gate"));
+        assert_eq!(id("{4kPq9ZtR2mWx}:w:live"), Some("minutes"));
         assert_eq!(id("log:3"), Some("log-stream"));
         assert_eq!(id("log"), None);
     }

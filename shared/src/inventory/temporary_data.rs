@@ -8,8 +8,8 @@ static GATE: Category = Category {
     id: "gate",
     description: "Copy of an account's limits, keys (hashed) and current lease",
     fields: &[
-        "v", "st", "pl", "rp", "lm", "ps", "pe", "xp", "k:*", "m", "c", "p", "tm", "tc", "tp",
-        "lid", "rem", "seq", "out", "ex", "last", "lk", "lt", "ab", "bl", "bn",
+        "v", "st", "pl", "rp", "lm", "ps", "pe", "xp", "k:*", "ml", "tl", "lid", "rem", "seq",
+        "out", "ex", "last", "lk", "lt", "ab", "bl", "bn",
     ],
     place: Place::Redis("{*}:g"),
     purpose: "to authenticate requests and enforce limits",
@@ -20,6 +20,22 @@ static GATE: Category = Category {
     export: Export::No("a copy of what the account, key and quota categories hold"),
     erasure: Erasure::Delete,
     ccpa: &["Identifiers"],
+    cookie: None,
+};
+
+static MINUTES: Category = Category {
+    id: "minutes",
+    description: "When an account's last requests came, to count those of the last minute",
+    fields: &["instants"],
+    place: Place::Redis("{*}:w:*"),
+    purpose: "to enforce limits",
+    legal_basis: LegalBasis::Contract,
+    source: OBSERVED,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("gone within minutes; the API log category holds the same instants"),
+    erasure: Erasure::Delete,
+    ccpa: &["Identifiers", "Internet activity"],
     cookie: None,
 };
 
@@ -217,6 +233,7 @@ static OBJECTION_STAMP: Category = Category {
 
 pub(super) static ALL: &[&Category] = &[
     &GATE,
+    &MINUTES,
     &LEASES,
     &VIDEO_CACHE,
     &CREATOR_CACHE,

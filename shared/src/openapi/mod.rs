@@ -82,9 +82,9 @@ use crate::http::Problem;
     modifiers(&Security, &Figures),
     tags(
         (name = "Videos", description = "Metered: each charged request counts against the plan's quota."),
-        (name = "Account", description = "Signing up, API keys, usage. Not metered."),
-        (name = "Billing", description = "Plans, payment, invoices, refunds. Not metered."),
-        (name = "Privacy", description = "Rights under privacy law. Not metered."),
+        (name = "Account", description = "Signing up, API keys, usage. Not metered: 60 requests in any minute for each account."),
+        (name = "Billing", description = "Plans, payment, invoices, refunds. Not metered: 60 requests in any minute for each account, 6 of what asks the payment provider."),
+        (name = "Privacy", description = "Rights under privacy law. Not metered: 60 requests in any minute for each account."),
         (name = "Service", description = "About the service itself.")
     )
 )]
@@ -138,6 +138,9 @@ enum KeyProblems {
     /// The account is not active
     #[response(status = 403, content_type = "application/problem+json")]
     Inactive(Problem),
+    /// Over a limit, named in `violated-policies`
+    #[response(status = 429, content_type = "application/problem+json")]
+    OverLimit(Problem),
 }
 
 /// What every endpoint may answer that the holder of a suspended account may use too.
@@ -146,6 +149,9 @@ enum HolderProblems {
     /// No valid API key
     #[response(status = 401, content_type = "application/problem+json")]
     NoValidKey(Problem),
+    /// Over a limit, named in `violated-policies`
+    #[response(status = 429, content_type = "application/problem+json")]
+    OverLimit(Problem),
 }
 
 /// What every endpoint that needs the tables may answer.

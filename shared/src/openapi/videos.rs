@@ -11,9 +11,6 @@ use crate::{
 /// What every metered endpoint may answer. None of it is charged.
 #[derive(IntoResponses)]
 enum MeteredProblems {
-    /// Over a limit, named in `violated-policies`
-    #[response(status = 429, content_type = "application/problem+json")]
-    OverLimit(Problem),
     /// A fault of ours
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),

@@ -95,7 +95,11 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
         differ = before == (tables, ledger);
     }
     let mut closed = is_closed(store).await?;
-    if differ && !closed {
+    if closed {
+        // Whoever closed it may have died before this; and a refill that began before then may have come in
+        // after it.
+        gate::forget_all(&app.redis).await?;
+    } else if differ {
         close_service(app, now).await?;
         closed = true;
     }

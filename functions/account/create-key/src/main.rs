@@ -5,6 +5,7 @@ use vidintel::{
     accounts,
     app::App,
     error::{Error, InputError},
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
     ids::KeyId,
     keys::{self, ApiKey, KeyItem, KeyName, NewKeyView},
@@ -17,7 +18,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Account).await?;
     let request: CreateKeyRequest = call.json()?;
     let (name, environment) = (KeyName::parse(&request.name)?, request.environment);
     let pepper = app.secrets.get().await?.pepper.current;

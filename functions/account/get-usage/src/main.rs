@@ -4,6 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::{Error, InputError},
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
     usage,
     views::UsageView,
@@ -18,7 +19,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Account).await?;
     let now = call.now();
     let (plan, period) = (account.plan_at(now), account.period(now));
     let standing = app.gate.standing(&account.id, plan, &period).await?;

@@ -4,6 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
     keys,
     views::KeyList,
@@ -15,7 +16,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Account).await?;
     let keys = keys::list(&app.store, &account.id).await?;
     Reply::json(StatusCode::OK, &KeyList { keys: keys.iter().map(Into::into).collect() })
 }

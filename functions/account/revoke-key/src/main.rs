@@ -4,6 +4,7 @@ use vidintel::{
     accounts,
     app::App,
     error::{Error, InputError},
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
     ids::KeyId,
     keys,
@@ -15,7 +16,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Account).await?;
     let key_id: KeyId = call.path("key_id").parse().map_err(|_| {
         InputError::field("key_id", "must be the id of a key, as `GET /v1/keys` lists it")
     })?;

@@ -6,6 +6,7 @@ use vidintel::{
     app::App,
     billing::{Attempt, PlanRequest, change_plan},
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
 };
 
@@ -15,7 +16,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Payment).await?;
     let request: PlanRequest = call.json()?;
     let attempt = Attempt::of(call)?;
     let subscription = change_plan(app, &account, request.plan, &attempt, call.now()).await?;

@@ -5,6 +5,7 @@ use vidintel::{
     app::App,
     billing::BillingView,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
 };
 
@@ -14,6 +15,6 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Account).await?;
     Reply::json(StatusCode::OK, &BillingView::of(&account, call.now()))
 }

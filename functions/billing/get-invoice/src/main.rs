@@ -5,6 +5,7 @@ use vidintel::{
     app::App,
     billing,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate_holder, serve},
 };
 
@@ -14,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let account = authenticate_holder(app, call).await?;
+    let account = authenticate_holder(app, call, Class::Payment).await?;
     let invoice = billing::invoice(app, &account.id, &call.path("invoice_id")).await?;
     Reply::json(StatusCode::OK, &invoice)
 }

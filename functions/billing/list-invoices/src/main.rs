@@ -5,6 +5,7 @@ use vidintel::{
     app::App,
     billing::list_invoices,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate_holder, serve},
 };
 
@@ -14,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let account = authenticate_holder(app, call).await?;
+    let account = authenticate_holder(app, call, Class::Account).await?;
     let (count, cursor) = (call.number("limit")?, call.query("cursor"));
     let list = list_invoices(&app.store, &account.id, count, cursor.as_deref()).await?;
     Reply::json(StatusCode::OK, &list)

@@ -5,6 +5,7 @@ use vidintel::{
     app::App,
     billing::request_refund,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
 };
 
@@ -14,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Account).await?;
     let (refund, is_new) = request_refund(&app.store, &account, call.now()).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Reply::json(status, &refund)

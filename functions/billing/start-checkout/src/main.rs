@@ -5,6 +5,7 @@ use vidintel::{
     app::App,
     billing::{Attempt, PlanRequest, start_checkout},
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate, serve},
 };
 
@@ -14,9 +15,9 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call).await?;
+    let (account, _) = authenticate(app, call, Class::Payment).await?;
     let request: PlanRequest = call.json()?;
     let attempt = Attempt::of(call)?;
-    let checkout = start_checkout(app, &account, request.plan, &attempt).await?;
+    let checkout = start_checkout(app, &account, request.plan, &attempt, call.now()).await?;
     Reply::json(StatusCode::CREATED, &checkout)
 }

@@ -4,6 +4,7 @@ use lambda_http::http::{HeaderValue, StatusCode, header};
 use vidintel::{
     app::App,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate_holder, serve},
     privacy::{Kind, find, link},
 };
@@ -14,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let account = authenticate_holder(app, call).await?;
+    let account = authenticate_holder(app, call, Class::Account).await?;
     let request = find(&app.store, Kind::Export, &call.path("request_id")).await?.of(&account)?;
     let link = link(app, &request, call.now()).await?;
     let location = HeaderValue::try_from(&link.url).map_err(Error::internal)?;

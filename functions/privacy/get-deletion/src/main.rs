@@ -4,6 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate_holder, serve},
     privacy::{Deletion, Kind, State, find_any},
 };
@@ -18,7 +19,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let mut request = find_any(&app.store, &kinds, &call.path("request_id")).await?;
     // Nobody has a key any more when it is done; the id cannot be guessed, and it names nobody.
     if request.kind == Kind::Erasure && request.state != State::Done {
-        let account = authenticate_holder(app, call).await?;
+        let account = authenticate_holder(app, call, Class::Account).await?;
         request = request.of(&account)?;
     }
     Reply::json(StatusCode::OK, &Deletion::read(&app.store, &request).await?)

@@ -4,6 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate_holder, serve},
     privacy::{Kind, export_view, find},
 };
@@ -14,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let account = authenticate_holder(app, call).await?;
+    let account = authenticate_holder(app, call, Class::Account).await?;
     let request = find(&app.store, Kind::Export, &call.path("request_id")).await?.of(&account)?;
     Reply::json(StatusCode::OK, &export_view(&app.store, &request, call.now()).await?)
 }

@@ -5,6 +5,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate_holder, serve},
     privacy::{Deletion, DeletionRequest, preview, request_deletion},
 };
@@ -15,7 +16,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let account = authenticate_holder(app, call).await?;
+    let account = authenticate_holder(app, call, Class::Account).await?;
     let request: DeletionRequest = call.json()?;
     if !request.confirm {
         let grace = app.config.service.deletion_grace_days;

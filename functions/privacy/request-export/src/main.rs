@@ -4,6 +4,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
+    gate::Class,
     http::{Call, Reply, authenticate_holder, serve},
     privacy::{export_view, request_export},
 };
@@ -14,7 +15,7 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let account = authenticate_holder(app, call).await?;
+    let account = authenticate_holder(app, call, Class::Account).await?;
     let request = request_export(app, &account, call.now()).await?;
     let view = export_view(&app.store, &request, call.now()).await?;
     Reply::json(StatusCode::ACCEPTED, &view)

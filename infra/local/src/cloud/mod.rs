@@ -19,7 +19,7 @@ use crate::{
     dynamodb::{DynamoDb, OTHER_SERVER},
     gateway::Gateway,
     http::Client,
-    redis::Redis,
+    redis::{Kind as RedisKind, Redis},
     runtime::{InvokeError, Logs, Runtime, Spec},
     serve::{listen, serve},
     standins::{
@@ -63,6 +63,8 @@ pub struct Options {
     /// Whether the functions reach Redis through the proxy that counts and can fail; without it,
     /// faults have no effect.
     pub has_redis_proxy: bool,
+    /// What kind of Redis there is.
+    pub redis: RedisKind,
 }
 
 impl Options {
@@ -82,6 +84,7 @@ impl Options {
             max_environments: 8,
             shows_logs: false,
             has_redis_proxy: true,
+            redis: RedisKind::default(),
         }
     }
 }
@@ -135,7 +138,7 @@ impl Cloud {
         let prefix = format!("{stack}-");
         let saved = options.state.as_ref().map(|it| it.join(TABLES_FILE));
         let (redis, dynamodb) = tokio::try_join!(
-            Redis::start(),
+            Redis::start_as(options.redis),
             DynamoDb::start(&clock, &access, &prefix, &template.tables, saved.as_deref()),
         )?;
         let ses = Ses::new(clock.clone(), access.clone());

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use url::Url;
 
-pub use self::proxy::Fault;
+pub use self::{proxy::Fault, server::Kind};
 use self::{proxy::Proxy, server::Server};
 
 /// Makes time pass for every key: shortens its life, or ends it.
@@ -47,10 +47,15 @@ pub struct Snapshot(Vec<(Vec<u8>, i64, Vec<u8>)>);
 impl Redis {
     /// Uses the server that `$REDIS_URL` names, its key space as it is, or else starts one.
     pub async fn start() -> Result<Self> {
+        Self::start_as(Kind::Single).await
+    }
+
+    /// As [`Redis::start`], of a certain kind; one that is not single is always started.
+    pub async fn start_as(kind: Kind) -> Result<Self> {
         let (server, direct_url) = match std::env::var("REDIS_URL") {
-            Ok(given) if !given.is_empty() => (None, given),
+            Ok(given) if !given.is_empty() && kind == Kind::Single => (None, given),
             _ => {
-                let server = Server::start().await.context("Redis cannot be started")?;
+                let server = Server::start(kind).await.context("Redis cannot be started")?;
                 let url = server.url.clone();
                 (Some(server), url)
             }
@@ -96,6 +101,33 @@ impl Redis {
     pub async fn flush(&self) -> Result<()> {
         let mut connection = self.connection().await?;
         Ok(redis::cmd("FLUSHALL").query_async(&mut connection).await?)
+    }
+
+    /// Deletes the keys that match a pattern (as `KEYS` does), as a server that is short of memory may:
+    /// how many there were.
+    pub async fn evict(&self, pattern: &str) -> Result<usize> {
+        let mut connection = self.connection().await?;
+        let keys: Vec<Vec<u8>> =
+            redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await?;
+        for key in &keys {
+            let _: () = connection.del(key).await?;
+        }
+        Ok(keys.len())
+    }
+
+    /// Leaves the server so many bytes more than it uses now. Then it evicts the keys that were used longest
+    /// ago, of those that have an end (`volatile-lru`, the default of ElastiCache). `None` takes it back.
+    pub async fn limit_memory(&self, more: Option<u64>) -> Result<()> {
+        let used: u64 = self.info("used_memory").await?.parse()?;
+        let most = more.map_or(0, |more| used + more);
+        let mut connection = self.connection().await?;
+        for (name, value) in
+            [("maxmemory-policy", "volatile-lru"), ("maxmemory", &most.to_string())]
+        {
+            let mut set = redis::cmd("CONFIG");
+            let _: () = set.arg("SET").arg(name).arg(value).query_async(&mut connection).await?;
+        }
+        Ok(())
     }
 
     /// Every key with its remaining life in milliseconds; -1 means for ever.
@@ -209,6 +241,37 @@ mod tests {
         let set = connection.set::<_, _, ()>("a", 1);
         assert!(timeout(Duration::from_millis(50), set).await.is_err());
         assert_eq!(redis.keys().await?, [("a".to_owned(), -1)]);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_server_short_of_memory_evicts_what_was_used_longest_ago() -> Result<()> {
+        let redis = Redis::start().await?;
+        let mut connection = redis.connection().await?;
+        let value = "x".repeat(10_000);
+        let _: () = connection.set("endless", &value).await?;
+        let _: () = connection.set_ex("old", &value, 1000).await?;
+        redis.limit_memory(Some(200_000)).await?;
+        for n in 0..200 {
+            let _: () = connection.set_ex(format!("new:{n}"), &value, 1000).await?;
+        }
+        assert_ne!(redis.info("evicted_keys").await?, "0");
+        assert!(connection.exists::<_, bool>("endless").await?);
+        assert!(!connection.exists::<_, bool>("old").await?);
+        redis.limit_memory(None).await?;
+        assert!(redis.evict("new:*").await? > 0);
+        assert_eq!(redis.evict("*").await?, 1);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn half_of_a_cluster_says_that_the_other_slots_have_moved() -> Result<()> {
+        let redis = Redis::start_as(Kind::HalfOfACluster).await?;
+        let mut connection = redis.connection().await?;
+        // The slots of "bar" and "foo" are 5061 and 12182.
+        let _: () = connection.set_ex("bar", 1, 100).await?;
+        let moved = connection.set_ex::<_, _, ()>("foo", 1, 100).await.expect_err("moved");
+        assert_eq!(moved.code(), Some("MOVED"), "{moved}");
         Ok(())
     }
 

@@ -28,16 +28,29 @@ pub(super) struct Server {
     pub url: String,
     /// Holds the pipe that keeps the server alive.
     _guard: Child,
+    /// Where it runs.
+    _folder: tempfile::TempDir,
+}
+
+/// What kind of server to start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// One that has every key.
+    #[default]
+    Single,
+    /// In cluster mode, one of two nodes: it serves the slots up to 8191, and answers for any other one that
+    /// it has moved to the other node, which does not answer.
+    HalfOfACluster,
 }
 
 impl Server {
     /// Starts one on a free loopback port, without persistence.
-    pub(super) async fn start() -> Result<Self> {
+    pub(super) async fn start(kind: Kind) -> Result<Self> {
         let program = find().await?;
         let mut last = None;
         // Between finding a free port and the server's taking it, somebody else may.
         for _ in 0..5 {
-            match Self::start_once(&program).await {
+            match Self::start_once(&program, kind).await {
                 Ok(server) => return Ok(server),
                 Err(error) => last = Some(error),
             }
@@ -46,15 +59,23 @@ impl Server {
         Err(last.unwrap_or_else(|| anyhow::anyhow!("not tried"))).context(name)
     }
 
-    async fn start_once(program: &Path) -> Result<Self> {
+    async fn start_once(program: &Path, kind: Kind) -> Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         // By its name of a file that is never written, a server is known to be ours.
         let name = format!("{}.rdb", uuid::Uuid::new_v4());
+        let folder = tempfile::tempdir()?;
+        let more = match kind {
+            Kind::Single => Vec::new(),
+            Kind::HalfOfACluster => cluster(folder.path(), port)?,
+        };
         let guard = Command::new("sh")
             .args(["-c", GUARD, "redis"])
             .arg(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--dbfilename", &name])
+            .arg("--dir")
+            .arg(folder.path())
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -62,7 +83,7 @@ impl Server {
             .spawn()
             .context("sh cannot be run")?;
         let url = format!("redis://127.0.0.1:{port}");
-        let server = Self { url, _guard: guard };
+        let server = Self { url, _guard: guard, _folder: folder };
         let deadline = Instant::now() + START_LIMIT;
         loop {
             match server.file_name().await {
@@ -81,6 +102,28 @@ impl Server {
         let (_, name): (String, String) = command.query_async(&mut connection).await?;
         Ok(name)
     }
+}
+
+/// Arguments of a node that knows of another one, as if they had met.
+fn cluster(folder: &Path, port: u16) -> Result<Vec<String>> {
+    let bus = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+    let (own, other) = ("a".repeat(40), "b".repeat(40));
+    let nodes = format!(
+        "{own} 127.0.0.1:{port}@{bus} myself,master - 0 0 1 connected 0-8191\n\
+         {other} 127.0.0.1:1@2 master - 0 0 2 connected 8192-16383\n\
+         vars currentEpoch 2 lastVoteEpoch 0\n"
+    );
+    std::fs::write(folder.join("nodes.conf"), nodes)?;
+    let bus = bus.to_string();
+    let args = [
+        ["--cluster-enabled", "yes"],
+        ["--cluster-config-file", "nodes.conf"],
+        // It never finds out that the other one is not there.
+        ["--cluster-node-timeout", "86400000"],
+        ["--cluster-require-full-coverage", "no"],
+        ["--cluster-port", &bus],
+    ];
+    Ok(args.concat().into_iter().map(str::to_owned).collect())
 }
 
 /// A connection to the server at `url`.

@@ -32,7 +32,7 @@ use stripe_types::Currency;
 
 use super::{
     Bought, Customer, Refund, Stripe, all, failed, missing,
-    objects::{ACCOUNT, KEEP_PLAN, KEEP_UNTIL, LAST_CHANGE},
+    objects::{ACCOUNT, KEEP_PLAN, KEEP_UNTIL, LAST_CHANGE, PRICE},
 };
 use crate::{
     error::{Error, InputError},
@@ -52,6 +52,15 @@ pub struct CheckoutOrder<'a> {
     pub success_url: String,
     /// And where if it is not.
     pub cancel_url: String,
+}
+
+/// A checkout that can still be paid.
+#[derive(Clone, Debug)]
+pub struct OpenCheckout {
+    /// Its page.
+    pub session: Session,
+    /// The price that it was opened for.
+    pub price: Option<String>,
 }
 
 /// A page of Stripe's that a customer is sent to.
@@ -183,6 +192,8 @@ impl Stripe {
             .customer(order.customer)
             .client_reference_id(order.account)
             .line_items([line])
+            // The lines are not among what a list shows.
+            .metadata(only(PRICE, order.price.to_owned()))
             .subscription_data(subscription)
             .success_url(&order.success_url)
             .cancel_url(&order.cancel_url);
@@ -191,9 +202,19 @@ impl Stripe {
 
     /// Ids of the customer's checkouts that are still open.
     pub async fn open_checkouts(&self, customer: &str) -> Result<Vec<String>, Error> {
+        Ok(self.open_sessions(customer).await?.into_iter().map(|it| it.session.id).collect())
+    }
+
+    /// The customer's checkouts that are still open.
+    pub async fn open_sessions(&self, customer: &str) -> Result<Vec<OpenCheckout>, Error> {
         let list =
             ListCheckoutSession::new().customer(customer).status(CheckoutSessionStatus::Open);
-        Ok(all!(self, list.limit(100))?.into_iter().map(|it| it.id.to_string()).collect())
+        let open = all!(self, list.limit(100))?.into_iter().map(|it| {
+            let price = it.metadata.as_ref().and_then(|it| it.get(PRICE)).cloned();
+            let (id, url) = (it.id.to_string(), it.url.unwrap_or_default());
+            OpenCheckout { session: Session { id, url, expires_at: Some(it.expires_at) }, price }
+        });
+        Ok(open.collect())
     }
 
     /// Closes a checkout. One that is being paid at this moment, or has ended, stays as it is.

@@ -22,7 +22,7 @@ use stripe_core::{
 };
 
 pub use self::{
-    changes::{CheckoutOrder, PriceChange, Session},
+    changes::{CheckoutOrder, OpenCheckout, PriceChange, Session},
     objects::{
         ACCOUNT, Bought, Charge, Customer, Dispute, Invoice, InvoiceStatus, KEEP_PLAN, KEEP_UNTIL,
         LAST_CHANGE, Line, Refund,

@@ -9,6 +9,9 @@ use crate::{accounts::Span, plans::Plan};
 
 /// Metadata on a customer and a subscription: whose it is.
 pub const ACCOUNT: &str = "account";
+
+/// Metadata of a checkout: the price that it was opened for.
+pub(super) const PRICE: &str = "price";
 /// Metadata on a subscription with a smaller plan to come: the plan that is still paid for…
 pub const KEEP_PLAN: &str = "keep_plan";
 /// …and until when (epoch seconds).

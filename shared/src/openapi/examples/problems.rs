@@ -9,7 +9,7 @@ use crate::{
     accounts::Status,
     billing::BillingError,
     error::{AuthError, Error, InputError},
-    gate::{Denial, Limits, Window},
+    gate::{Class, Denial, Limits, Window},
     http::{Kind, Problem, kind},
     video::{FetchError, Source},
 };
@@ -56,6 +56,9 @@ fn errors(place: &Place<'_>) -> Vec<Error> {
             AuthError::Unknown.into(),
             Denial::Inactive(Status::Suspended.name().to_owned()).into(),
         ]);
+        if !place.is_metered {
+            errors.push(unmetered(place).into());
+        }
     } else {
         errors.extend([InputError::UnderAge.into(), Error::TooManyMails]);
         errors.push(match place.path {
@@ -68,6 +71,17 @@ fn errors(place: &Place<'_>) -> Vec<Error> {
         errors.extend(metered(place));
     }
     errors
+}
+
+/// Over the limit of what is not metered.
+fn unmetered(place: &Place<'_>) -> Denial {
+    let asks_stripe = ["/v1/billing/checkout", "/v1/billing/plan", "/v1/billing/portal"];
+    let is_payment =
+        asks_stripe.contains(&place.path) || place.path == "/v1/billing/invoices/{invoice_id}";
+    let class = if is_payment { Class::Payment } else { Class::Account };
+    let limit = class.requests_per_minute();
+    let window = Window { limit, remaining: 0, reset_seconds: 12 };
+    Denial::Unmetered { class, retry_after: Duration::from_secs(12), window }
 }
 
 /// What only metered operations end in.
