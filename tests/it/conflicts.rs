@@ -128,6 +128,7 @@ async fn journey(world: &World, round: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_conflict_or_throttle_is_a_customers_answer() {
     let world = World::start().await;
+    let mut before = 0;
     for (round, trouble) in [Trouble::Conflict, Trouble::Throttle, Trouble::Fail].iter().enumerate()
     {
         for table in Table::ALL {

@@ -7,9 +7,12 @@
 //! whoever comes late still gets something. The service's own questions (may this creator be left out?) are
 //! bounded too: strangers can cause them.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::Update;
 use serde::Deserialize;
 use time::{OffsetDateTime, UtcOffset};
+use tokio::time::Instant;
 
 use super::super::{failure::Failure, sources::Asker};
 use crate::{
@@ -33,6 +36,9 @@ const SERVICE_CALLS: u64 = 50;
 
 /// How often a reservation is tried again that another one has overtaken.
 const ATTEMPTS: u32 = 8;
+
+/// How long it goes on being tried: the question itself wants time too, and whoever asks does not wait longer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who stands for everybody in the table, and for the service itself: no account has these ids.
 const EVERYBODY: &str = "research";
@@ -93,7 +99,12 @@ impl Allowance {
     pub(super) async fn take(&self, records: u64, asker: Asker<'_>) -> Result<Taken, Failure> {
         let payer = asker.payer.map_or(SERVICE.to_owned(), ToString::to_string);
         let period = period(asker.now);
+        let started = Instant::now();
         for attempt in 0..ATTEMPTS {
+            // Between attempts only: a reservation that is cut off may have been made.
+            if started.elapsed() > PATIENCE {
+                break;
+            }
             let read =
                 futures_util::try_join!(self.read(EVERYBODY, &period), self.read(&payer, &period));
             let (all, own) = read.map_err(failed)?;
