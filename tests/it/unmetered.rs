@@ -54,7 +54,8 @@ async fn an_account_has_sixty_requests_in_any_minute_whatever_they_ask_for() {
     assert_over(&preview, "account");
     assert_eq!(preview.header("retry-after"), Some("30"));
     // The metered ones have their own limit, and each account too.
-    assert_eq!(world.video(0, &ada).await.status, 200);
+    let video = format!("/v1/videos/{}", world.video_id(0));
+    assert_eq!(get(&world, &video, &ada.key).await.status, 200);
     assert_eq!(get(&world, "/v1/usage", &bob.key).await.status, 200);
     world.wait(Duration::seconds(30));
     assert_eq!(get(&world, "/v1/usage", &ada.key).await.status, 200);

@@ -42,7 +42,10 @@ pub async fn start_checkout(
     let customer = match &account.customer {
         Some(customer) => {
             may_buy(&stripe, customer).await?;
-            if let Some(session) = open_for(&stripe, customer, &price, now).await? {
+            // Who names an attempt asks for that one.
+            if !attempt.is_named
+                && let Some(session) = open_for(&stripe, customer, &price, now).await?
+            {
                 return Ok(session.into());
             }
             customer.clone()

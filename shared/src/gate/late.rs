@@ -5,12 +5,20 @@ use std::{
     time::Duration,
 };
 
+use ::redis::{Value, pipe};
 use futures_util::future::join_all;
 use time::OffsetDateTime;
 use tokio::{task::JoinHandle, time::timeout};
 
-use super::{GIVE_BACK, Gate, RELEASE, Reply, Token, first, gate_key, give_back_direct};
-use crate::{ids::AccountId, redis::Late};
+use super::{
+    Admission, GIVE_BACK, Gate, RELEASE, Reply, Token, first, gate_key, give_back_direct,
+    reply::not_understood,
+};
+use crate::{
+    error::Error,
+    ids::AccountId,
+    redis::{Late, RedisError, is_no_script},
+};
 
 /// How long an environment that has answered waits for the late answers of Redis. What comes after that
 /// is undone too, if the environment goes on.
@@ -43,13 +51,71 @@ impl Gate {
 
     pub(super) fn undo_when_late(&self, asked: Asked, late: Late) {
         let gate = self.clone();
-        let task = tokio::spawn(async move {
+        self.await_later(async move {
             let Ok(Ok(value)) = late.await else { return };
             let Ok((reply, _)) = first(value) else { return };
             let parsed = Reply::parse(&asked.account, reply, asked.cost, asked.now);
             let Ok(reply) = parsed else { return };
             gate.undo(&asked, reply).await;
         });
+    }
+
+    /// Returns `count` requests to `lease`, if that is still the live one: whether that is done, or will be.
+    /// `id` makes it happen once.
+    pub(super) async fn return_to_lease(
+        &self,
+        admission: &Admission,
+        lease: &str,
+        count: u64,
+        id: &str,
+    ) -> Result<bool, RedisError> {
+        let (key, args) = (gate_key(&admission.account), [lease, &count.to_string()]);
+        for _ in 0..2 {
+            let mut pipeline = pipe();
+            GIVE_BACK.add_to(&mut pipeline, &key, &args);
+            match self.redis.query_raw(pipeline).await {
+                Ok(value) => return is_returned(value),
+                Err((RedisError::Failed(error), None)) if is_no_script(&error) => {
+                    if GIVE_BACK.load(&self.redis).await.is_err() {
+                        break;
+                    }
+                }
+                Err((error, None)) => return Err(error),
+                Err((_, Some(late))) => {
+                    self.return_when_late(admission.clone(), count, id.to_owned(), late);
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn return_when_late(&self, admission: Admission, count: u64, id: String, late: Late) {
+        let gate = self.clone();
+        self.await_later(async move {
+            let is_returned = match late.await {
+                Ok(Ok(value)) => is_returned(value),
+                Ok(Err(error)) if is_no_script(&error) => Ok(false),
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err(RedisError::Timeout),
+            };
+            let outcome = match is_returned {
+                Ok(true) => return,
+                Ok(false) => {
+                    let (account, period) = (&admission.account, &admission.period);
+                    give_back_direct(&gate.store, account, period, count, &id).await
+                }
+                // It may have been returned: returning it again would give one away.
+                Err(error) => Err(Error::unavailable("Redis", &error)),
+            };
+            if let Err(error) = outcome {
+                tracing::error!(error = %error, "a failed request could not be given back");
+            }
+        });
+    }
+
+    fn await_later(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(work);
         self.late.0.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
@@ -77,4 +143,9 @@ impl Gate {
             tracing::warn!(error = %error, "Redis could not be told of what was undone");
         }
     }
+}
+
+fn is_returned(value: Value) -> Result<bool, RedisError> {
+    let (returned,): (u8,) = ::redis::from_redis_value(value).map_err(|_| not_understood())?;
+    Ok(returned == 1)
 }

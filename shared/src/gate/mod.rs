@@ -302,10 +302,9 @@ impl Gate {
             return Ok(());
         }
         if let Token::Leased { lease, .. } = &admission.token {
-            let (key, count) = (gate_key(&admission.account), count.to_string());
-            match GIVE_BACK.run::<u8>(&self.redis, &key, &[lease, &count]).await {
-                Ok(1) => return Ok(()),
-                Ok(_) | Err(RedisError::Open) => {}
+            match self.return_to_lease(admission, lease, count, request_id).await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(RedisError::Open) => {}
                 // It may have been returned: returning it again would give one away.
                 Err(error) => return Err(Error::unavailable("Redis", &error)),
             }

@@ -123,8 +123,11 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "2.1",
         promise: "Usage is watched and limits are enforced",
-        control: "`gate.lua` and leases on `quotas`; `gate/direct.rs` when Redis is away",
+        control: "`gate.lua` with `ring.lua`, and leases on `quotas`; `gate/direct.rs` when Redis is away; \
+                  `gate/window.rs` for what is not metered",
         proof: Proof::Tests(&[
+            "minute::who_asks_for_the_limit_at_each_full_minute_is_always_served",
+            "unmetered::an_account_has_sixty_requests_in_any_minute_whatever_they_ask_for",
             "journey::a_customer_signs_up_uses_the_service_and_meets_its_limits",
             "gate::without_redis_the_quota_is_exact",
             "gate::many_at_once_are_served_exactly_the_minute_and_waste_no_lease",
