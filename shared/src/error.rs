@@ -6,7 +6,12 @@
 
 use std::fmt;
 
-use crate::{billing::BillingError, gate::Denial, inventory::OBJECTION_HOURS, video::FetchError};
+use crate::{
+    billing::BillingError,
+    gate::Denial,
+    inventory::{OBJECTION_HOURS, RECOVERY_HOURS},
+    video::FetchError,
+};
 
 /// Everything a handler can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,12 @@ pub enum Error {
     /// More mails were asked for than are sent in an hour.
     #[error("too many mails were asked for from your network within an hour; try again later")]
     TooManyMails,
+    /// As many mails as are sent in an hour were asked for by everybody together.
+    #[error(
+        "so many mails were asked for within an hour, by all together, that none is sent for now; try \
+         again in an hour"
+    )]
+    MailsPaused,
     /// Something about billing cannot be done.
     #[error(transparent)]
     Billing(#[from] BillingError),
@@ -133,6 +144,17 @@ pub enum AuthError {
         "this token is not valid; it may have been used or be older than 24 hours: sign up again"
     )]
     Token,
+    /// The token mailed for getting back into an account is unknown, used or too old.
+    #[error(
+        "this token is not valid; it may have been used or be older than {RECOVERY_HOURS} hours: for a new \
+         one, sign up again with your address"
+    )]
+    RecoveryToken,
+    /// A key of the sandbox where real things are done.
+    #[error(
+        "this is a sandbox key (`tvi_test_…`): it opens the video endpoints and nothing else; send a live key"
+    )]
+    Sandbox,
     /// The token mailed for an objection is unknown or too old.
     #[error("this token is not valid; it may be older than {OBJECTION_HOURS} hours: object again")]
     ObjectionToken,

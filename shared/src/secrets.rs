@@ -25,7 +25,10 @@ pub struct Secret {
     pub stripe: Option<StripeCredentials>,
 }
 
-/// The pepper in use, during a rotation the one before it, and those before that.
+/// The pepper in use, during a rotation the one after it and then the one before it, and those before that.
+///
+/// Environments read the secret at different times. So a new pepper is first only accepted (`next`), and put
+/// into use (`current`) when every environment accepts it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Peppers {
     /// New hashes are made with this one.
@@ -33,6 +36,9 @@ pub struct Peppers {
     /// Hashes made with this one are still found.
     #[serde(default)]
     pub previous: Option<Pepper>,
+    /// Hashes made with this one are found already: others may be making them.
+    #[serde(default)]
+    pub next: Option<Pepper>,
     /// Older ones, with which only creators' objections are still found: nobody but the creator may
     /// end one, and a hash cannot be made anew without the name.
     #[serde(default)]
@@ -40,9 +46,14 @@ pub struct Peppers {
 }
 
 impl Peppers {
-    /// The pepper in use, then the one before it.
+    /// The pepper in use, then the one before it and the one after it.
     pub fn all(&self) -> impl Iterator<Item = &Pepper> {
-        std::iter::once(&self.current).chain(&self.previous)
+        std::iter::once(&self.current).chain(&self.previous).chain(&self.next)
+    }
+
+    /// As [`all`](Self::all), without the one in use.
+    pub fn others(&self) -> impl Iterator<Item = &Pepper> {
+        self.all().filter(|it| it.version != self.current.version)
     }
 
     /// Every pepper there has been, the one in use first: for what outlives all rotations.

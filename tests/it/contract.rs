@@ -18,15 +18,19 @@ use vidintel::{
     plans::Plan,
 };
 
-use crate::util::{
-    Customer, World, app_of,
-    billing::{buy, plant_billing},
-    copy::{ask, fetch},
-    endpoints::{self, metered},
-    objections::use_objections,
-    patient,
-    plant::{expiring, item, plant, plant_item},
-    purchases::{DECIDE, PREPARE, WORK, order},
+use crate::{
+    recovery::RECOVER,
+    status::SET,
+    util::{
+        Customer, World, app_of,
+        billing::{buy, plant_billing},
+        copy::{ask, fetch},
+        endpoints::{self, metered},
+        objections::use_objections,
+        patient,
+        plant::{expiring, item, plant, plant_item},
+        purchases::{DECIDE, PREPARE, WORK, order},
+    },
 };
 
 /// Uses every endpoint and job in every way that reaches further: each failure makes functions do
@@ -59,8 +63,11 @@ async fn use_everything(world: &World) {
     assert_eq!(world.send(again).await.status, 201);
     let id = made.json()["id"].as_str().expect("an id").to_owned();
     assert_eq!(world.get("/v1/keys", &ada).await.status, 200);
-    let revoked = world.send(client.delete(format!("/v1/keys/{id}")).key(&ada.key)).await;
-    assert_eq!(revoked.status, 204);
+    for _ in 0..2 {
+        let revoked = world.send(client.delete(format!("/v1/keys/{id}")).key(&ada.key)).await;
+        assert_eq!(revoked.status, 204);
+    }
+    use_recovery(world).await;
     // Without Redis the log goes straight to the tables.
     world.cloud.redis.fault(local::redis::Fault::Refuse);
     assert_eq!(world.video(0, &ada).await.status, 200);
@@ -83,6 +90,21 @@ async fn use_everything(world: &World) {
     world.cloud.settle().await;
     world.use_billing().await;
     use_refunds(world).await;
+}
+
+/// Gets back into a suspended account that is to be deleted.
+async fn use_recovery(world: &World) {
+    let customer = world.customer("rae@example.com").await;
+    let path = "/v1/privacy/deletions";
+    assert_eq!(world.post(path, &json!({ "confirm": true }), &customer).await.status, 202);
+    for status in ["suspended", "active"] {
+        let to = json!({ "account": customer.account_id, "status": status, "reason": "file 1" });
+        order(world, SET, &to).await.expect("set");
+    }
+    let token = world.ask_for_token("rae@example.com").await;
+    let body = json!({ "token": token, "revoke_other_keys": true, "cancel_deletion": true });
+    let recovered = world.send(world.cloud.client().post(RECOVER, &body)).await;
+    assert_eq!(recovered.status, 201, "{}", recovered.text());
 }
 
 /// Lets one refund be decided by the operator, and one be finished by the job; each finds a reminder that

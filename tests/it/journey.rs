@@ -48,7 +48,9 @@ async fn a_customer_signs_up_uses_the_service_and_meets_its_limits() {
     assert_eq!(usage["days"][0]["limited"], 2);
 
     let client = world.cloud.client();
-    let revoked = world.send(client.delete(format!("/v1/keys/{}", ada.key_id)).key(&ada.key)).await;
+    let revoked = world
+        .send(client.delete(format!("/v1/keys/{}?confirm=last", ada.key_id)).key(&ada.key))
+        .await;
     assert_eq!(revoked.status, 204);
     assert_problem(&world.video(0, &ada).await, 401, "invalid-api-key");
 }

@@ -105,8 +105,76 @@ async fn a_customer_cannot_touch_another_ones_keys() {
     let bob = world.customer("bob@example.com").await;
     let client = world.cloud.client();
     let path = format!("/v1/keys/{}", ada.key_id);
-    assert_eq!(world.send(client.delete(path).key(&bob.key)).await.status, 204);
+    // As an id that is nowhere: it does not tell that it is another's.
+    let foreign = world.send(client.delete(path).key(&bob.key)).await;
+    assert_problem(&foreign, 404, "not-found");
+    let unknown = world.send(client.delete("/v1/keys/key_Example00001").key(&bob.key)).await;
+    assert_problem(&unknown, 404, "not-found");
+    assert_eq!(foreign.json()["detail"], unknown.json()["detail"]);
     assert_eq!(world.video(0, &ada).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_does_not_come_back_by_its_idempotency_key() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    let make = || {
+        let body = json!({ "name": "ci" });
+        client.post("/v1/keys", &body).key(&ada.key).header("idempotency-key", "ci")
+    };
+    let made = world.send(make()).await.json();
+    let leaked = Customer { key: made["key"].as_str().expect("the key").to_owned(), ..ada.clone() };
+    assert_eq!(world.video(0, &leaked).await.status, 200);
+    let path = format!("/v1/keys/{}", made["id"].as_str().expect("its id"));
+    assert_eq!(world.send(client.delete(&path).key(&ada.key)).await.status, 204);
+    for pause in [Duration::ZERO, Duration::hours(53), Duration::days(400)] {
+        world.wait(pause);
+        let again = world.send(make()).await;
+        assert_problem(&again, 409, "conflict");
+        assert!(again.json()["detail"].as_str().expect("a text").contains("revoked"));
+        assert_problem(&world.video(0, &leaked).await, 401, "invalid-api-key");
+        // It was this account's: revoking it again is as good as the first time.
+        assert_eq!(world.send(client.delete(&path).key(&ada.key)).await.status, 204);
+    }
+    let list = world.get("/v1/keys", &ada).await.json();
+    assert_eq!(list["keys"].as_array().map(Vec::len), Some(1), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_live_key_is_revoked_only_when_that_is_said() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    // It opens the sandbox and nothing else.
+    world.test_key(&ada).await;
+    let client = world.cloud.client();
+    let revoke = async |id: &str, confirm: &str| {
+        world.send(client.delete(format!("/v1/keys/{id}{confirm}")).key(&ada.key)).await
+    };
+    let refused = revoke(&ada.key_id, "").await;
+    assert_problem(&refused, 409, "conflict");
+    assert!(refused.json()["detail"].as_str().expect("a text").contains("confirm=last"));
+    assert_problem(&revoke(&ada.key_id, "?confirm=yes").await, 400, "invalid-value");
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    // One of two is not the last, however many are revoked at the same moment.
+    let made = world.send(client.post("/v1/keys", &json!({ "name": "b" })).key(&ada.key)).await;
+    let second = made.json()["id"].as_str().expect("its id").to_owned();
+    let both = tokio::join!(revoke(&ada.key_id, ""), revoke(&second, ""));
+    let statuses = [both.0.status.as_u16(), both.1.status.as_u16()];
+    // Whichever comes second is refused, as the last one or because its key is gone.
+    assert!(statuses.contains(&204) && statuses != [204, 204], "{statuses:?}");
+    let ada = match statuses[0] {
+        204 => Customer {
+            key: made.json()["key"].as_str().expect("the key").to_owned(),
+            key_id: second,
+            ..ada.clone()
+        },
+        _ => ada.clone(),
+    };
+    assert_eq!(world.video(0, &ada).await.status, 200);
+    let path = format!("/v1/keys/{}?confirm=last", ada.key_id);
+    assert_eq!(world.send(client.delete(path).key(&ada.key)).await.status, 204);
+    assert_problem(&world.video(0, &ada).await, 401, "invalid-api-key");
 }
 
 #[tokio::test(flavor = "multi_thread")]

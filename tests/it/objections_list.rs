@@ -26,6 +26,7 @@ fn list(world: &World, versions: &[u8]) -> Objections {
     let peppers = Peppers {
         current: peppers.next().expect("one"),
         previous: peppers.next(),
+        next: None,
         retired: peppers.collect(),
     };
     Objections::new(app.store, app.redis, peppers)

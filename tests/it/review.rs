@@ -46,8 +46,12 @@ impl<'a> Customer<'a> {
     async fn new(world: &'a World) -> Self {
         let account = AccountId::random();
         store_account(&world.cloud, &account).await;
-        let peppers =
-            Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() };
+        let peppers = Peppers {
+            current: Pepper::new(1, [1; 32]),
+            previous: None,
+            next: None,
+            retired: Vec::new(),
+        };
         let (key, key_id) = (ApiKey::random(account.clone(), Environment::Live), KeyId::random());
         let name = KeyName::parse("key").expect("a name");
         let item = KeyItem::new(&key, key_id.clone(), name, &peppers.current, NOON);
@@ -93,7 +97,7 @@ impl<'a> Customer<'a> {
     }
 
     async fn revoke(&self, app: &App) {
-        keys::revoke(&app.store, &self.account, &self.key_id).await.expect("revoked");
+        keys::revoke(&app.store, &self.account, &self.key_id, true, NOON).await.expect("revoked");
         let account = accounts::get(&app.store, &self.account).await.expect("read");
         let version = account.expect("an account").gate_version;
         app.gate.invalidate(&self.account, version).await.expect("told");

@@ -1,8 +1,12 @@
 //! The sandbox and what is real: neither takes anything from the other.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use time::Duration;
-use vidintel::{sandbox::VIDEOS, usage::read_pack};
+use vidintel::{
+    keys::{ApiKey, Environment},
+    sandbox::VIDEOS,
+    usage::read_pack,
+};
 
 use crate::{
     sandbox::DAYS,
@@ -123,4 +127,56 @@ async fn a_key_for_it_works_where_research_is_off_until_it_is_revoked() {
         assert_problem(&world.get(path, &test).await, 401, "invalid-api-key");
     }
     assert_eq!(world.video(0, &ada).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_it_opens_the_video_endpoints_and_nothing_else() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let test = world.test_key(&ada).await;
+    let asked = world.post("/v1/privacy/deletions", &json!({ "confirm": true }), &ada).await;
+    let deletion = asked.json()["id"].as_str().expect("an id").to_owned();
+    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let client = world.cloud.client();
+    let (mut opened, mut refused) = (0, 0);
+    for route in world.cloud.template.functions.iter().flat_map(|it| &it.routes) {
+        let key = route.key();
+        let (method, path) = key.split_once(' ').expect("a method and a path");
+        let operation = &document["paths"][path][method.to_lowercase()];
+        if operation["security"].is_null() {
+            continue;
+        }
+        let named = path
+            .replace("{request_id}", &deletion)
+            .replace("{key_id}", &ada.key_id)
+            .replace("{video_id}", VIDEOS[0].key)
+            .replace("{username}", "sandbox.baker")
+            .replace("{name}", "sandbox")
+            .replace("{invoice_id}", "in_1");
+        assert!(!named.contains('{'), "{named}");
+        let request = client.request(method.parse().expect("a method"), &named).key(&test.key);
+        let body = json!({ "confirm": true, "name": "live", "plan": "business" });
+        let request = if method == "POST" { request.json(&body) } else { request };
+        let answer = world.send(request).await;
+        if operation["tags"][0] == "Videos" {
+            assert!(!answer.text().contains("sandbox-key"), "{key}: {}", answer.text());
+            opened += 1;
+        } else {
+            assert_eq!(answer.status, 403, "{key}: {}", answer.text());
+            assert_problem(&answer, 403, "sandbox-key");
+            refused += 1;
+        }
+    }
+    assert_eq!(opened, 8);
+    assert!(refused >= 19, "{refused}");
+    // Nothing has come of any of it.
+    let keys = world.get("/v1/keys", &ada).await.json();
+    assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2), "{keys}");
+    let deletion = world.get(&format!("/v1/privacy/deletions/{deletion}"), &ada).await.json();
+    assert_eq!(deletion["state"], "scheduled");
+    // Not even a made-up one learns more.
+    let account = ada.account_id.parse().expect("an id");
+    let made_up = ApiKey::random(account, Environment::Test);
+    let answer = world.send(client.get("/v1/keys").key(made_up.expose())).await;
+    assert_problem(&answer, 403, "sandbox-key");
 }

@@ -2,7 +2,9 @@
 
 mod address;
 mod network;
+mod recover;
 mod sign_up;
+mod status;
 mod store;
 mod subscription;
 mod verify;
@@ -12,7 +14,9 @@ use time::OffsetDateTime;
 
 pub use self::{
     address::EmailAddress,
+    recover::{RecoverRequest, Recovered, recover},
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
+    status::{Set, set_status},
     store::{get, marker, own_marker, set_customer},
     subscription::{Span, Subscription},
     verify::{Verified, VerifyRequest, verify},
@@ -101,6 +105,9 @@ pub struct Account {
     /// The request to erase it, while one is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erasure: Option<RequestId>,
+    /// Whether the customer is still to be told of the status.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub status_untold: bool,
     /// The latest request for a copy of what is kept about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<RequestId>,

@@ -1,16 +1,16 @@
-//! How many accounts are opened from one network: many on one day are a sign for the operator to look at,
-//! and stop nobody.
+//! How many accounts are opened from one network or for one mailbox: many are a sign for the operator to look
+//! at, and stop nobody.
 
 use std::net::IpAddr;
 
 use time::{OffsetDateTime, UtcOffset};
 
+use super::Account;
 use crate::{
     app::App,
     billing::task::{OPERATOR, Sign, Task, Work, put_new},
     error::Error,
-    ids::AccountId,
-    inventory::{self, Table},
+    inventory::{self, Category, Table},
     secrets::Pepper,
     store::{n, number, s, unavailable},
 };
@@ -18,16 +18,19 @@ use crate::{
 /// Accounts that a network may open on one day (UTC) before the operator is told of each further one.
 const INCONSPICUOUS: i64 = 5;
 
+/// Accounts that one mailbox may open in a month (UTC) under addresses with a tag before the operator is told
+/// of each further one.
+const INCONSPICUOUS_TAGS: i64 = 2;
+
 /// Counts the account that was just opened from `source_ip`. What fails here fails no sign-up.
 pub(super) async fn note_sign_up(
     app: &App,
     pepper: &Pepper,
-    account: &AccountId,
+    account: &Account,
     source_ip: &str,
     now: OffsetDateTime,
 ) {
-    let Some(network) = network(source_ip) else { return };
-    if let Err(error) = count_and_flag(app, pepper, account, &network, now).await {
+    if let Err(error) = count_and_flag(app, pepper, account, source_ip, now).await {
         tracing::warn!(error = %error, "sign-ups are not being counted");
     }
 }
@@ -35,30 +38,45 @@ pub(super) async fn note_sign_up(
 async fn count_and_flag(
     app: &App,
     pepper: &Pepper,
-    account: &AccountId,
-    network: &str,
+    account: &Account,
+    source_ip: &str,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let count = count(app, pepper, network, now).await?;
-    if count <= INCONSPICUOUS {
+    // Another day or month is another item: a count ends by itself.
+    let day = now.to_offset(UtcOffset::UTC).date();
+    let mut signs = Vec::new();
+    if let Some(network) = network(source_ip) {
+        let hash = pepper.hash("network", &format!("{network} {day}"));
+        let count = count(app, &inventory::NETWORK_COUNTS, hash, now).await?;
+        if count > INCONSPICUOUS {
+            signs.push(count.to_string());
+        }
+    }
+    if account.email.has_free_tag() {
+        let mailbox = account.email.mailbox_hash(pepper);
+        let month = (day.year(), u8::from(day.month()));
+        let hash = pepper.hash("sign-ups of a mailbox", &format!("{mailbox} {month:?}"));
+        let count = count(app, &inventory::MAILBOX_COUNTS, hash, now).await?;
+        if count > INCONSPICUOUS_TAGS {
+            signs.push(format!("{count} with a tag"));
+        }
+    }
+    if signs.is_empty() {
         return Ok(());
     }
-    let work = Work::Flag { sign: Sign::ManySignUps, detail: count.to_string() };
-    let task = Task::new(account, "flag#many-sign-ups".to_owned(), work, OPERATOR, now);
+    let work = Work::Flag { sign: Sign::ManySignUps, detail: signs.join(", ") };
+    let task = Task::new(&account.id, "flag#many-sign-ups".to_owned(), work, OPERATOR, now);
     put_new(&app.store, &task).await.map(drop)
 }
 
-/// Counts one more account from `network`; how many there are on this day.
+/// Counts one more account under `hash`; how many there are by now.
 async fn count(
     app: &App,
-    pepper: &Pepper,
-    network: &str,
+    category: &Category,
+    hash: String,
     now: OffsetDateTime,
 ) -> Result<i64, Error> {
-    // Another day is another item: a count ends by itself.
-    let day = now.to_offset(UtcOffset::UTC).date();
-    let hash = pepper.hash("network", &format!("{network} {day}"));
-    let expiry = inventory::NETWORK_COUNTS.expiry(now, &hash);
+    let expiry = category.expiry(now, &hash);
     let update = app
         .store
         .client()

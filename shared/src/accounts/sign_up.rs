@@ -5,16 +5,24 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::{EmailAddress, POLICY_VERSION, store::is_taken};
+use super::{
+    EmailAddress, POLICY_VERSION,
+    recover::{self, PendingRecovery},
+    store::{get, owner},
+};
 use crate::{
     app::App,
     error::{Error, InputError},
-    ids::random_base62,
+    ids::{AccountId, random_base62},
     inventory::{self, Table},
     mail::{Mail, Mailer},
     secrets::Pepper,
     store::{to_item, unavailable},
 };
+
+const ACCEPTED: &str = "Read the mail that was sent to the address: it holds a token and says what to do with it. \
+                        If none comes, look among the spam, then ask again after an hour: only a few are sent \
+                        to one address within an hour.";
 
 /// What signing up asks for.
 #[derive(Deserialize, ToSchema)]
@@ -42,7 +50,9 @@ pub struct SignUpRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SignUpAccepted {
     /// What to do next.
-    #[schema(example = "Read the mail that was sent to the address and confirm with its token.")]
+    #[schema(
+        example = "Read the mail that was sent to the address: it holds a token and says what to do with it. If none comes, look among the spam, then ask again after an hour: only a few are sent to one address within an hour."
+    )]
     pub message: &'static str,
 }
 
@@ -100,7 +110,8 @@ pub(super) fn token_hash(pepper: &Pepper, token: &str) -> String {
     pepper.hash("sign-up token", token)
 }
 
-/// Sends the confirmation. `source_ip` is only counted, under a keyed hash, for an hour.
+/// Sends the confirmation, or to an address that has an account a way back into it: the same answer, and the
+/// same work. `source_ip` is only counted, under a keyed hash, for an hour.
 pub async fn sign_up(
     app: &App,
     sign_up: SignUp,
@@ -108,45 +119,56 @@ pub async fn sign_up(
     now: OffsetDateTime,
 ) -> Result<SignUpAccepted, Error> {
     app.gate.check_restored().await?;
-    let accepted = SignUpAccepted {
-        message: "Read the mail that was sent to the address and confirm with its token.",
-    };
+    let accepted = SignUpAccepted { message: ACCEPTED };
     let peppers = app.secrets.get().await?.pepper;
     let pepper = &peppers.current;
     if !Mailer::may_send(&app.redis, pepper, &sign_up.email, source_ip).await? {
         // Saying so would tell whether somebody else has just signed up with it.
         return Ok(accepted);
     }
-    let mail = if is_taken(&app.store, &sign_up.email, peppers.all()).await? {
-        already_have_one(&app.config.service.public_url)
-    } else {
-        let token = random_base62(32);
-        let hash = token_hash(pepper, &token);
-        let expiry = inventory::SIGN_UPS.expiry(now, &hash);
-        let at = now.unix_timestamp();
-        let pending = PendingSignUp {
-            hash,
-            email: Some(sign_up.email.clone()),
-            company: sign_up.company,
-            policy_version: POLICY_VERSION.to_owned(),
-            policy_accepted_at: at,
-            marketing_consent_at: sign_up.marketing_consent.then_some(at),
-            used_at: None,
-            expires_at: expiry.at,
-            expires_on: expiry.on,
-        };
-        app.store
-            .client()
-            .put_item()
-            .table_name(app.store.name(Table::Sessions))
-            .set_item(Some(to_item(&pending)?))
-            .send()
-            .await
-            .map_err(unavailable)?;
-        confirmation(&app.config.service.public_url, &token)
+    let owner = owner(&app.store, &sign_up.email, peppers.all()).await?;
+    // Where there is no account, one is looked for that cannot be there.
+    let known = get(&app.store, &owner.unwrap_or_else(AccountId::random)).await?;
+    let (token, url) = (random_base62(32), &app.config.service.public_url);
+    let (item, to, mail) = match known {
+        Some(account) => {
+            let waiting = PendingRecovery::new(&account.id, pepper, &token, now);
+            // To the address on file: what was asked for with may be another spelling of it.
+            (to_item(&waiting)?, account.email, recover::way_back(url, &token))
+        }
+        None => {
+            let mail = confirmation(url, &token);
+            let email = sign_up.email.clone();
+            (to_item(&pending(sign_up, pepper, &token, now))?, email, mail)
+        }
     };
-    app.mailer.send(&sign_up.email, mail).await?;
+    app.store
+        .client()
+        .put_item()
+        .table_name(app.store.name(Table::Sessions))
+        .set_item(Some(item))
+        .send()
+        .await
+        .map_err(unavailable)?;
+    app.mailer.send(&to, mail).await?;
     Ok(accepted)
+}
+
+fn pending(sign_up: SignUp, pepper: &Pepper, token: &str, now: OffsetDateTime) -> PendingSignUp {
+    let hash = token_hash(pepper, token);
+    let expiry = inventory::SIGN_UPS.expiry(now, &hash);
+    let at = now.unix_timestamp();
+    PendingSignUp {
+        hash,
+        email: Some(sign_up.email),
+        company: sign_up.company,
+        policy_version: POLICY_VERSION.to_owned(),
+        policy_accepted_at: at,
+        marketing_consent_at: sign_up.marketing_consent.then_some(at),
+        used_at: None,
+        expires_at: expiry.at,
+        expires_on: expiry.on,
+    }
 }
 
 fn confirmation(public_url: &str, token: &str) -> Mail {
@@ -173,18 +195,5 @@ fn confirmation(public_url: &str, token: &str) -> Mail {
                  has been opened, and the sign-up ends with the token."
             }
         },
-    }
-}
-
-fn already_have_one(public_url: &str) -> Mail {
-    let text = format!(
-        "Somebody, perhaps you, asked to sign up at {public_url} with this address, which already has \
-         an account. Nothing has changed. Use the API key you have; if you did not ask, ignore this \
-         mail."
-    );
-    Mail {
-        subject: "You already have an account".to_owned(),
-        html: html! { p { (text) } },
-        text: format!("{text}\n"),
     }
 }

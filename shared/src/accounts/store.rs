@@ -1,7 +1,8 @@
 //! Accounts in DynamoDB: table `accounts`, key `id`. An item `email#<hash>` marks an address as
 //! taken, which makes it unique in one transaction.
 
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use futures_util::future::try_join_all;
 
 use super::{Account, EmailAddress, Status};
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     ids::AccountId,
     inventory::Table,
     secrets::Pepper,
-    store::{Conditional, Store, conditional, from_item, s, text},
+    store::{Conditional, Store, conditional, from_item, n, s, text},
 };
 
 /// The account, strongly consistent.
@@ -36,13 +37,68 @@ pub(super) async fn is_taken<'a>(
     email: &EmailAddress,
     peppers: impl Iterator<Item = &'a Pepper>,
 ) -> Result<bool, Error> {
-    for pepper in peppers {
-        let key = [("id", marker(&email.hash(pepper)))];
-        if store.get(Table::Accounts, key).await?.is_some() {
-            return Ok(true);
+    Ok(owner(store, email, peppers).await?.is_some())
+}
+
+/// The account that has this address, hashed with one of `peppers`. It takes as many calls whether or not
+/// there is one.
+pub(super) async fn owner<'a>(
+    store: &Store,
+    email: &EmailAddress,
+    peppers: impl Iterator<Item = &'a Pepper>,
+) -> Result<Option<AccountId>, Error> {
+    let hashes: Vec<String> = peppers.flat_map(|pepper| email.hashes(pepper)).collect();
+    let markers = hashes.iter().map(|hash| store.get(Table::Accounts, [("id", marker(hash))]));
+    let found = try_join_all(markers).await?.into_iter().flatten().next();
+    let id = found.map(|it| text(&it, "account").unwrap_or_default().parse());
+    id.transpose().map_err(Error::internal)
+}
+
+/// Suspends an account, or lets it go on; whether that is a change. A change is to be told the customer:
+/// the account says so until [`note_told`].
+pub(super) async fn set_status(
+    store: &Store,
+    id: &AccountId,
+    status: Status,
+) -> Result<bool, Error> {
+    let update = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(id.to_string()))
+        .update_expression("SET #status = :status, status_untold = :untold ADD gate_version :one")
+        .condition_expression("attribute_exists(id) AND #status <> :status AND #status <> :erasing")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":status", s(status.name()))
+        .expression_attribute_values(":erasing", s(Status::Erasing.name()))
+        .expression_attribute_values(":untold", AttributeValue::Bool(true))
+        .expression_attribute_values(":one", n(1))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match conditional(update.send().await)? {
+        Conditional::Done(_) => Ok(true),
+        Conditional::Refused(item) => {
+            let item = item.ok_or(Error::NotFound("account"))?;
+            match text(&item, "status") == Some(Status::Erasing.name()) {
+                true => Err(Error::Conflict("the account is being deleted")),
+                false => Ok(false),
+            }
         }
     }
-    Ok(false)
+}
+
+/// Notes that the customer knows of the status.
+pub(super) async fn note_told(store: &Store, id: &AccountId, status: Status) -> Result<(), Error> {
+    let update = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(id.to_string()))
+        .update_expression("REMOVE status_untold")
+        .condition_expression("#status = :status")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":status", s(status.name()));
+    // Changed again meanwhile: that is told by whoever did it.
+    conditional(update.send().await).map(drop)
 }
 
 /// Makes `customer` the account's customer of Stripe if it has none; the one that it has then. `None`: it

@@ -26,8 +26,9 @@ use crate::{
 /// asked for once more.
 const AGAIN: Duration = Duration::minutes(10);
 
-const ADDRESS_TAKEN: Error =
-    Error::Conflict("this address has an account already; use the API key that you have");
+const ADDRESS_TAKEN: Error = Error::Conflict(
+    "this address has an account already; for a new API key, sign up again with it",
+);
 
 /// What confirming asks for.
 #[derive(Deserialize, ToSchema)]
@@ -113,11 +114,12 @@ async fn open(
             key_count: 1,
             erasure: None,
             export: None,
+            status_untold: false,
         };
         let name = KeyName::parse("default")?;
         let key = KeyItem::new(&api_key, key_id.clone(), name, pepper, now);
         if create(app, &account, &key, &pending.hash, at).await? {
-            note_sign_up(app, &peppers.current, &id, source_ip, now).await;
+            note_sign_up(app, &peppers.current, &account, source_ip, now).await;
         }
     }
     let (Some(account), Some(key)) =

@@ -109,6 +109,12 @@ fn authentication() -> Markup {
             "A key is shown once. Make another one and revoke the old one under "
             a href="#tag-account" { "Account" } "; a revoked key is refused from the next request on."
         }
+        p {
+            (line("Have you lost your key, or does somebody else have it? Sign up again with the same address: \
+                   the mail then holds a token for `POST /v1/accounts/recover`, which makes a new key and, if \
+                   you want, revokes all others and cancels a deletion. A sandbox key (`tvi_test_…`) opens the \
+                   video endpoints only."))
+        }
     }
 }
 

@@ -20,7 +20,7 @@ impl Gate {
     pub(super) async fn admit_directly(
         &self,
         key: &ApiKey,
-        hashes: &[&str; 2],
+        hashes: &[String],
         (count, cost): (u64, u64),
         now: OffsetDateTime,
     ) -> Result<Admission, Error> {
@@ -84,17 +84,16 @@ impl Gate {
         key: &ApiKey,
         peppers: &Peppers,
     ) -> Result<(Account, KeyId), Error> {
-        let (hash, previous) = key.hashes(peppers);
-        self.find(key, &[&hash, previous.as_deref().unwrap_or_default()]).await
+        self.find(key, &key.hashes(peppers)).await
     }
 
-    async fn find(&self, key: &ApiKey, hashes: &[&str; 2]) -> Result<(Account, KeyId), Error> {
+    async fn find(&self, key: &ApiKey, hashes: &[String]) -> Result<(Account, KeyId), Error> {
         let ((), account, keys) = tokio::try_join!(
             self.check_restored(),
             accounts::get(&self.store, key.account()),
             keys::list(&self.store, key.account())
         )?;
-        let live = keys.into_iter().find(|it| hashes.contains(&it.hash.as_str()));
+        let live = keys.into_iter().find(|it| hashes.contains(&it.hash));
         let (Some(account), Some(live)) = (account, live) else {
             return Err(AuthError::Unknown.into());
         };

@@ -218,8 +218,9 @@ impl Gate {
         cache_keys: &[String],
         now: OffsetDateTime,
     ) -> Result<(Admission, Values), Error> {
-        let (hash, previous) = key.hashes(peppers);
-        let hashes = [hash.as_str(), previous.as_deref().unwrap_or_default()];
+        let hashes = key.hashes(peppers);
+        // The script looks for two at a time. There are more only while the pepper is being rotated.
+        let (mut sought, mut others) = hashes.split_at(hashes.len().min(2));
         let is_sandbox = key.environment() == Environment::Test;
         let cost = if is_sandbox { 0 } else { count };
         let ring = if is_sandbox { Ring::Sandbox } else { Ring::Live };
@@ -233,8 +234,8 @@ impl Gate {
         while started.elapsed() < PATIENCE {
             let token = lease::new_id(now);
             let args = [
-                hashes[0],
-                hashes[1],
+                sought[0].as_str(),
+                sought.get(1).map_or("", String::as_str),
                 &now_ms,
                 &counts,
                 &token,
@@ -269,7 +270,8 @@ impl Gate {
                     return Err(Denial::TooMany { asked: count, allowed }.into());
                 }
                 Reply::Denied(denial) => return Err(denial.into()),
-                Reply::UnknownKey => return Err(AuthError::Unknown.into()),
+                Reply::UnknownKey if others.is_empty() => return Err(AuthError::Unknown.into()),
+                Reply::UnknownKey => (sought, others) = (others, &others[..0]),
                 Reply::Wait => {
                     sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_millis(40));

@@ -98,7 +98,10 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Input(InputError::Field { .. }) => &kinds::INVALID_VALUE,
         Error::Input(InputError::UnderAge) => &kinds::UNDER_AGE,
         Error::Input(InputError::IdempotencyKeyReused) => &kinds::IDEMPOTENCY_KEY_REUSED,
-        Error::Auth(AuthError::Token | AuthError::ObjectionToken) => &kinds::INVALID_TOKEN,
+        Error::Auth(AuthError::Token | AuthError::RecoveryToken | AuthError::ObjectionToken) => {
+            &kinds::INVALID_TOKEN
+        }
+        Error::Auth(AuthError::Sandbox) => &kinds::SANDBOX_KEY,
         Error::Auth(AuthError::Missing | AuthError::Malformed | AuthError::Unknown) => {
             &kinds::INVALID_API_KEY
         }
@@ -110,7 +113,7 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::NotFound(_) => &kinds::NOT_FOUND,
         Error::Gone(_) => &kinds::GONE,
         Error::Conflict(_) => &kinds::CONFLICT,
-        Error::TooManyMails => &kinds::TOO_MANY_SIGN_UPS,
+        Error::TooManyMails | Error::MailsPaused => &kinds::TOO_MANY_SIGN_UPS,
         Error::Video(FetchError::NotFound) => &kinds::VIDEO_NOT_FOUND,
         Error::Video(FetchError::Timeout) => &kinds::SOURCE_TIMEOUT,
         Error::Video(FetchError::RateLimited { .. }) => &kinds::SOURCE_BUSY,
@@ -150,7 +153,9 @@ fn decorate(reply: Reply, error: &Error) -> Reply {
         Error::Video(
             FetchError::RateLimited { retry_after } | FetchError::Exhausted { retry_after },
         ) => headers::retry_after(reply, *retry_after),
-        Error::TooManyMails => headers::retry_after(reply, Duration::from_secs(3600)),
+        Error::TooManyMails | Error::MailsPaused => {
+            headers::retry_after(reply, Duration::from_secs(3600))
+        }
         Error::Restoring => headers::retry_after(reply, Duration::from_secs(300)),
         Error::Unavailable { .. } => headers::retry_after(reply, Duration::from_secs(2)),
         _ => reply,

@@ -77,13 +77,16 @@ kinds! {
          `X-API-Key` or as `Authorization: Bearer`.";
     INVALID_TOKEN = "invalid-token", UNAUTHORIZED, "Invalid token":
         "The mailed token is unknown, was used, or is too old: that of a sign-up is good for 24 hours, that \
-         of an objection for 72. Ask for a new one.";
+         for a new key for 6, that of an objection for 72. Ask for a new one.";
     CARD_DECLINED = "card-declined", PAYMENT_REQUIRED, "Card declined":
         "The bank did not let the payment through, and nothing has changed. Change the card on the page that \
          `POST /v1/billing/portal` opens, then try again.";
     ACCOUNT_INACTIVE = "account-inactive", FORBIDDEN, "Account inactive":
         "The key is fine, but its account is suspended or being deleted. The rights under `/v1/privacy` \
          can still be used; for anything else write to support.";
+    SANDBOX_KEY = "sandbox-key", FORBIDDEN, "Sandbox key":
+        "A key that begins with `tvi_test_` opens the video endpoints, which it answers from the sandbox, and \
+         nothing else: what is about the account itself, its money or its data needs a live key.";
     UNDER_AGE = "under-age", FORBIDDEN, "Under age":
         "The service is not intended for children under 13, so no account can be opened. Nothing of the \
          request has been kept.";
@@ -122,7 +125,8 @@ kinds! {
         "A limit is passed; `violated-policies` names it: `minute` or `month` of the plan, or `account` or \
          `payment` of what is not metered. Wait for the seconds in `Retry-After`. Not charged.";
     TOO_MANY_SIGN_UPS = "too-many-sign-ups", TOO_MANY_REQUESTS, "Too many mails":
-        "Too many mails were asked for from your network within an hour. Wait for the seconds in `Retry-After`.";
+        "Too many mails were asked for within an hour, from your network or by everybody together; `detail` says \
+         which. Wait for the seconds in `Retry-After`.";
     CREATOR_OBJECTED = "creator-objected", UNAVAILABLE_FOR_LEGAL_REASONS, "Creator objected":
         "The creator has objected to being looked up here, which the law entitles them to. There is \
          nothing to be done about it.";

@@ -30,6 +30,7 @@ pub static ACCOUNTS: Category = Category {
         "key_count",
         "erasure",
         "export",
+        "status_untold",
         "account",
         "ledger_position",
     ],
@@ -75,6 +76,7 @@ pub static ACCOUNTS: Category = Category {
             "billing_version",
             "gate_version",
             "export",
+            "status_untold",
             "account",
         ],
     },
@@ -86,7 +88,8 @@ pub static ACCOUNTS: Category = Category {
 /// API keys, as keyed hashes.
 pub static API_KEYS: Category = Category {
     id: "api-keys",
-    description: "Your API keys: a keyed hash, your name for each, what it is for, when made and last used",
+    description: "Your API keys: a keyed hash, your name for each, what it is for, when made and last used; of \
+                  a revoked one its id and when, so that it never comes back",
     fields: &[
         "account",
         "key_id",
@@ -97,6 +100,7 @@ pub static API_KEYS: Category = Category {
         "hint",
         "created_at",
         "last_used_at",
+        "revoked_at",
         "ledger_position",
     ],
     place: Place::Table(Table::ApiKeys),
@@ -108,63 +112,17 @@ pub static API_KEYS: Category = Category {
     export: Export::Items {
         fields: &[
             text("account", "your account"),
-            text("key_id", "public id of the key"),
+            text("key_id", "public id of the key; `revoked#` before it: of one that was revoked"),
             text("name", "your name for it"),
             text("environment", "live or test (the sandbox); if it is not there: live"),
             text("hint", "its beginning and end"),
             instant("created_at", "when it was made"),
             instant("last_used_at", "when it was last used, to the minute"),
+            instant("revoked_at", "when it was revoked"),
         ],
         internal: &["hash", "pepper_version"],
     },
     erasure: Erasure::Delete,
-    ccpa: &["Identifiers"],
-    cookie: None,
-};
-
-/// Sign-ups that wait to be confirmed.
-pub static SIGN_UPS: Category = Category {
-    id: "sign-ups",
-    description: "A sign-up that has not been confirmed yet, found by a keyed hash of the mailed token",
-    fields: &[
-        "hash",
-        "email",
-        "company",
-        "policy_version",
-        "policy_accepted_at",
-        "marketing_consent_at",
-        "account",
-        "used_at",
-        "expires_at",
-        "expires_on",
-        "ledger_position",
-    ],
-    place: Place::Table(Table::Sessions),
-    purpose: "to make sure that an address belongs to whoever signs up with it",
-    legal_basis: LegalBasis::Contract,
-    source: FROM_YOU,
-    recipients: &[HOSTING],
-    keep: Keep::Hours(24),
-    export: Export::No("it becomes the account, or is gone within a day"),
-    erasure: Erasure::Expires,
-    ccpa: &["Identifiers", "Professional information"],
-    cookie: None,
-};
-
-/// Sign-ups by network.
-pub static NETWORK_COUNTS: Category = Category {
-    id: "network-counts",
-    description: "How many accounts were opened on a day from a network of 256 addresses (of IPv6, a /48), \
-                  under a keyed hash of both",
-    fields: &["hash", "count", "expires_at", "expires_on"],
-    place: Place::Table(Table::Sessions),
-    purpose: "to prevent fraud: many accounts of one person",
-    legal_basis: LegalBasis::LegitimateInterest,
-    source: OBSERVED,
-    recipients: &[HOSTING],
-    keep: Keep::Hours(24),
-    export: Export::No("a number that is not kept with an account, gone within a day"),
-    erasure: Erasure::Expires,
     ccpa: &["Identifiers"],
     cookie: None,
 };
@@ -544,8 +502,6 @@ pub static CONSENTS: Category = Category {
 pub(super) static ALL: &[&Category] = &[
     &ACCOUNTS,
     &API_KEYS,
-    &SIGN_UPS,
-    &NETWORK_COUNTS,
     &SESSIONS,
     &QUOTAS,
     &API_LOGS,

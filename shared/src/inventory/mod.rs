@@ -5,6 +5,7 @@
 //! is written anywhere else. To store something new, declare it here first: tests fail until it is.
 //! Categories whose feature is still to come are declared with their place already.
 
+mod access_data;
 mod account_data;
 mod field;
 mod other_data;
@@ -15,9 +16,10 @@ mod temporary_data;
 use std::sync::LazyLock;
 
 pub use self::{
+    access_data::{MAILBOX_COUNTS, NETWORK_COUNTS, RECOVERIES, SIGN_UPS},
     account_data::{
-        ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, BILLING_TASKS, CONSENTS, NETWORK_COUNTS,
-        QUOTAS, SIGN_UPS, SUPPORT_MESSAGES, USAGE_STATISTICS,
+        ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, BILLING_TASKS, CONSENTS, QUOTAS,
+        SUPPORT_MESSAGES, USAGE_STATISTICS,
     },
     field::{ENDS, Export, Field, Kind},
     other_data::{
@@ -96,8 +98,9 @@ pub enum CookieClass {
 }
 
 /// Every category.
-pub static CATEGORIES: LazyLock<Vec<&'static Category>> =
-    LazyLock::new(|| [account_data::ALL, other_data::ALL, temporary_data::ALL].concat());
+pub static CATEGORIES: LazyLock<Vec<&'static Category>> = LazyLock::new(|| {
+    [account_data::ALL, access_data::ALL, other_data::ALL, temporary_data::ALL].concat()
+});
 
 /// One category of data.
 #[derive(Debug)]
@@ -157,6 +160,10 @@ pub const CACHE_SECONDS: i64 = 3600;
 /// How long the token of a creator's objection is valid, in hours: the policy says nothing of it. Three
 /// days bridge a weekend and leave time to change a profile.
 pub const OBJECTION_HOURS: i64 = 72;
+
+/// How long a mailed token for getting back into an account is valid, in hours: long enough for a mail that
+/// is held up, and for whoever reads it in the evening.
+pub const RECOVERY_HOURS: i64 = 6;
 
 /// The category that declares the Redis key `key`, if any does.
 pub fn declares_redis_key(key: &str) -> Option<&'static Category> {

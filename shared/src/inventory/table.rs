@@ -5,9 +5,9 @@ use time::Duration;
 pub enum Table {
     /// Accounts, and one marker per e-mail address that keeps it unique.
     Accounts,
-    /// Live API keys.
+    /// Live API keys, and a mark for each that was revoked.
     ApiKeys,
-    /// Sign-ups that wait for their confirmation, and signed-in browsers.
+    /// Sign-ups that wait for their confirmation, mailed ways back in, and signed-in browsers.
     Sessions,
     /// Quota by account and period.
     Quotas,

@@ -201,7 +201,8 @@ static LOG_STREAM: Category = Category {
 
 static MAIL_LIMITS: Category = Category {
     id: "mail-limits",
-    description: "How many mails an address (hashed) or network address (hashed) has caused this hour",
+    description: "How many mails an address (hashed), a network address (hashed) or all together have caused \
+                  this hour",
     fields: &["count"],
     place: Place::Redis("mails:*"),
     purpose: "to prevent abuse of the forms that send a mail",

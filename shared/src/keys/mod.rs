@@ -4,6 +4,7 @@
 //! refuses typos and noise without any I/O; the prefix lets secret scanners find leaked keys. Only a
 //! keyed hash is stored; the key itself is shown once.
 
+mod create;
 mod store;
 
 use std::{fmt, str::FromStr};
@@ -13,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-pub use self::store::{MAX_KEYS, find, insert, list, mark_used, revoke};
+pub use self::{
+    create::create,
+    store::{Known, MAX_KEYS, Recovery, find, insert, known, list, mark_used, recover, revoke},
+};
 use crate::{
     error::{AuthError, InputError},
     ids::{AccountId, ID_LEN, KeyId, base62_number, derived_base62, is_base62, random_base62},
@@ -109,10 +113,9 @@ impl ApiKey {
         pepper.hash("api key", self.expose())
     }
 
-    /// Every stored form that the key may have: under the current pepper and under the one before.
-    pub fn hashes(&self, peppers: &Peppers) -> (String, Option<String>) {
-        let previous = peppers.previous.as_ref().map(|pepper| self.hash(pepper));
-        (self.hash(&peppers.current), previous)
+    /// Every stored form that the key may have: under the pepper in use first, then under the others.
+    pub fn hashes(&self, peppers: &Peppers) -> Vec<String> {
+        peppers.all().map(|pepper| self.hash(pepper)).collect()
     }
 }
 

@@ -1,18 +1,48 @@
 //! Keys in DynamoDB: table `api-keys`, `account` / `key_id`. Every change also counts the account's
 //! gate version up, so that no older copy of the keys can be put into Redis again.
+//!
+//! A revoked key leaves a mark, `revoked#<key id>` in the place of the id: no key of that id is made again,
+//! and whoever revokes it again learns that it was done. Marks are not among what is read to authenticate.
 
-use aws_sdk_dynamodb::types::{Delete, Put, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use time::OffsetDateTime;
 
-use super::KeyItem;
+use super::{Environment, KeyItem};
 use crate::{
-    error::Error,
+    accounts::{self, Status},
+    error::{AuthError, Error},
     ids::{AccountId, KeyId},
     inventory::Table,
-    store::{Store, deleting, from_item, n, putting, s, to_item, transact, unavailable, updating},
+    store::{
+        Item, Store, deleting, from_item, n, putting, s, to_item, transact, unavailable, updating,
+    },
 };
 
 /// How many live keys an account may have.
 pub const MAX_KEYS: usize = 20;
+
+/// How often a change starts over because somebody else has changed the account meanwhile.
+const TRIES: u32 = 8;
+
+const TOO_MANY: Error =
+    Error::Conflict("the account has 20 live keys, the most there can be; revoke one first");
+
+const NO_SUCH_KEY: Error = Error::NotFound("key of yours");
+
+const LAST_KEY: Error = Error::Conflict(
+    "this is the last key that opens your account: make another one first. To revoke it all the same, repeat \
+     the request with `?confirm=last`; you get a new key only by mail then, by signing up again with your \
+     address",
+);
+
+/// What there is under a key's id.
+#[derive(Debug)]
+pub enum Known {
+    /// A key that works.
+    Live(Box<KeyItem>),
+    /// The mark of one that did.
+    Revoked,
+}
 
 /// Every live key of the account, oldest first. Strongly consistent.
 pub async fn list(store: &Store, account: &AccountId) -> Result<Vec<KeyItem>, Error> {
@@ -21,8 +51,9 @@ pub async fn list(store: &Store, account: &AccountId) -> Result<Vec<KeyItem>, Er
         .query()
         .table_name(store.name(Table::ApiKeys))
         .consistent_read(true)
-        .key_condition_expression("account = :account")
+        .key_condition_expression("account = :account AND begins_with(key_id, :live)")
         .expression_attribute_values(":account", s(account.to_string()))
+        .expression_attribute_values(":live", s("key_"))
         .send()
         .await
         .map_err(unavailable)?;
@@ -46,48 +77,158 @@ pub async fn find(
     store.get(Table::ApiKeys, key).await?.map(from_item).transpose()
 }
 
+/// What there is or was under this id.
+pub async fn known(
+    store: &Store,
+    account: &AccountId,
+    key_id: &KeyId,
+) -> Result<Option<Known>, Error> {
+    if let Some(item) = find(store, account, key_id).await? {
+        return Ok(Some(Known::Live(Box::new(item))));
+    }
+    Ok(was_revoked(store, account, key_id).await?.then_some(Known::Revoked))
+}
+
+async fn was_revoked(store: &Store, account: &AccountId, key_id: &KeyId) -> Result<bool, Error> {
+    let key = [("account", account.to_string()), ("key_id", mark(key_id))];
+    Ok(store.get(Table::ApiKeys, key).await?.is_some())
+}
+
 /// Stores a new key. An equal one that is already there is left as it is and returned: the request
-/// was tried again.
+/// was tried again. One that was revoked is refused.
 pub async fn insert(store: &Store, key: KeyItem) -> Result<KeyItem, Error> {
-    let put = Put::builder()
+    let unmarked = ConditionCheck::builder()
         .table_name(store.name(Table::ApiKeys))
-        .set_item(Some(to_item(&key)?))
-        .condition_expression("attribute_not_exists(account)");
+        .key("account", s(key.account.to_string()))
+        .key("key_id", s(mark(&key.key_id)))
+        .condition_expression("attribute_not_exists(account)")
+        .build()
+        .map_err(Error::internal)?;
     let account = account_update(store, &key.account)
         .update_expression("ADD gate_version :one, key_count :one")
         .condition_expression("attribute_exists(id) AND key_count < :most")
         .expression_attribute_values(":most", n(MAX_KEYS));
-    let items = vec![putting(put)?, updating(account)?];
+    let items = vec![
+        put_new(store, &key)?,
+        updating(account)?,
+        TransactWriteItem::builder().condition_check(unmarked).build(),
+    ];
     let Some(reasons) = transact(store, items).await? else { return Ok(key) };
-    if let Some(there) = find(store, &key.account, &key.key_id).await? {
-        return Ok(there);
+    if let Some(there) = known(store, &key.account, &key.key_id).await? {
+        return there.live();
     }
     match reasons.get(1).map(String::as_str) {
-        Some("ConditionalCheckFailed") => Err(Error::Conflict(
-            "the account has 20 live keys, the most there can be; revoke one first",
-        )),
+        Some("ConditionalCheckFailed") => Err(TOO_MANY),
         _ => Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") }),
     }
 }
 
-/// Deletes a key; a key that is gone already is no error. The gate must be told afterwards.
-pub async fn revoke(store: &Store, account: &AccountId, key_id: &KeyId) -> Result<(), Error> {
-    let delete = Delete::builder()
-        .table_name(store.name(Table::ApiKeys))
-        .key("account", s(account.to_string()))
-        .key("key_id", s(key_id.to_string()))
-        .condition_expression("attribute_exists(account)");
-    let account = account_update(store, account)
-        .update_expression("ADD gate_version :one, key_count :minus")
-        .condition_expression("attribute_exists(id)")
-        .expression_attribute_values(":minus", n(-1));
-    match transact(store, vec![deleting(delete)?, updating(account)?]).await? {
-        None => Ok(()),
-        Some(reasons) if reasons.first().is_some_and(|it| it == "ConditionalCheckFailed") => Ok(()),
-        Some(reasons) => {
-            Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") })
+/// Revokes a key; again is as good as once. The last one that opens the account is revoked only with
+/// `even_the_last`. The gate must be told afterwards.
+pub async fn revoke(
+    store: &Store,
+    account: &AccountId,
+    key_id: &KeyId,
+    even_the_last: bool,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let opens = |key: &KeyItem| key.environment == Environment::Live;
+    for _ in 0..TRIES {
+        // The account before its keys: whoever changes them in between has this refused.
+        let found = accounts::get(store, account).await?.ok_or(NO_SUCH_KEY)?;
+        let keys = list(store, account).await?;
+        let Some(key) = keys.iter().find(|it| it.key_id == *key_id) else {
+            return was_revoked(store, account, key_id).await?.then_some(()).ok_or(NO_SUCH_KEY);
+        };
+        if opens(key) && !even_the_last && keys.iter().filter(|it| opens(it)).count() == 1 {
+            return Err(LAST_KEY);
+        }
+        let update = account_update(store, account)
+            .update_expression("ADD gate_version :one, key_count :minus")
+            .condition_expression("gate_version = :seen")
+            .expression_attribute_values(":minus", n(-1))
+            .expression_attribute_values(":seen", n(found.gate_version));
+        let mut items = vec![updating(update)?];
+        items.extend(revoking(store, account, key_id, now)?);
+        if transact(store, items).await?.is_none() {
+            return Ok(());
         }
     }
+    Err(Error::Unavailable { dependency: "DynamoDB", detail: CHANGING.to_owned() })
+}
+
+const CHANGING: &str = "the account kept changing";
+
+/// What is to become of an account's keys when its holder comes back by mail.
+#[derive(Debug)]
+pub struct Recovery {
+    /// The new key.
+    pub key: KeyItem,
+    /// Whether all others are revoked.
+    pub revoke_others: bool,
+    /// Marks the mailed token as used, unless that was done; on condition that it was not.
+    pub using: Option<Update>,
+}
+
+/// Stores the new key and revokes the others, all in one. Says how many others there are then; `None`: the
+/// new key is not there any more. Starts with what others have done meanwhile with the same token.
+pub async fn recover(
+    store: &Store,
+    mut recovery: Recovery,
+    now: OffsetDateTime,
+) -> Result<Option<usize>, Error> {
+    let id = recovery.key.account.clone();
+    let key_id = recovery.key.key_id.clone();
+    for _ in 0..TRIES {
+        let found = accounts::get(store, &id).await?.ok_or(AuthError::RecoveryToken)?;
+        if found.status == Status::Erasing {
+            return Err(Error::Conflict(
+                "the account is being deleted and cannot be recovered any more; sign up again when you have the \
+                 mail that says it is done",
+            ));
+        }
+        let keys = list(store, &id).await?;
+        let is_there = keys.iter().any(|it| it.key_id == key_id);
+        if recovery.using.is_none() && !is_there {
+            return Ok(None);
+        }
+        let mut others: Vec<_> = keys.iter().filter(|it| it.key_id != key_id).collect();
+        let count = others.len();
+        if !recovery.revoke_others {
+            others.clear();
+        }
+        let left = count - others.len();
+        if !is_there && left >= MAX_KEYS {
+            return Err(Error::Conflict(
+                "the account has 20 live keys, the most there can be; to revoke them all, send \
+                 `revoke_other_keys`: true",
+            ));
+        }
+        if recovery.using.is_none() && others.is_empty() {
+            return Ok(Some(left));
+        }
+        let update = account_update(store, &id)
+            .update_expression("SET key_count = :keys ADD gate_version :one")
+            .condition_expression("gate_version = :seen AND #status <> :erasing")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":keys", n(left + 1))
+            .expression_attribute_values(":seen", n(found.gate_version))
+            .expression_attribute_values(":erasing", s(Status::Erasing.name()));
+        let mut items = vec![updating(update)?];
+        if let Some(using) = &recovery.using {
+            items.push(TransactWriteItem::builder().update(using.clone()).build());
+            items.push(put_new(store, &recovery.key)?);
+        }
+        for other in others {
+            items.extend(revoking(store, &id, &other.key_id, now)?);
+        }
+        let Some(reasons) = transact(store, items).await? else { return Ok(Some(left)) };
+        if reasons.get(1).is_some_and(|it| it == "ConditionalCheckFailed") {
+            // The same token at the same moment: the other call has made the key.
+            recovery.using = None;
+        }
+    }
+    Err(Error::Unavailable { dependency: "DynamoDB", detail: CHANGING.to_owned() })
 }
 
 /// Notes that the key was used at `at` (epoch seconds), unless it is gone or a later use is known.
@@ -111,6 +252,40 @@ pub async fn mark_used(
         .send()
         .await;
     crate::store::conditional(answer).map(drop)
+}
+
+/// Sort key of the mark that a revoked key leaves.
+fn mark(key_id: &KeyId) -> String {
+    format!("revoked#{key_id}")
+}
+
+/// Puts the mark in the place of the key.
+fn revoking(
+    store: &Store,
+    account: &AccountId,
+    key_id: &KeyId,
+    now: OffsetDateTime,
+) -> Result<[TransactWriteItem; 2], Error> {
+    let delete = Delete::builder()
+        .table_name(store.name(Table::ApiKeys))
+        .key("account", s(account.to_string()))
+        .key("key_id", s(key_id.to_string()))
+        .condition_expression("attribute_exists(account)");
+    let mark = Item::from([
+        ("account".to_owned(), s(account.to_string())),
+        ("key_id".to_owned(), s(mark(key_id))),
+        ("revoked_at".to_owned(), n(now.unix_timestamp())),
+    ]);
+    let put = Put::builder().table_name(store.name(Table::ApiKeys)).set_item(Some(mark));
+    Ok([deleting(delete)?, putting(put)?])
+}
+
+fn put_new(store: &Store, key: &KeyItem) -> Result<TransactWriteItem, Error> {
+    let put = Put::builder()
+        .table_name(store.name(Table::ApiKeys))
+        .set_item(Some(to_item(key)?))
+        .condition_expression("attribute_not_exists(account)");
+    putting(put)
 }
 
 fn account_update(

@@ -35,7 +35,7 @@ pub struct ObjectionAccepted {
     pub expires_at: String,
     /// What to do next.
     #[schema(
-        example = "Put the code into the profile's bio, then send the token from the mail to POST /v1/creators/objections/confirm."
+        example = "Put the code into the profile's bio, then send the token from the mail to POST /v1/creators/objections/confirm. If no mail comes, look among the spam, then ask again after an hour: only a few are sent to one address within an hour."
     )]
     pub message: &'static str,
 }

@@ -41,6 +41,7 @@ use crate::http::Problem;
         service::health,
         account::sign_up,
         account::verify_account,
+        account::recover_account,
         account::create_key,
         account::list_keys,
         account::revoke_key,
@@ -135,7 +136,7 @@ enum KeyProblems {
     /// No valid API key
     #[response(status = 401, content_type = "application/problem+json")]
     NoValidKey(Problem),
-    /// The account is not active
+    /// The account is not active, or the key is of the sandbox
     #[response(status = 403, content_type = "application/problem+json")]
     Inactive(Problem),
     /// Over a limit, named in `violated-policies`
@@ -152,6 +153,9 @@ enum HolderProblems {
     /// Over a limit, named in `violated-policies`
     #[response(status = 429, content_type = "application/problem+json")]
     OverLimit(Problem),
+    /// The key is of the sandbox
+    #[response(status = 403, content_type = "application/problem+json")]
+    OfSandbox(Problem),
 }
 
 /// What every endpoint that needs the tables may answer.

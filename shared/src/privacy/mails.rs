@@ -21,6 +21,10 @@ pub(super) fn scheduled(public_url: &str, account: &Account, erasure: &Request) 
              with your API key. If you did not ask for this, do so now and revoke your keys.",
             erasure.id
         ),
+        format!(
+            "Does your key not work any more? Sign up again with this address at {public_url}/docs: the mail \
+             that comes gets you a new key, revokes all others and keeps the account, if you say so."
+        ),
     ];
     if account.subscription.is_some() {
         text.push(SUBSCRIPTION_ENDS.to_owned());

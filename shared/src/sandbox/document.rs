@@ -19,6 +19,10 @@ Nothing in it is a real video, comment or person; the addresses of thumbnails le
 Requests with such a key are not metered: they take nothing from your quota. They are limited by the minute
 as your plan says, apart from your real requests. Whether an account is active counts as for any key.
 
+Such a key opens the video endpoints and nothing else, so it may lie in test code and CI. What is about the
+account itself (`/v1/keys`, `/v1/usage`, `/v1/billing`, `/v1/privacy`) answers it with 403 `sandbox-key`: use a
+live key there.
+
 You get a key by `POST /v1/keys` with `\"environment\": \"test\"`:
 
 ```sh

@@ -59,8 +59,12 @@ impl Run {
         world.cloud.redis.flush().await.expect("an empty Redis");
         // A new environment: nothing is remembered.
         let app = library_of(&world.cloud, world.cloud.redis.url());
-        let peppers =
-            Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() };
+        let peppers = Peppers {
+            current: Pepper::new(1, [1; 32]),
+            previous: None,
+            next: None,
+            retired: Vec::new(),
+        };
         let (account, now) = (AccountId::random(), datetime!(2026-11-24 12:00 UTC));
         let key = ApiKey::random(account.clone(), Environment::Live);
         let run = Self {
@@ -286,7 +290,9 @@ impl Run {
         }
         let old = keys::list(&self.app.store, &self.account).await.expect("keys").remove(0);
         let revoked = self.key.clone();
-        keys::revoke(&self.app.store, &self.account, &old.key_id).await.expect("revoked");
+        keys::revoke(&self.app.store, &self.account, &old.key_id, true, self.now)
+            .await
+            .expect("revoked");
         self.tell_gate().await;
         let asked = self
             .app

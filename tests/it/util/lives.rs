@@ -162,5 +162,6 @@ fn account(id: AccountId, email: &str, customer: &str, now: OffsetDateTime) -> A
         key_count: 0,
         erasure: None,
         export: None,
+        status_untold: false,
     }
 }

@@ -1,7 +1,6 @@
 //! `DELETE /v1/keys/{key_id}`: the next request with the key is refused.
 
 use vidintel::{
-    accounts,
     app::App,
     error::{Error, InputError},
     gate::Class,
@@ -20,9 +19,13 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let key_id: KeyId = call.path("key_id").parse().map_err(|_| {
         InputError::field("key_id", "must be the id of a key, as `GET /v1/keys` lists it")
     })?;
-    keys::revoke(&app.store, &account.id, &key_id).await?;
+    let even_the_last = match call.query("confirm").as_deref() {
+        None => false,
+        Some("last") => true,
+        Some(_) => return Err(InputError::field("confirm", "must be `last`").into()),
+    };
+    keys::revoke(&app.store, &account.id, &key_id, even_the_last, call.now()).await?;
     // Also when the key was gone already: an earlier call may have ended between the two steps.
-    let version = accounts::get(&app.store, &account.id).await?.map_or(0, |it| it.gate_version);
-    app.gate.invalidate(&account.id, version).await?;
+    app.gate.invalidate_now(&account.id).await?;
     Ok(Reply::no_content())
 }

@@ -40,6 +40,7 @@ fn account(subscription: Option<Subscription>) -> Account {
         key_count: 0,
         erasure: None,
         export: None,
+        status_untold: false,
     }
 }
 

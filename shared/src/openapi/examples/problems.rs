@@ -52,17 +52,19 @@ fn errors(place: &Place<'_>) -> Vec<Error> {
     }
     errors.extend(billing(place).iter().map(|it| Error::from(*it)));
     if place.needs_key {
-        errors.extend([
-            AuthError::Unknown.into(),
-            Denial::Inactive(Status::Suspended.name().to_owned()).into(),
-        ]);
+        errors.push(AuthError::Unknown.into());
+        if !place.is_for_any_holder() {
+            errors.push(Denial::Inactive(Status::Suspended.name().to_owned()).into());
+        }
         if !place.is_metered {
+            errors.push(AuthError::Sandbox.into());
             errors.push(unmetered(place).into());
         }
     } else {
         errors.extend([InputError::UnderAge.into(), Error::TooManyMails]);
         errors.push(match place.path {
             "/v1/accounts/verify" => AuthError::Token.into(),
+            "/v1/accounts/recover" => AuthError::RecoveryToken.into(),
             _ => AuthError::ObjectionToken.into(),
         });
     }
@@ -120,6 +122,13 @@ fn metered(place: &Place<'_>) -> Vec<Error> {
 }
 
 impl Place<'_> {
+    /// Whether the account need not be served.
+    fn is_for_any_holder(&self) -> bool {
+        ["/v1/privacy", "/v1/billing/portal", "/v1/billing/invoices"]
+            .iter()
+            .any(|it| self.path.starts_with(it))
+    }
+
     /// A body that lacks a field, or is none at all.
     fn body_error(&self) -> Option<Error> {
         let detail = match &self.field {
@@ -174,6 +183,7 @@ fn thing(place: &Place<'_>) -> &'static str {
     match place.path {
         "/problems/{kind}" => "kind of problem",
         "/billing/{page}" => "page",
+        "/v1/keys/{key_id}" => "key of yours",
         "/v1/billing/invoices/{invoice_id}" => "invoice",
         "/v1/creators/objections/{objection_id}" => "objection",
         _ => "request",
@@ -184,8 +194,17 @@ fn thing(place: &Place<'_>) -> &'static str {
 fn conflict(place: &Place<'_>) -> Option<&'static str> {
     match place.path {
         "/v1/accounts/verify" => {
-            Some("this address has an account already; use the API key that you have")
+            Some("this address has an account already; for a new API key, sign up again with it")
         }
+        "/v1/accounts/recover" => Some(
+            "the account has 20 live keys, the most there can be; to revoke them all, send \
+             `revoke_other_keys`: true",
+        ),
+        "/v1/keys/{key_id}" => Some(
+            "this is the last key that opens your account: make another one first. To revoke it all the same, \
+             repeat the request with `?confirm=last`; you get a new key only by mail then, by signing up again \
+             with your address",
+        ),
         "/v1/keys" => Some("this `Idempotency-Key` was used more than a day ago; use a new one"),
         "/v1/privacy/deletions/{request_id}" => {
             Some("the deletion has begun and can no longer be cancelled")

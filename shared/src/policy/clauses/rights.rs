@@ -62,11 +62,14 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "5.3",
         promise: "An account goes whenever its holder wants",
-        control: "`POST /v1/privacy/deletions` with a live key of an active account; it can be \
-                  cancelled in the grace period",
+        control: "`POST /v1/privacy/deletions` with a live key; it can be cancelled in the grace period. Who has \
+                  no key gets one by mail (`POST /v1/accounts/recover`), also one whose account is suspended",
         proof: Proof::Tests(&[
             "erasure::an_account_is_erased_after_the_grace_period_and_only_it",
             "erasure::a_deletion_can_be_cancelled_until_it_begins",
+            "recovery::a_lost_last_key_is_replaced_and_the_others_stay_unless_said",
+            "recovery::a_suspended_account_gets_its_rights_back_and_is_not_served_by_it",
+            "recovery::who_steals_a_key_and_takes_everything_is_beaten_by_the_mailbox",
         ]),
     },
     Clause {
@@ -101,7 +104,7 @@ pub(super) static CLAUSES: &[Clause] = &[
         section: "5.3",
         promise: "Deletion can be asked for by e-mail",
         control: "not built: no mail is taken in, and no operator's function opens a deletion",
-        proof: Proof::NotYet("a way in for whoever has no live key or is suspended"),
+        proof: Proof::NotYet("intake of mail; who has no key gets one by mail"),
     },
     Clause {
         section: "5.3",
@@ -160,6 +163,7 @@ pub(super) static CLAUSES: &[Clause] = &[
         proof: Proof::Tests(&[
             "rotation::keys_and_addresses_survive_a_rotation_of_the_pepper",
             "keys::keys_are_made_shown_once_listed_and_revoked_at_once",
+            "keys::a_revoked_key_does_not_come_back_by_its_idempotency_key",
             "contract::the_template_keeps_what_the_inventory_promises",
         ]),
     },

@@ -96,9 +96,11 @@ pub(super) fn raw(form: &Form) -> Result<Mail, Refusal> {
     })
 }
 
-/// The bare address in `Name <address>`, or what it is itself.
+/// The bare address in `Name <address>`, or what it is itself. SES takes 7-bit ASCII only: a domain in
+/// another script comes as Punycode, and a part before the `@` in one is refused (no `SMTPUTF8`).
 pub(super) fn address_of(mailbox: &str) -> Result<String, Refusal> {
-    let refused = || Refusal::sender("InvalidParameterValue", "Missing final '@domain'");
+    let invalid = |why: &str| Refusal::sender("InvalidParameterValue", why);
+    let refused = || invalid("Missing final '@domain'");
     // A line break would start another header.
     if mailbox.contains(char::is_control) {
         return Err(refused());
@@ -107,6 +109,12 @@ pub(super) fn address_of(mailbox: &str) -> Result<String, Refusal> {
     let parsed = MessageParser::default().parse_headers(&header).ok_or_else(refused)?;
     let address = parsed.from().and_then(Address::first).and_then(|one| one.address());
     match address.and_then(|address| address.rsplit_once('@')) {
+        Some((local, _)) if !local.is_ascii() => {
+            Err(invalid("Local address contains control or whitespace"))
+        }
+        Some((_, domain)) if !domain.is_ascii() => {
+            Err(invalid("Domain contains control or whitespace"))
+        }
         Some((local, domain)) if !local.is_empty() && domain.contains('.') => {
             Ok(format!("{local}@{domain}"))
         }

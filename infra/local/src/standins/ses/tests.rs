@@ -103,6 +103,17 @@ async fn what_ses_refuses_is_refused() {
             Some("a@b\r\nBcc: c@example.com"),
             "InvalidParameterValue",
         ),
+        // SES takes no `SMTPUTF8`, on either side of the `@`.
+        (
+            "Destination.ToAddresses.member.1",
+            Some("\u{fc}ser@example.com"),
+            "InvalidParameterValue",
+        ),
+        (
+            "Destination.ToAddresses.member.1",
+            Some("Ada <ada@b\u{fc}cher.example>"),
+            "InvalidParameterValue",
+        ),
         ("Message.Subject.Data", None, "ValidationError"),
         ("Message.Body.Text.Data", None, "ValidationError"),
         ("Action", Some("SendFax"), "InvalidAction"),
@@ -134,8 +145,10 @@ async fn a_verified_address_may_send_and_the_quota_counts() {
     assert_eq!(ask(&ses, OPERATOR_KEY, &verify).await.0, 200);
     let mail = but("Source", Some("Me <ME@example.org>"));
     assert_eq!(ask(&ses, OPERATOR_KEY, &mail).await.0, 200);
+    let mail = but("Destination.ToAddresses.member.1", Some("ada@xn--bcher-kva.example"));
+    assert_eq!(ask(&ses, OPERATOR_KEY, &mail).await.0, 200);
     let (_, quota) = ask(&ses, OPERATOR_KEY, &[("Action", "GetSendQuota")]).await;
-    assert!(quota.contains("<SentLast24Hours>1.0</SentLast24Hours>"), "{quota}");
+    assert!(quota.contains("<SentLast24Hours>2.0</SentLast24Hours>"), "{quota}");
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -1,0 +1,20 @@
+//! `POST /v1/accounts/recover`: back into an account with a mailed token.
+
+use lambda_http::http::StatusCode;
+use vidintel::{
+    accounts::{RecoverRequest, recover},
+    app::App,
+    error::Error,
+    http::{Call, Reply, serve},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    serve(|app, call| Box::pin(handle(app, call))).await
+}
+
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
+    let request: RecoverRequest = call.json()?;
+    let recovered = recover(app, &request, call.now()).await?;
+    Reply::json(StatusCode::CREATED, &recovered)
+}
