@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 pub use self::{
     address::EmailAddress,
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
-    store::{get, marker, own_marker, set_customer},
+    store::{get, get_many, marker, own_marker, set_customer},
     subscription::{Span, Subscription},
     verify::{Verified, VerifyRequest, verify},
 };

@@ -5,6 +5,7 @@ pub(crate) mod ask;
 pub(crate) mod billing;
 pub(crate) mod catalogue;
 pub(crate) mod copy;
+pub(crate) mod crowd;
 mod customers;
 pub(crate) mod endpoints;
 pub(crate) mod lives;
@@ -22,7 +23,7 @@ use local::{
 use serde_json::{Value, json};
 use time::Duration;
 
-pub(crate) use self::app::{advance, app_of, far_away, store_account};
+pub(crate) use self::app::{account_item, advance, app_of, far_away, store_account};
 
 /// A cloud for one test.
 pub(crate) struct World {
