@@ -174,7 +174,7 @@ async fn a_crowd_is_rolled_up_in_time_though_dynamodb_is_slow() {
     world.cloud.dynamodb.fault(Fault::Slow(Pause::from_millis(20)));
     // One after the other, this takes four minutes; and a run has 60 s.
     let mut new = 0;
-    for _ in 0..4 {
+    for _ in 0..10 {
         let run = world.run_job(ROLL_UP).await;
         new += run["new"].as_u64().expect("a number");
         if run["complete"] == true {
@@ -190,4 +190,20 @@ async fn a_crowd_is_rolled_up_in_time_though_dynamodb_is_slow() {
     let of =
         |it: &Value| it["last_used_at"]["N"].as_str() == Some(&now.unix_timestamp().to_string());
     assert!(used.iter().all(of));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_dynamodb_is_away_a_run_gives_up_soon_and_loses_nothing() {
+    let world = World::start().await;
+    let members = crowd(&world, 300).await;
+    let now = world.cloud.clock.now();
+    log(&app(&world), members.iter().map(|it| it.entry(now))).await;
+    world.cloud.dynamodb.fault(Fault::Down);
+    let run = world.run_job(ROLL_UP).await;
+    let failed = run["failed"].as_u64().expect("a number");
+    assert!((64..300).contains(&failed) && run["complete"] == false, "{run}");
+    world.cloud.dynamodb.fault(Fault::None);
+    let run = world.run_job(ROLL_UP).await;
+    assert_eq!((&run["new"], &run["complete"]), (&json!(300), &json!(true)), "{run}");
+    assert_eq!(counted(&world).await.len(), 300);
 }
