@@ -2,6 +2,8 @@
 
 mod retry;
 
+use std::collections::{BTreeMap, HashMap};
+
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -10,13 +12,19 @@ use aws_sdk_dynamodb::{
         update_item::UpdateItemError,
     },
     types::{
-        AttributeValue, CancellationReason, TransactWriteItem,
+        AttributeValue, CancellationReason, KeysAndAttributes, TransactWriteItem,
         builders::{DeleteBuilder, PutBuilder, UpdateBuilder},
     },
 };
 
 pub(crate) use self::retry::{pause, retrying};
 use crate::{aws::Lazy, error::Error, inventory::Table};
+
+/// Keys that one call reads at most: DynamoDB's own limit.
+pub const KEYS_AT_ONCE: usize = 100;
+
+/// How often keys are asked for that DynamoDB has not come to.
+const TRIES: u32 = 6;
 
 /// The tables. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -57,9 +65,50 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Those items of at most [`KEYS_AT_ONCE`] keys that are there, each with its table, in no order. Strongly
+    /// consistent.
+    pub async fn get_many(&self, keys: Vec<(Table, Item)>) -> Result<Vec<(Table, Item)>, Error> {
+        let mut by_table: BTreeMap<Table, Vec<Item>> = BTreeMap::new();
+        for (table, key) in keys {
+            by_table.entry(table).or_default().push(key);
+        }
+        let tables: HashMap<String, Table> =
+            by_table.keys().map(|table| (self.name(*table), *table)).collect();
+        let mut ask = HashMap::new();
+        for (table, keys) in by_table {
+            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+            ask.insert(self.name(table), keys.build().map_err(Error::internal)?);
+        }
+        let mut found = Vec::new();
+        for attempt in 0..TRIES {
+            if ask.is_empty() {
+                return Ok(found);
+            }
+            if attempt > 0 {
+                pause(attempt - 1).await;
+            }
+            let answer = self.client.batch_get_item().set_request_items(Some(ask)).send().await;
+            let answer = answer.map_err(unavailable)?;
+            for (name, items) in answer.responses.unwrap_or_default() {
+                let table = tables.get(&name).copied();
+                found.extend(items.into_iter().filter_map(|item| Some((table?, item))));
+            }
+            ask = answer.unprocessed_keys.unwrap_or_default();
+        }
+        match ask.is_empty() {
+            true => Ok(found),
+            false => Err(Error::Unavailable {
+                dependency: "DynamoDB",
+                detail: "some keys were never processed".to_owned(),
+            }),
+        }
+    }
+}
+
 /// All of `items` or none: `None` when done, else the code of each part by its position, of which one at
-/// least is `ConditionalCheckFailed`. Sent again under the
-/// same token, which the SDK makes up, it is done once.
+/// least is `ConditionalCheckFailed`. Sent again under the same token, which the SDK makes up, it is done
+/// once.
 pub async fn transact(
     store: &Store,
     items: Vec<TransactWriteItem>,

@@ -77,6 +77,7 @@ async fn use_everything(world: &World) {
     assert_eq!(world.video(0, &ada).await.status, 200);
     world.wait(Duration::minutes(1));
     world.run_job("RollUpUsageFunction").await;
+    world.run_job("SweepGatesFunction").await;
     assert_eq!(world.get("/v1/usage", &ada).await.status, 200);
     assert_eq!(world.video(5, &ada).await.status, 200);
     use_objections(world).await;

@@ -42,7 +42,7 @@ async fn what_a_quiet_account_had_leased_survives_a_wipe() {
         assert_eq!(world.video(0, &ada).await.status, 200);
     }
     world.wait(Duration::seconds(11));
-    world.run_job("RollUpUsageFunction").await;
+    assert_eq!(world.run_job("SweepGatesFunction").await["ended"], 1);
     world.cloud.redis.flush().await.expect("wiped");
     assert_eq!(use_up(&world, &ada).await, 47);
     assert_eq!(withheld(&world, &ada).await, 0);

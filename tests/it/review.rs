@@ -23,7 +23,7 @@ use vidintel::{
     video::{FetchError, VideoId, VideoRecord},
 };
 
-use crate::util::{World, advance, app_of, store_account};
+use crate::util::{World, advance, app_of, far_away, store_account};
 
 const NOON: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
@@ -119,7 +119,7 @@ async fn a_refill_that_died_is_credited_by_the_sweep() {
             }
             // Nobody asks any more.
             let later = NOON + Duration::minutes(1);
-            gate::sweep(&app.redis, &app.store, later).await.expect("swept");
+            gate::sweep(&app.redis, &app.store, later, far_away()).await.expect("swept");
             let quota = ada.quota(&app, NOON).await;
             assert_eq!((quota.lease, quota.lost), (None, 0), "held up at {point}");
             assert!(quota.granted <= 1, "held up at {point}: {} are gone", quota.granted);
@@ -164,7 +164,7 @@ async fn a_refill_that_was_overtaken_harms_nobody() {
                 None => asking.await,
             };
             assert!(first.is_ok(), "held up at {point}: {first:?}");
-            gate::sweep(&quick.redis, &quick.store, NOON + Duration::minutes(1))
+            gate::sweep(&quick.redis, &quick.store, NOON + Duration::minutes(1), far_away())
                 .await
                 .expect("swept");
             let quota = ada.quota(&quick, NOON).await;
@@ -199,7 +199,7 @@ async fn a_request_given_back_while_its_lease_is_replaced_comes_back() {
             };
             assert!(fifth.is_ok(), "held up at {point}: {fifth:?}");
             let later = NOON + Duration::minutes(1);
-            gate::sweep(&one.redis, &one.store, later).await.expect("swept");
+            gate::sweep(&one.redis, &one.store, later, far_away()).await.expect("swept");
             let quota = ada.quota(&one, NOON).await;
             assert_eq!((quota.granted, quota.lost), (4, 0), "held up at {point}");
         }
@@ -232,7 +232,7 @@ async fn what_a_slow_redis_is_given_back_is_given_back_once() {
         tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
         let other = ada.environment();
         let later = NOON + Duration::minutes(1);
-        gate::sweep(&other.redis, &other.store, later).await.expect("swept");
+        gate::sweep(&other.redis, &other.store, later, far_away()).await.expect("swept");
         let quota = ada.quota(&other, NOON).await;
         assert_eq!((quota.granted, quota.lost), (0, 0), "round {round}");
     }
@@ -247,7 +247,9 @@ async fn a_request_that_fails_in_the_next_month_is_given_back_to_its_own() {
     let failed = ada.ask(&app, november).await.expect("let through");
     assert!(ada.ask(&app, december).await.is_ok());
     app.gate.give_back(&failed, 1, &random_base62(16)).await.expect("given back");
-    gate::sweep(&app.redis, &app.store, december + Duration::minutes(1)).await.expect("swept");
+    gate::sweep(&app.redis, &app.store, december + Duration::minutes(1), far_away())
+        .await
+        .expect("swept");
     for (month, granted) in [(november, 0), (december, 1)] {
         let quota = ada.quota(&app, month).await;
         assert_eq!((quota.granted, quota.lost), (granted, 0), "{month}");
@@ -275,7 +277,9 @@ async fn a_made_up_secret_has_no_lease_taken_and_holds_nobody_up() {
     let later = NOON + Duration::minutes(46);
     made_up(later).await;
     assert!(ada.ask(&app, later).await.is_ok());
-    gate::sweep(&app.redis, &app.store, later + Duration::minutes(1)).await.expect("swept");
+    gate::sweep(&app.redis, &app.store, later + Duration::minutes(1), far_away())
+        .await
+        .expect("swept");
     let quota = ada.quota(&app, NOON).await;
     assert_eq!((quota.granted, quota.lost), (2, 0));
 }
@@ -336,7 +340,9 @@ async fn a_request_of_the_month_before_burns_no_lease() {
         let admission = ada.ask(&app, now).await.expect("let through");
         assert_eq!(admission.period, Period::month_of(now));
     }
-    gate::sweep(&app.redis, &app.store, after + Duration::minutes(1)).await.expect("swept");
+    gate::sweep(&app.redis, &app.store, after + Duration::minutes(1), far_away())
+        .await
+        .expect("swept");
     for month in [before, after] {
         let quota = ada.quota(&app, month).await;
         assert_eq!((quota.granted, quota.lost), (2, 0), "{month}");
@@ -354,7 +360,7 @@ async fn a_refill_that_died_in_the_next_month_is_credited_there() {
         ada.end_hold().await;
         assert!(ada.ask(&app, november).await.is_ok());
         let later = november + Duration::seconds(30);
-        gate::sweep(&app.redis, &app.store, later).await.expect("swept");
+        gate::sweep(&app.redis, &app.store, later, far_away()).await.expect("swept");
         assert!(ada.ask(&app, december).await.is_ok());
         let quota = ada.quota(&app, december).await;
         assert_eq!(quota.lost, 0, "held up at {point}");
@@ -390,7 +396,7 @@ async fn the_sweep_outlives_an_account_that_is_gone() {
     let delete = json!({ "TableName": world.cloud.dynamodb.table("accounts"), "Key": key });
     world.cloud.dynamodb.call("DeleteItem", &delete).await.expect("deleted");
     for _ in 0..3 {
-        gate::sweep(&app.redis, &app.store, NOON).await.expect("swept");
+        gate::sweep(&app.redis, &app.store, NOON, far_away()).await.expect("swept");
     }
     let asked = ada.ask(&app, NOON).await;
     assert!(matches!(asked, Err(Error::Auth(AuthError::Unknown))), "{asked:?}");

@@ -70,6 +70,12 @@ enum Command {
         /// Measure batches and misses alone.
         #[arg(long, conflicts_with = "exports")]
         videos: bool,
+        /// Measure the jobs of every minute alone, with ten thousand accounts.
+        #[arg(long, conflicts_with_all = ["exports", "videos"])]
+        usage: bool,
+        /// Count the calls of a cache hit alone.
+        #[arg(long, conflicts_with_all = ["exports", "videos", "usage"])]
+        calls: bool,
     },
 }
 
@@ -129,6 +135,12 @@ async fn main() -> ExitCode {
         }
         Some(Command::Bench { videos: true, .. }) => {
             unless_interrupted(bench::run_videos(&mut stdout())).await
+        }
+        Some(Command::Bench { quick, usage: true, .. }) => {
+            unless_interrupted(bench::run_usage(quick, &mut stdout())).await
+        }
+        Some(Command::Bench { calls: true, .. }) => {
+            unless_interrupted(bench::run_calls(&mut stdout())).await
         }
         Some(Command::Bench { quick, exports: true, .. }) => {
             unless_interrupted(bench::run_exports(quick, &mut stdout())).await

@@ -17,7 +17,7 @@ pub use self::{
     recover::{RecoverRequest, Recovered, recover},
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
     status::{Set, set_status},
-    store::{get, marker, own_marker, set_customer},
+    store::{get, get_many, marker, own_marker, set_customer},
     subscription::{Span, Subscription},
     verify::{Verified, VerifyRequest, verify},
 };

@@ -1,6 +1,8 @@
 //! Accounts in DynamoDB: table `accounts`, key `id`. An item `email#<hash>` marks an address as
 //! taken, which makes it unique in one transaction.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::try_join_all;
 
@@ -10,12 +12,30 @@ use crate::{
     ids::AccountId,
     inventory::Table,
     secrets::Pepper,
-    store::{Conditional, Store, conditional, from_item, n, s, text},
+    store::{Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text},
 };
 
 /// The account, strongly consistent.
 pub async fn get(store: &Store, id: &AccountId) -> Result<Option<Account>, Error> {
     store.get(Table::Accounts, [("id", id.to_string())]).await?.map(from_item).transpose()
+}
+
+/// Those of `ids` that are there, strongly consistent. One that cannot be read is an error of its own.
+pub async fn get_many(
+    store: &Store,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, Result<Account, Error>>, Error> {
+    let mut found = HashMap::new();
+    for some in ids.chunks(KEYS_AT_ONCE) {
+        let key = |id: &AccountId| Item::from([("id".to_owned(), s(id.to_string()))]);
+        let keys = some.iter().map(|id| (Table::Accounts, key(id))).collect();
+        for (_, item) in store.get_many(keys).await? {
+            if let Some(id) = text(&item, "id").and_then(|it| it.parse().ok()) {
+                found.insert(id, from_item(item));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Key of the marker of an address.

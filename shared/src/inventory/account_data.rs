@@ -117,7 +117,7 @@ pub static API_KEYS: Category = Category {
             text("environment", "live or test (the sandbox); if it is not there: live"),
             text("hint", "its beginning and end"),
             instant("created_at", "when it was made"),
-            instant("last_used_at", "when it was last used, to the minute"),
+            instant("last_used_at", "when it was last used, up to five minutes behind"),
             instant("revoked_at", "when it was revoked"),
         ],
         internal: &["hash", "pepper_version"],

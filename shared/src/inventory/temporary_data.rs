@@ -41,7 +41,7 @@ static MINUTES: Category = Category {
 
 static LEASES: Category = Category {
     id: "leases",
-    description: "Which accounts hold a lease",
+    description: "Which accounts hold a lease, and when that was last looked at",
     fields: &["account tag"],
     place: Place::Redis("leases"),
     purpose: "to take leases back from accounts that have gone quiet",
@@ -199,6 +199,22 @@ static LOG_STREAM: Category = Category {
     cookie: None,
 };
 
+static UNREADABLE_ENTRIES: Category = Category {
+    id: "unreadable-entries",
+    description: "API request log entries that an earlier version of a function could not read",
+    fields: &["entry"],
+    place: Place::Redis("unreadable"),
+    purpose: "to lose no entry when the service is renewed",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: OBSERVED,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(1),
+    export: Export::No("reaches the API log category, or is gone within the hour"),
+    erasure: Erasure::Expires,
+    ccpa: &["Geolocation", "Identifiers", "Internet activity"],
+    cookie: None,
+};
+
 static MAIL_LIMITS: Category = Category {
     id: "mail-limits",
     description: "How many mails an address (hashed), a network address (hashed) or all together have caused \
@@ -245,6 +261,7 @@ pub(super) static ALL: &[&Category] = &[
     &SOURCE_STATES,
     &SOURCE_TOKEN,
     &LOG_STREAM,
+    &UNREADABLE_ENTRIES,
     &MAIL_LIMITS,
     &OBJECTION_STAMP,
 ];

@@ -243,7 +243,7 @@ pub struct KeyView {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-01T09:30:00Z")]
     pub created_at: OffsetDateTime,
-    /// When it was last used, to the minute; null if never.
+    /// When it was last used, up to five minutes behind; null if never.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime, required, example = "2026-11-24T11:58:00Z")]
     pub last_used_at: Option<OffsetDateTime>,

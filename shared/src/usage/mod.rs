@@ -8,6 +8,7 @@ mod packs;
 mod refusals;
 mod roll_up;
 mod stream;
+mod waiting;
 
 pub(crate) use self::packs::unpack;
 pub use self::{

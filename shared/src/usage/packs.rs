@@ -57,13 +57,15 @@ pub async fn append(store: &Store, entries: &[Entry]) -> Result<usize, Error> {
     for ((account, minute), group) in groups {
         let is_kept = match kept.get(account) {
             Some(known) => *known,
-            None => *kept.entry(account).or_insert(has_logs(store, account).await?),
+            None => {
+                let item = store.get(Table::Accounts, [("id", account.to_string())]).await?;
+                *kept.entry(account).or_insert(is_logged(item.as_ref()))
+            }
         };
         if !is_kept {
             continue;
         }
-        let start = OffsetDateTime::from_unix_timestamp(minute * 60).map_err(Error::internal)?;
-        new += append_minute(store, account, start, &group).await?;
+        new += append_minute(store, account, minute, &group, Expected::Anything).await?;
     }
     Ok(new)
 }
@@ -71,7 +73,8 @@ pub async fn append(store: &Store, entries: &[Entry]) -> Result<usize, Error> {
 /// Appends an entry that is in no stream, and that only this call appends: nothing needs to be read, however
 /// many there are in its minute. Says no where the account is not there any more.
 pub(super) async fn append_alone(store: &Store, entry: &Entry) -> Result<bool, Error> {
-    if !has_logs(store, &entry.account).await? {
+    let account = store.get(Table::Accounts, [("id", entry.account.to_string())]).await?;
+    if !is_logged(account.as_ref()) {
         return Ok(false);
     }
     let minute = entry.at_ms.div_euclid(60_000) * 60;
@@ -100,24 +103,43 @@ fn label(minute: OffsetDateTime) -> Result<String, Error> {
     minute.format(format_description!("[hour]:[minute]")).map_err(Error::internal)
 }
 
-/// Whether requests of `account` are logged: not of one that is erased or being erased. A function can be
-/// frozen with an entry in its hand, and wake up long after.
-async fn has_logs(store: &Store, account: &AccountId) -> Result<bool, Error> {
-    let item = store.get(Table::Accounts, [("id", account.to_string())]).await?;
-    Ok(item.is_some_and(|it| text(&it, "status") != Some(Status::Erasing.name())))
+/// Whether requests of the account stored as `item` are logged: not of one that is erased or being erased. A
+/// function can be frozen with an entry in its hand, and wake up long after.
+pub(super) fn is_logged(item: Option<&Item>) -> bool {
+    item.is_some_and(|it| text(it, "status") != Some(Status::Erasing.name()))
 }
 
-async fn append_minute(
+/// What the table is expected to hold of a minute. It is a matter of cost alone: an expectation that is not met
+/// costs one transaction that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// No pack: it is not looked for before the first one is written.
+    Nothing,
+    /// Perhaps some.
+    Anything,
+}
+
+/// Appends entries of one account and minute (counted from 1970); returns how many were new.
+pub(super) async fn append_minute(
     store: &Store,
     account: &AccountId,
-    minute: OffsetDateTime,
+    minute: i64,
     entries: &[&Entry],
+    expected: Expected,
 ) -> Result<usize, Error> {
+    let minute = OffsetDateTime::from_unix_timestamp(minute * 60).map_err(Error::internal)?;
     let (day_key, label) = (day_key(account, minute), label(minute)?);
     let (mut written, mut packs, mut known) = (0, 0, BTreeSet::new());
     // Another run may write the same minute at the same time: then what it has written is read.
     for attempt in 0..ATTEMPTS {
-        for item in packs_from(store, &day_key, &label, packs).await? {
+        // The first pack is written on the condition that it is not there.
+        let is_looked_for = attempt > 0 || expected == Expected::Anything;
+        let there = if is_looked_for {
+            packs_from(store, &day_key, &label, packs).await?
+        } else {
+            Vec::new()
+        };
+        for item in there {
             packs += 1;
             known.extend(read_pack(&item)?.into_iter().map(|entry| entry.request_id));
         }

@@ -21,6 +21,9 @@ const PAGE: usize = 500;
 /// The streams: an account's entries are always in the same one.
 pub(super) const STREAMS: u32 = 4;
 
+/// Sorted set of what could not be read, by when it was appended (ms).
+pub(super) const UNREADABLE_KEY: &str = "unreadable";
+
 /// Key of the `n`-th stream.
 pub(super) fn stream_key(n: u32) -> String {
     format!("log:{n}")
@@ -31,25 +34,42 @@ fn stream_of(account: &AccountId) -> String {
     stream_key(crc32fast::hash(account.tag().as_bytes()) % STREAMS)
 }
 
-/// Whether an entry of `account` has not reached the tables yet.
+/// Whether an entry of `account` has not reached the tables yet, or may be: of what cannot be read, that
+/// which names it.
 pub async fn is_waiting(redis: &Redis, account: &AccountId) -> Result<bool, Error> {
+    let id = account.to_string();
+    let is_own = |json: &str| match serde_json::from_str::<Entry>(json) {
+        Ok(entry) => entry.account == *account,
+        Err(_) => json.contains(&id),
+    };
     let (key, mut from) = (stream_of(account), "-".to_owned());
     loop {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("XRANGE").arg(&key).arg(&from).arg("+").arg("COUNT").arg(PAGE);
         let answer = redis.query_patiently::<(StreamRangeReply,)>(pipeline).await;
         let (page,) = answer.map_err(|error| Error::unavailable("Redis", &error))?;
-        let is_own = |json: String| {
-            serde_json::from_str::<Entry>(&json).is_ok_and(|entry| entry.account == *account)
-        };
-        if page.ids.iter().any(|it| it.get::<String>("entry").is_some_and(is_own)) {
+        let mut texts = page.ids.iter().filter_map(|it| it.get::<String>("entry"));
+        if texts.any(|json| is_own(&json)) {
             return Ok(true);
         }
         match page.ids.last() {
             Some(last) if page.ids.len() == PAGE => from = format!("({}", last.id),
-            _ => return Ok(false),
+            _ => break,
         }
     }
+    for from in (0..).step_by(PAGE) {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("ZRANGE").arg(UNREADABLE_KEY).arg(from).arg(from + PAGE - 1);
+        let answer = redis.query_patiently::<(Vec<Vec<u8>>,)>(pipeline).await;
+        let (texts,) = answer.map_err(|error| Error::unavailable("Redis", &error))?;
+        if texts.iter().any(|it| is_own(&String::from_utf8_lossy(it))) {
+            return Ok(true);
+        }
+        if texts.len() < PAGE {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Takes log entries while a request is answered, and writes them once the answer has left. Clones

@@ -5,7 +5,7 @@ use std::{
 };
 
 use local::cloud::Cloud;
-use serde_json::json;
+use serde_json::{Value, json};
 use vidintel::{
     app::App,
     config::{AwsConfig, BillingSettings, Config, RedisConfig, ServiceConfig, SourcesSettings},
@@ -63,7 +63,13 @@ fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
 
 /// Stores an account on the Free plan, without a key, past the functions that open one.
 pub(crate) async fn store_account(cloud: &Cloud, id: &AccountId) {
-    let item = json!({
+    let put = json!({ "TableName": cloud.dynamodb.table("accounts"), "Item": account_item(id) });
+    cloud.dynamodb.call("PutItem", &put).await.expect("an account");
+}
+
+/// An account on the Free plan, as it is stored.
+pub(crate) fn account_item(id: &AccountId) -> Value {
+    json!({
         "id": { "S": id.to_string() },
         "email": { "S": "made-up@example.com" },
         "email_hash": { "S": "0" },
@@ -74,9 +80,7 @@ pub(crate) async fn store_account(cloud: &Cloud, id: &AccountId) {
         "policy_accepted_at": { "N": "0" },
         "gate_version": { "N": "1" },
         "key_count": { "N": "0" },
-    });
-    let put = json!({ "TableName": cloud.dynamodb.table("accounts"), "Item": item });
-    cloud.dynamodb.call("PutItem", &put).await.expect("an account");
+    })
 }
 
 /// A deadline that no run of a test comes near.

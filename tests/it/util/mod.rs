@@ -5,6 +5,7 @@ pub(crate) mod ask;
 pub(crate) mod billing;
 pub(crate) mod catalogue;
 pub(crate) mod copy;
+pub(crate) mod crowd;
 mod customers;
 pub(crate) mod endpoints;
 pub(crate) mod lives;
@@ -22,7 +23,9 @@ use local::{
 use serde_json::{Value, json};
 use time::Duration;
 
-pub(crate) use self::app::{advance, advance_until, app_of, far_away, library_of, store_account};
+pub(crate) use self::app::{
+    account_item, advance, advance_until, app_of, far_away, library_of, store_account,
+};
 
 /// A cloud for one test.
 pub(crate) struct World {

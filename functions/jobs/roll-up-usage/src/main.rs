@@ -1,5 +1,6 @@
-//! Every minute: drains the log streams into the table, settles quotas, takes back idle leases.
+//! Every minute: moves the log streams into the table and settles quotas.
 
+use futures_util::future::join;
 use time::OffsetDateTime;
 use vidintel::{
     app::App,
@@ -21,13 +22,16 @@ async fn spent(app: &App, now: OffsetDateTime) -> Result<Option<Spent>, Error> {
 }
 
 async fn roll_up(app: &App, run: Run) -> Result<Report, Error> {
-    let done = usage::roll_up(app, run.time).await?;
+    // Side by side: the run may take all of its time.
+    let (done, spent) =
+        join(usage::roll_up(app, run.time, run.deadline), spent(app, run.time)).await;
+    let done = done?;
     let mut metrics = vec![
         Metric::seconds("UsageLogAgeSeconds", done.oldest_seconds),
         Metric::count("UsageEntriesUnreadable", done.unreadable as u64),
-        Metric::count("GatesCorrected", done.leases.corrected as u64),
+        Metric::count("UsageAccountsFailing", done.failed as u64),
     ];
-    match spent(app, run.time).await {
+    match spent {
         Ok(Some(spent)) => {
             metrics.push(Metric::count("ResearchCallsLeft", spent.calls_left()));
             metrics.push(Metric::count("ResearchRecordsLeft", spent.records_left()));

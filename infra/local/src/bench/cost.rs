@@ -125,6 +125,7 @@ async fn count(world: &mut World, kind: &Traffic) -> Result<Counted> {
         logs.clear();
         world.cloud.clock.set(world.cloud.clock.now() + time::Duration::minutes(1));
         world.cloud.run_job("RollUpUsageFunction").await?;
+        world.cloud.run_job("SweepGatesFunction").await?;
     }
     let spent = Spent::of(&world.cloud.dynamodb.counts());
     // One for each account and minute, or more where they are large.

@@ -16,6 +16,7 @@ mod report;
 mod retention;
 mod speed;
 mod stats;
+mod usage;
 mod videos;
 mod world;
 
@@ -27,7 +28,7 @@ use self::{report::Report, world::World};
 
 /// Measures everything and writes it to `out` as it comes. Whether goals are met is part of what is
 /// written; an error says that something could not be measured. `quick` leaves out the largest
-/// tables.
+/// tables, and most of the accounts.
 pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
     let started = Instant::now();
     let mut report = Report::new(out);
@@ -48,6 +49,7 @@ pub async fn run(quick: bool, out: &mut dyn Write) -> Result<()> {
     erasure::run(&mut world, &mut report).await?;
     exports::run(&mut world, &mut report, kept).await?;
     videos::run(&mut World::start(false).await?, &mut report).await?;
+    usage::run(&mut World::start(false).await?, &mut report, crowd(quick)).await?;
     report.end(started.elapsed())
 }
 
@@ -65,6 +67,28 @@ pub async fn run_exports(quick: bool, out: &mut dyn Write) -> Result<()> {
     let mut report = Report::new(out);
     exports::run(&mut World::start(false).await?, &mut report, sizes(quick)).await?;
     report.end(started.elapsed())
+}
+
+/// As [`run`], of the two jobs that run every minute alone. Reports also with builds that are not those of
+/// a deployment: what counts is that the runs end in time.
+pub async fn run_usage(quick: bool, out: &mut dyn Write) -> Result<()> {
+    let started = Instant::now();
+    let mut report = Report::new(out);
+    usage::run(&mut World::start(false).await?, &mut report, crowd(quick)).await?;
+    report.end(started.elapsed())
+}
+
+/// As [`run`], of the calls of a cache hit alone.
+pub async fn run_calls(out: &mut dyn Write) -> Result<()> {
+    let started = Instant::now();
+    let mut report = Report::new(out);
+    calls::run(&mut World::start(true).await?, &mut report).await?;
+    report.end(started.elapsed())
+}
+
+/// How many accounts are active in one minute.
+fn crowd(quick: bool) -> usize {
+    if quick { 1_000 } else { 10_000 }
 }
 
 /// How many items are kept.
