@@ -13,6 +13,7 @@ use crate::{
     ids::KeyId,
     keys::{self, ApiKey},
     secrets::Peppers,
+    video::Calls,
 };
 
 impl Gate {
@@ -45,6 +46,7 @@ impl Gate {
                 limits: stands(0, left),
                 token: if cost == 0 { Token::Sandbox } else { Token::Direct },
                 cost,
+                calls: Calls::default(),
             }),
             Err(Refusal::Minute) => {
                 let retry_after = std::time::Duration::from_secs(reset_seconds);

@@ -10,6 +10,7 @@ use crate::{
     ids::{AccountId, KeyId},
     plans::{Period, Plan},
     redis::RedisError,
+    video::Calls,
 };
 
 /// What the script said.
@@ -61,7 +62,9 @@ impl Reply {
                     Window { limit: rpm, remaining: free, reset_seconds: fields.number()? };
                 let limits = limits(minute, period, limit, remaining, now);
                 let account = account.clone();
-                let admission = Admission { account, key_id, plan, period, limits, token, cost };
+                let calls = Calls::default();
+                let admission =
+                    Admission { account, key_id, plan, period, limits, token, cost, calls };
                 Self::Ok(Box::new(admission))
             }
             "RATE" => {

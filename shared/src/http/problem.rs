@@ -104,13 +104,16 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Denied(Denial::Rate { .. } | Denial::Quota { .. }) => &kinds::QUOTA_EXCEEDED,
         Error::Denied(Denial::TooMany { .. }) => &kinds::TOO_MANY_AT_ONCE,
         Error::Denied(Denial::Inactive(_)) => &kinds::ACCOUNT_INACTIVE,
+        Error::Denied(Denial::LacksCountry(_)) => &kinds::PLAN_DOES_NOT_INCLUDE,
         Error::NotFound(_) => &kinds::NOT_FOUND,
         Error::Gone(_) => &kinds::GONE,
         Error::Conflict(_) => &kinds::CONFLICT,
         Error::TooManyMails => &kinds::TOO_MANY_SIGN_UPS,
         Error::Video(FetchError::NotFound) => &kinds::VIDEO_NOT_FOUND,
         Error::Video(FetchError::Timeout) => &kinds::SOURCE_TIMEOUT,
-        Error::Video(FetchError::RateLimited { .. }) => &kinds::SOURCE_BUSY,
+        Error::Video(FetchError::RateLimited { .. } | FetchError::NotReady { .. }) => {
+            &kinds::SOURCE_BUSY
+        }
         Error::Video(FetchError::Upstream { .. } | FetchError::LinkFailed) => &kinds::SOURCE_FAILED,
         Error::Video(FetchError::LinkLeadsNowhere) => &kinds::LINK_LEADS_NOWHERE,
         Error::Video(FetchError::Exhausted { .. }) => &kinds::SOURCE_ALLOWANCE_USED,
@@ -142,7 +145,9 @@ fn decorate(reply: Reply, error: &Error) -> Reply {
             headers::retry_after(headers::rate_limit(reply, limits), wait)
         }
         Error::Video(
-            FetchError::RateLimited { retry_after } | FetchError::Exhausted { retry_after },
+            FetchError::RateLimited { retry_after }
+            | FetchError::NotReady { retry_after }
+            | FetchError::Exhausted { retry_after },
         ) => headers::retry_after(reply, *retry_after),
         Error::TooManyMails => headers::retry_after(reply, Duration::from_secs(3600)),
         Error::Restoring => headers::retry_after(reply, Duration::from_secs(300)),
