@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     error::Error,
     files::Files,
+    flight::Alone,
     gate::Gate,
     mail::Mailer,
     objections::Objections,
@@ -44,6 +45,8 @@ pub struct App {
     pub mailer: Mailer,
     /// The usage log.
     pub usage: Log,
+    /// Answers of this process, for while Redis is away.
+    pub alone: Alone,
     sources: Arc<OnceLock<Sources>>,
     stripe: Arc<Mutex<Option<(SecretString, Stripe)>>>,
 }
@@ -66,6 +69,7 @@ impl App {
             secrets: Arc::new(Secrets::new(aws.secrets, config.service.secret_id.clone())),
             mailer: Mailer::new(aws.ses, config.service.mail_from.clone()),
             usage: Log::new(redis.clone(), store.clone()),
+            alone: Alone::default(),
             sources: Arc::default(),
             stripe: Arc::default(),
             files: Files::new(config.aws.clone(), config.service.exports_bucket.clone()),

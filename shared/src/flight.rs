@@ -5,6 +5,8 @@
 //! cached answer carries the stamp under which that was done; each objection changes the stamp, and an
 //! answer under another one is looked at anew before it is used.
 
+mod alone;
+
 use std::{collections::HashSet, sync::LazyLock, time::Duration as Wait};
 
 use redis::pipe;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::{Duration, OffsetDateTime};
 use tokio::time::sleep;
 
+pub use self::alone::Alone;
 use crate::{
     error::Error,
     ids::random_base62,
@@ -131,6 +134,8 @@ pub type Outcome<T> = Result<Landed<T>, FetchError>;
 pub struct Flights<'a> {
     /// The cache.
     pub redis: &'a Redis,
+    /// What this process keeps by itself while Redis is away.
+    pub alone: &'a Alone,
     /// Creators who objected.
     pub objections: &'a Objections,
     /// Time of the request.
@@ -161,6 +166,9 @@ impl Flights<'_> {
         F: Future<Output = Vec<Result<T, FetchError>>>,
     {
         let mut outcomes: Vec<Option<Outcome<T>>> = keys.iter().map(|_| None).collect();
+        if looked.stamp.is_some() {
+            self.alone.clear();
+        }
         let values = looked.values.into_iter().enumerate().take(keys.len());
         let values = values.filter_map(|(at, bytes)| Some((at, bytes?))).collect();
         self.unload(keys, values, &looked.stamp, &mut outcomes).await?;
@@ -171,14 +179,16 @@ impl Flights<'_> {
         while !waiting.is_empty() && waited < Wait::from_millis(HOLD_MS) {
             let (boarded, stamp) = match self.board(keys, &waiting, &token).await {
                 Ok(boarded) => boarded,
-                // Without Redis each asks for itself.
+                // Without Redis each process is for itself.
                 Err(error) => {
-                    tracing::warn!(error = %error, "fetching without single flight");
+                    tracing::warn!(error = %error, "fetching without the other functions");
                     // Some may have been boarded all the same.
                     self.give_up(keys, &waiting, &token).await;
+                    self.land_alone(keys, &fetch, &mut outcomes).await?;
                     break;
                 }
             };
+            self.alone.clear();
             let (mut cached, mut first) = (Vec::new(), Vec::new());
             for (at, (bytes, place)) in waiting.iter().zip(boarded) {
                 cached.extend(bytes.map(|bytes| (*at, bytes)));
@@ -207,6 +217,7 @@ impl Flights<'_> {
                 pause = (pause * 2).min(Wait::from_millis(100));
             }
         }
+        let waiting = missing(&outcomes);
         if !waiting.is_empty() {
             let fetched = fetch(waiting.clone()).await;
             for (at, outcome) in waiting.iter().zip(self.checked(fetched).await?) {

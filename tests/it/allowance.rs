@@ -22,11 +22,17 @@ const HALF_A_DAY: &str = "43200";
 
 /// Lets the day have gone on: `who` (everybody together is `research`) has spent so many calls.
 async fn spent(world: &World, who: &str, calls: u64, customers: u64) {
+    spent_of_it(world, who, calls, customers, 0).await;
+}
+
+/// The same, so many of the calls by accounts on the free plan.
+async fn spent_of_it(world: &World, who: &str, calls: u64, customers: u64, free: u64) {
     let now = world.cloud.clock.now();
     let item = json!({
         "account": { "S": who }, "period": { "S": format!("research#{}", now.date()) },
         "calls": { "N": calls.to_string() }, "records": { "N": "0" },
         "customers": { "N": customers.to_string() },
+        "free_calls": { "N": free.to_string() },
         "expires_at": { "N": (now + Duration::days(90)).unix_timestamp().to_string() },
         "expires_on": { "S": (now + Duration::days(90)).date().to_string() },
     });
@@ -119,6 +125,47 @@ async fn nobody_takes_the_share_of_the_others_and_tomorrow_is_another_day() {
     world.wait(Duration::seconds(1));
     assert_eq!(search(&world, &ada, 20).await.status, 200);
     assert!(world.video(1, &ada).await.json()["statistics"]["views"]["value"].is_u64());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_free_accounts_takes_a_fifth_of_the_day_and_no_more() {
+    let world = with_research().await;
+    let (planted, free, accounts) = (400, 190, 16);
+    spent_of_it(&world, "research", planted, 1, free).await;
+    let crowd = world.crowd(accounts, Plan::Free).await;
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for round in 0..3 {
+        let asks = crowd.iter().enumerate().map(async |(n, it)| match n % 2 {
+            0 => search(&world, it, round * 100 + n).await,
+            _ => world.get(&format!("/v1/hashtags/of-{round}-{n}"), it).await,
+        });
+        for answer in join_all(asks).await {
+            *kinds.entry(kind(&answer)).or_default() += 1;
+        }
+        world.wait(Duration::minutes(1));
+    }
+    // Two hundred in all, ten of them just now.
+    assert_eq!(kinds.get("200 none"), Some(&10), "{kinds:?}");
+    assert_eq!(world.cloud.tiktok.spent().calls, 10);
+    assert!(kinds.contains_key("503 source-allowance-used"), "{kinds:?}");
+    // Who pays has the rest.
+    let ada = world.paying("ada@example.com").await;
+    for n in 0..3 {
+        assert_eq!(search(&world, &ada, 1_000 + n).await.status, 200);
+    }
+    // Tomorrow each of them has two, however many there are.
+    world.wait(Duration::hours(12));
+    let mut served = vec![0; 3];
+    for customer in &crowd[..3] {
+        let n = 2_000 + 10 * served.iter().sum::<usize>();
+        let answers = join_all((0..5).map(|more| search(&world, customer, n + more))).await;
+        for answer in &answers {
+            let is_told = ["200 none", "503 source-allowance-used", "503 source-busy"];
+            assert!(is_told.contains(&kind(answer).as_str()), "{}", answer.text());
+        }
+        served.push(answers.iter().filter(|it| it.status == 200).count());
+    }
+    assert_eq!(served[3..], [2, 2, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -468,7 +468,8 @@ async fn who_finds_the_answer_at_the_last_moment_holds_nobody_up() {
     let id: VideoId = "7000000000000000001".parse().expect("an id");
     for _ in 0..2 {
         let objections = app.objections().await.expect("the secret");
-        let flights = Flights { redis: &app.redis, objections: &objections, now: NOON };
+        let flights =
+            Flights { redis: &app.redis, alone: &app.alone, objections: &objections, now: NOON };
         let fetch = |_| async { vec![Err(FetchError::NotFound)] };
         let landed: Vec<Outcome<VideoRecord>> =
             flights.land(&[video_key(id)], Looked::default(), fetch).await.expect("landed");

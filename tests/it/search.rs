@@ -16,13 +16,14 @@ use vidintel::{
 use crate::util::{
     Customer, World, assert_problem,
     catalogue::{Holds, day_of, hashtags, ids, ids_in, median_views, sums},
+    endpoints::ask,
     objections::with_research,
 };
 
 const SEARCH: &str = "/v1/videos/search";
 
 /// The last days of the catalogue, as many as a search may cover.
-const DAYS: (Date, Date) = (date!(2026 - 09 - 28), date!(2026 - 10 - 28));
+const DAYS: (Date, Date) = (date!(2026 - 09 - 29), date!(2026 - 10 - 28));
 
 /// A search that finds every video of `days`.
 fn everything(days: (Date, Date)) -> Value {
@@ -155,17 +156,26 @@ async fn the_days_are_those_of_the_search_both_included() {
     let ada = world.paying("ada@example.com").await;
     let video = *world.researched().last().expect("a video");
     let day = day_of(video);
-    for (days, is_in) in [
-        ((day, day), true),
-        ((day - Duration::days(30), day), true),
-        ((day - Duration::days(30), day - Duration::days(1)), false),
-        ((day + Duration::days(1), day + Duration::days(20)), false),
-    ] {
-        let found = page(&world, &ada, &everything(days)).await;
-        let found = ids_in(&found["videos"]).contains(&video.id.to_string());
-        assert_eq!(found, is_in, "{days:?}");
+    let calls = world.cloud.tiktok.counts().research;
+    // Whichever way TikTok counts the last day.
+    for is_inclusive in [true, false] {
+        world.cloud.tiktok.set_end_inclusive(is_inclusive);
+        for (days, is_in) in [
+            ((day, day), true),
+            ((day - Duration::days(29), day), true),
+            ((day - Duration::days(29), day - Duration::days(1)), false),
+            ((day + Duration::days(1), day + Duration::days(20)), false),
+        ] {
+            // One a page: none of the day after is stepped over on the way.
+            let search = with(everything(days), "limit", 1);
+            let found = page(&world, &ada, &search).await;
+            let found = ids_in(&found["videos"]).contains(&video.id.to_string());
+            assert_eq!(found, is_in, "{days:?} {is_inclusive}");
+        }
+        world.wait(Duration::hours(1));
     }
-    let too_long = everything((day - Duration::days(31), day));
+    assert_eq!(world.cloud.tiktok.counts().research, calls + 8);
+    let too_long = everything((day - Duration::days(30), day));
     assert_problem(&world.post(SEARCH, &too_long, &ada).await, 400, "invalid-value");
     let from_tomorrow = json!({
         "not": everything(DAYS)["not"], "from": "2026-11-25", "to": "2026-11-26",
@@ -179,10 +189,22 @@ async fn paging_leads_through_every_video_once_whatever_the_source_does() {
     let ada = world.paying("ada@example.com").await;
     let expected = world.searched(DAYS, &|_| true, &|_| true);
     assert!(expected.len() >= 7, "too few videos to page through: {}", expected.len());
-    let faults = [Fault::None, Fault::StaleSearchId, Fault::ShortPages, Fault::DropFields];
+    let faults = [
+        Fault::None,
+        Fault::StaleSearchId,
+        Fault::ShortPages,
+        Fault::DropFields,
+        Fault::NewSearchIds,
+        Fault::InvalidCursor(1),
+    ];
     for fault in faults {
         world.cloud.tiktok.fault(Endpoint::Research, fault);
-        for limit in [1, 2, 3, 5, 100] {
+        let limits: &[usize] = match fault {
+            // Each page takes its time.
+            Fault::InvalidCursor(_) => &[3],
+            _ => &[1, 2, 3, 5, 100],
+        };
+        for &limit in limits {
             let search = with(everything(DAYS), "limit", limit);
             let (videos, count) = pages(&world, &ada, &search).await;
             assert_eq!(ids_in(&json!(videos)), ids(&expected), "{fault:?} by {limit}");
@@ -229,13 +251,24 @@ async fn a_cursor_belongs_to_its_search_and_ends_with_it() {
     let used = world.used(&ada).await;
     let request: SearchRequest = serde_json::from_value(search.clone()).expect("a search");
     let checked = request.check(world.cloud.clock.now()).expect("a good one");
-    let ended = Position { cursor: 2, search_id: Some("7300000000000000777".to_owned()) };
-    let expired = with(search.clone(), "cursor", checked.cursor(&ended));
-    let answer = world.post(SEARCH, &expired, &ada).await;
+    // TikTok knows of no such search. One of an hour ago may still be on its way into its cache…
+    let issued = |hours: i64| {
+        let issued_at = (world.cloud.clock.now() - Duration::hours(hours)).unix_timestamp();
+        let search_id = Some("7300000000000000777".to_owned());
+        let cursor = checked.cursor(&Position { cursor: 2, search_id, issued_at });
+        with(search.clone(), "cursor", cursor)
+    };
+    let answer = world.post(SEARCH, &issued(1), &ada).await;
+    assert_problem(&answer, 503, "source-busy");
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    assert_eq!(world.cloud.tiktok.counts().research, calls + 2);
+    // …and one of some hours ago has ended, which is not worth asking twice.
+    world.wait(Duration::seconds(2));
+    let answer = world.post(SEARCH, &issued(3), &ada).await;
     assert_problem(&answer, 410, "cursor-expired");
-    // A good id is often refused at first, so it was asked for more than once.
-    assert!(world.cloud.tiktok.counts().research > calls + 1);
-    assert_eq!(world.used(&ada).await, used, "what has expired costs nothing");
+    assert_eq!(world.cloud.tiktok.counts().research, calls + 3);
+    assert_problem(&world.post(SEARCH, &issued(-1), &ada).await, 400, "invalid-value");
+    assert_eq!(world.used(&ada).await, used, "none of it was charged");
     assert_eq!(world.post(SEARCH, &with(search, "cursor", cursor), &ada).await.status, 200);
 }
 
@@ -298,6 +331,87 @@ async fn the_country_is_for_plans_that_include_it_whoever_asked_first() {
         let is_withheld = regions["reason"] == "plan_does_not_include";
         assert_eq!(is_withheld, !plan.includes_country(), "{plan:?}: {regions}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditions_on_the_region_are_for_plans_that_include_the_country() {
+    let world = with_research().await;
+    let customer = world.customer("ada@example.com").await;
+    let region = json!([{ "field": "region", "values": ["DE"] }]);
+    let (from, to) = (DAYS.0.to_string(), DAYS.1.to_string());
+    let creator = json!([{ "field": "creator", "values": ["alba.bakes"] }]);
+    let searches = [
+        json!({ "and": region, "from": from, "to": to }),
+        json!({ "and": creator, "or": region, "from": from, "to": to }),
+        json!({ "and": creator, "not": region, "from": from, "to": to }),
+    ];
+    for plan in [Plan::Free, Plan::Basic] {
+        world.upgrade(&customer, plan).await;
+        let test = world.test_key(&customer).await;
+        for search in &searches {
+            for who in [&customer, &test] {
+                let answer = world.post(SEARCH, search, who).await;
+                assert_problem(&answer, 403, "plan-does-not-include");
+                let detail = answer.json()["detail"].as_str().expect("a text").to_owned();
+                assert!(detail.contains("`region`") && detail.contains("/v1/plans"), "{detail}");
+            }
+        }
+    }
+    assert_eq!(world.cloud.tiktok.counts(), Counts::default(), "nothing was asked");
+    assert_eq!(world.used(&customer).await, 0);
+    for plan in [Plan::Pro, Plan::Business] {
+        world.upgrade(&customer, plan).await;
+        for search in &searches {
+            assert_eq!(world.post(SEARCH, search, &customer).await.status, 200, "{search}");
+        }
+    }
+    // What those found, the plans before are not told either.
+    world.upgrade(&customer, Plan::Basic).await;
+    for search in &searches {
+        let answer = world.post(SEARCH, search, &customer).await;
+        assert_problem(&answer, 403, "plan-does-not-include");
+    }
+}
+
+/// No country in any answer, whatever it is called.
+fn names_no_country(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().all(|(name, value)| match name.as_str() {
+            "country" | "regions" => value.is_null() || value["value"].is_null(),
+            _ => names_no_country(value),
+        }),
+        Value::Array(entries) => entries.iter().all(names_no_country),
+        _ => true,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_endpoint_tells_a_smaller_plan_the_country() {
+    let world = with_research().await;
+    let (ada, bob) =
+        (world.paying("ada@example.com").await, world.customer("bob@example.com").await);
+    world.upgrade(&bob, Plan::Basic).await;
+    let known = |n: &usize| {
+        let it = &world.cloud.tiktok.catalogue()[*n];
+        it.region.is_some() && it.in_research && it.in_oembed
+    };
+    let n = (0..).find(known).expect("a video");
+    let mut told = 0;
+    for request in crate::util::endpoints::metered(&world, n) {
+        // From the sources and from the cache.
+        let (whole, less) = (ask(&world, &ada, &request).await, ask(&world, &bob, &request).await);
+        assert_eq!((whole.status.as_u16(), less.status.as_u16()), (200, 200), "{request:?}");
+        told += usize::from(!names_no_country(&whole.json()));
+        assert!(names_no_country(&less.json()), "{request:?}: {}", less.text());
+        let (method, path, body) = &request;
+        for more in ["fields=country", "fields=regions", "fields=videos.country", "trim=true"] {
+            let path = format!("{path}{}{more}", if path.contains('?') { '&' } else { '?' });
+            let answer = ask(&world, &bob, &(*method, path, body.clone())).await;
+            assert!([200, 400].contains(&answer.status.as_u16()), "{}", answer.text());
+            assert!(names_no_country(&answer.json()), "{request:?} {more}: {}", answer.text());
+        }
+    }
+    assert!(told >= 3, "only {told} answers name a country: that shows nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,7 +162,7 @@ fn of_a_busy_creator(world: &World) -> (&CatalogueVideo, OffsetDateTime, Vec<u64
         let created = OffsetDateTime::from_unix_timestamp(video.create_time).ok()?;
         // Research knows of a video two days later.
         let now = created + Duration::days(3);
-        let first = (now - Duration::days(29)).unix_timestamp();
+        let first = (now - Duration::days(28)).unix_timestamp();
         let recent = videos.iter().filter(|it| {
             let is_there = (first..=video.create_time).contains(&it.create_time);
             it.username == video.username && it.in_research && is_there
@@ -178,7 +178,7 @@ async fn with_its_creator_a_video_is_held_against_them() {
     let world = with_research().await;
     let (chosen, now, mut views) = of_a_busy_creator(&world);
     world.cloud.clock.set(now);
-    let ada = world.customer("ada@example.com").await;
+    let ada = world.paying("ada@example.com").await;
     let path = format!("/v1/videos/{}", chosen.id);
     let without = world.get(&path, &ada).await.json();
     for name in WITH_CREATOR {
@@ -226,7 +226,7 @@ async fn what_of_the_creator_cannot_be_had_says_why_and_fails_nothing() {
     let off = look(&world, &ada, "include=creator").await;
     assert_eq!(reasons(&off), ["source_disabled"; 3]);
     let world = with_research().await;
-    let ada = world.customer("ada@example.com").await;
+    let ada = world.paying("ada@example.com").await;
     world.cloud.tiktok.fault(Endpoint::Users, Fault::Status(500));
     // The creator's videos are another question: there are none of the last 30 days.
     let failed = look(&world, &ada, "include=creator").await;

@@ -14,6 +14,7 @@ use crate::{
     ids::KeyId,
     keys::{self, ApiKey},
     secrets::Peppers,
+    video::Calls,
 };
 
 impl Gate {
@@ -50,6 +51,7 @@ impl Gate {
                 limits: stands(Some(&taken.minute), None, taken.left).0,
                 token: if cost == 0 { Token::Sandbox } else { Token::Direct },
                 cost,
+                calls: Calls::default(),
             }),
             Err(Refusal::Minute(minute)) => {
                 let (limits, retry_after) = stands(Some(&minute), Some(count), 0);

@@ -42,6 +42,7 @@ use crate::{
     redis::{Redis, RedisError, Script, is_no_script},
     secrets::Peppers,
     store::Store,
+    video::Calls,
 };
 
 static GATE: LazyLock<Script> =
@@ -116,6 +117,13 @@ pub enum Denial {
     /// The account exists but may not be served.
     #[error("the account is {0}; contact support")]
     Inactive(String),
+    /// What is asked for needs the country, which the plan does not include.
+    #[error(
+        "a condition on `region` tells the country, which the plan {} does not include: leave it out, or \
+         move to a plan that includes the country (`GET /v1/plans`) at `POST /v1/billing/plan`",
+        .0.name()
+    )]
+    LacksCountry(Plan),
 }
 
 /// One limit and where it stands.
@@ -179,6 +187,8 @@ pub struct Admission {
     pub token: Token,
     /// Requests that were taken: the items of a batch, else one; none in the sandbox.
     pub cost: u64,
+    /// What serving it costs of a source's allowance.
+    pub calls: Calls,
 }
 
 /// Values of the cache, in the order of their keys; `None` for those that it does not have.

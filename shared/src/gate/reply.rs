@@ -10,6 +10,7 @@ use crate::{
     ids::{AccountId, KeyId},
     plans::{Period, Plan},
     redis::RedisError,
+    video::Calls,
 };
 
 /// What the script said.
@@ -58,7 +59,9 @@ impl Reply {
                 let token = Token::Leased { lease: fields.text()?, seq: fields.number()? };
                 let limits = limits(minute, period, limit, remaining, now);
                 let account = account.clone();
-                let admission = Admission { account, key_id, plan, period, limits, token, cost };
+                let calls = Calls::default();
+                let admission =
+                    Admission { account, key_id, plan, period, limits, token, cost, calls };
                 Self::Ok(Box::new(admission))
             }
             "RATE" => {

@@ -99,13 +99,18 @@ impl Visit {
             let served = tokio::time::timeout(LONGEST, work).await;
             served.unwrap_or(Err(FetchError::Timeout.into()))
         };
+        let mut is_sources_fault = false;
         let (reply, cached, unserved) = match unless_panicking(in_time).await {
             Ok(served) => (served.reply, served.cached, served.unserved.min(charged)),
             Err(error) => {
                 log_failure(&error, call.request_id());
+                is_sources_fault = matches!(error, Error::Video(FetchError::Upstream { .. }));
                 (problem(&error, call.request_id()), false, charged)
             }
         };
+        if !is_sources_fault {
+            note_unpaid(app, call, &self.admission, unserved).await;
+        }
         match app.gate.give_back(&self.admission, unserved, call.request_id()).await {
             Ok(()) => {
                 charged -= unserved;
@@ -129,6 +134,23 @@ impl Visit {
         }
         app.usage.push(entry);
         headers::rate_limit(reply, &limits)
+    }
+}
+
+/// Notes what the part of a request that is not charged has cost of a source's allowance: what nobody
+/// pays for must not use that up.
+async fn note_unpaid(app: &App, call: &Call, admission: &Admission, unserved: u64) {
+    let calls = admission.calls.made() * unserved;
+    if calls == 0 {
+        return;
+    }
+    let calls = calls.div_ceil(admission.cost.max(1));
+    let noted = match app.sources().await {
+        Ok(sources) => sources.note_unpaid(&admission.account, calls, call.now()).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(error = %error, "calls that were not charged could not be counted");
     }
 }
 

@@ -110,13 +110,16 @@ pub fn kind(error: &Error) -> &'static Kind {
         }
         Error::Denied(Denial::TooMany { .. }) => &kinds::TOO_MANY_AT_ONCE,
         Error::Denied(Denial::Inactive(_)) => &kinds::ACCOUNT_INACTIVE,
+        Error::Denied(Denial::LacksCountry(_)) => &kinds::PLAN_DOES_NOT_INCLUDE,
         Error::NotFound(_) => &kinds::NOT_FOUND,
         Error::Gone(_) => &kinds::GONE,
         Error::Conflict(_) => &kinds::CONFLICT,
         Error::TooManyMails | Error::MailsPaused => &kinds::TOO_MANY_SIGN_UPS,
         Error::Video(FetchError::NotFound) => &kinds::VIDEO_NOT_FOUND,
         Error::Video(FetchError::Timeout) => &kinds::SOURCE_TIMEOUT,
-        Error::Video(FetchError::RateLimited { .. }) => &kinds::SOURCE_BUSY,
+        Error::Video(FetchError::RateLimited { .. } | FetchError::NotReady { .. }) => {
+            &kinds::SOURCE_BUSY
+        }
         Error::Video(FetchError::Upstream { .. } | FetchError::LinkFailed) => &kinds::SOURCE_FAILED,
         Error::Video(FetchError::LinkLeadsNowhere) => &kinds::LINK_LEADS_NOWHERE,
         Error::Video(FetchError::Exhausted { .. }) => &kinds::SOURCE_ALLOWANCE_USED,
@@ -151,7 +154,9 @@ fn decorate(reply: Reply, error: &Error) -> Reply {
             headers::retry_after(headers::unmetered_limit(reply, *class, window), *retry_after)
         }
         Error::Video(
-            FetchError::RateLimited { retry_after } | FetchError::Exhausted { retry_after },
+            FetchError::RateLimited { retry_after }
+            | FetchError::NotReady { retry_after }
+            | FetchError::Exhausted { retry_after },
         ) => headers::retry_after(reply, *retry_after),
         Error::TooManyMails | Error::MailsPaused => {
             headers::retry_after(reply, Duration::from_secs(3600))

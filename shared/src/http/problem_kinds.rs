@@ -87,6 +87,10 @@ kinds! {
     SANDBOX_KEY = "sandbox-key", FORBIDDEN, "Sandbox key":
         "A key that begins with `tvi_test_` opens the video endpoints, which it answers from the sandbox, and \
          nothing else: what is about the account itself, its money or its data needs a live key.";
+    PLAN_DOES_NOT_INCLUDE = "plan-does-not-include", FORBIDDEN, "Plan does not include this":
+        "What is asked for needs something that the account's plan does not include, such as the country. \
+         `detail` names it: leave it out, or move to a plan that includes it at `POST /v1/billing/plan`. \
+         Not charged.";
     UNDER_AGE = "under-age", FORBIDDEN, "Under age":
         "The service is not intended for children under 13, so no account can be opened. Nothing of the \
          request has been kept.";
@@ -140,11 +144,13 @@ kinds! {
         "Data was restored from a backup, and what was erased since then is being erased again; until \
          then the service is closed. Wait for the seconds in `Retry-After`.";
     SOURCE_ALLOWANCE_USED = "source-allowance-used", SERVICE_UNAVAILABLE, "Source's allowance is used up":
-        "Your share of what TikTok allows this service in a day is used up. It starts anew at 00:00 UTC: \
-         wait for the seconds in `Retry-After`. Not charged.";
+        "Your share of what TikTok allows this service in a day is used up: it depends on the plan, and on \
+         what others ask; requests that are not charged have a share of their own. It starts anew at 00:00 \
+         UTC: wait for the seconds in `Retry-After`. Not charged.";
     SOURCE_BUSY = "source-busy", SERVICE_UNAVAILABLE, "Source is busy":
-        "The source wants to be left alone for a while. Wait for the seconds in `Retry-After`. Not \
-         charged.";
+        "The source wants to be left alone for a while, or has not made the page ready yet that was asked \
+         for, as may happen for minutes after a search began. Wait for the seconds in `Retry-After`, then \
+         send the same request again: its `cursor` stays valid. Not charged.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "Service unavailable":
         "A part of the service does not answer. Try again after the seconds in `Retry-After`; `/health` \
          tells how the parts are. Not charged.";

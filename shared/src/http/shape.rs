@@ -6,6 +6,13 @@ use std::collections::BTreeMap;
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        RefOr,
+        schema::{AdditionalProperties, ArrayItems, Schema},
+    },
+};
 
 use super::{Call, Reply};
 use crate::error::{Error, InputError};
@@ -29,9 +36,10 @@ pub struct Shape {
 struct Fields(BTreeMap<String, Fields>);
 
 impl Shape {
-    /// Reads the parameters.
-    pub fn of(call: &Call) -> Result<Self, InputError> {
-        let fields = call.query("fields").map(|it| Fields::parse(&it)).transpose()?;
+    /// Reads the parameters of a request that is answered with a `T`: a field that it does not have is
+    /// refused, before anything is done.
+    pub fn of<T: ToSchema>(call: &Call) -> Result<Self, InputError> {
+        let fields = call.query("fields").map(|it| Fields::of::<T>(&it)).transpose()?;
         let trim = match call.query("trim").as_deref() {
             None | Some("false") => false,
             Some("true") => true,
@@ -48,8 +56,7 @@ impl Shape {
         ["fields", "trim"].into_iter().filter_map(given).collect()
     }
 
-    /// `value` as it is wanted; 304 without a body if the caller has it already. Fails on a field that
-    /// there is not.
+    /// `value` as it is wanted; 304 without a body if the caller has it already.
     pub fn answer(&self, value: &impl Serialize) -> Result<Reply, Error> {
         let json = self.shaped(value)?;
         let tag = etag(&json);
@@ -77,7 +84,7 @@ impl Shape {
         }
         let mut value = serde_json::to_value(value).map_err(Error::internal)?;
         if let Some(fields) = &self.fields {
-            fields.select(&mut value, "")?;
+            fields.select(&mut value);
         }
         if self.trim {
             trim(&mut value);
@@ -119,37 +126,106 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Leaves of `value` what is wanted; of a list, of each entry.
-    fn select(&self, value: &mut Value, path: &str) -> Result<(), InputError> {
+    /// As [`Fields::parse`], each a field of `T`.
+    fn of<T: ToSchema>(text: &str) -> Result<Self, InputError> {
+        let fields = Self::parse(text)?;
+        let mut schemas = Vec::new();
+        T::schemas(&mut schemas);
+        fields.check(&T::schema(), &schemas.into_iter().collect(), "")?;
+        Ok(fields)
+    }
+
+    /// Fails on a field that `schema` does not have.
+    fn check(&self, schema: &RefOr<Schema>, all: &Schemas, path: &str) -> Result<(), InputError> {
+        for (name, inner) in &self.0 {
+            let within = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            match part(schema, all, name) {
+                Some(Part::Of(part)) => inner.check(part, all, &within)?,
+                Some(Part::Any) => {}
+                None => {
+                    let there = parts(schema, all);
+                    let reason = if there.is_empty() {
+                        format!("names a part of `{path}`, which has none")
+                    } else {
+                        let there: Vec<_> = there.iter().map(|it| format!("`{it}`")).collect();
+                        let there = there.join(", ");
+                        format!("names `{within}`, which the answer does not have; it has {there}")
+                    };
+                    return Err(InputError::field("fields", reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves of `value` what is wanted; of a list, of each entry. What is not there is `null`, and so is a
+    /// part of what is `null`.
+    fn select(&self, value: &mut Value) {
         if self.0.is_empty() {
-            return Ok(());
+            return;
         }
         match value {
             Value::Object(object) => {
                 let mut wanted = Map::new();
                 for (name, inner) in &self.0 {
-                    let path =
-                        if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    let Some(mut field) = object.remove(name) else {
-                        let reason = format!("names `{path}`, which the answer does not have");
-                        return Err(InputError::field("fields", reason));
-                    };
-                    inner.select(&mut field, &path)?;
+                    let mut field = object.remove(name).unwrap_or_default();
+                    inner.select(&mut field);
                     wanted.insert(name.clone(), field);
                 }
                 *object = wanted;
-                Ok(())
             }
-            Value::Array(entries) => {
-                entries.iter_mut().try_for_each(|entry| self.select(entry, path))
-            }
-            // A part of what is `null` is `null`.
-            Value::Null => Ok(()),
-            _ => {
-                let reason = format!("names a part of `{path}`, which has none");
-                Err(InputError::field("fields", reason))
-            }
+            Value::Array(entries) => entries.iter_mut().for_each(|entry| self.select(entry)),
+            _ => {}
         }
+    }
+}
+
+/// Schemas by their names.
+type Schemas = BTreeMap<String, RefOr<Schema>>;
+
+/// What an object may have under a name.
+enum Part<'a> {
+    Of(&'a RefOr<Schema>),
+    /// Anything: its names are not told.
+    Any,
+}
+
+/// What `schema` has under `name`; of a list, what its entries have.
+fn part<'a>(schema: &'a RefOr<Schema>, all: &'a Schemas, name: &str) -> Option<Part<'a>> {
+    if let RefOr::T(Schema::Object(object)) = schema {
+        if let Some(part) = object.properties.get(name) {
+            return Some(Part::Of(part));
+        }
+        return match object.additional_properties.as_deref()? {
+            AdditionalProperties::RefOr(part) => Some(Part::Of(part)),
+            AdditionalProperties::FreeForm(is_any) => is_any.then_some(Part::Any),
+        };
+    }
+    inner(schema, all).into_iter().find_map(|it| part(it, all, name))
+}
+
+/// The names of what `schema` has, as [`part`] finds them.
+fn parts<'a>(schema: &'a RefOr<Schema>, all: &'a Schemas) -> Vec<&'a str> {
+    if let RefOr::T(Schema::Object(object)) = schema {
+        return object.properties.keys().map(String::as_str).collect();
+    }
+    inner(schema, all).into_iter().flat_map(|it| parts(it, all)).collect()
+}
+
+/// What `schema` stands for, where it is no object itself.
+fn inner<'a>(schema: &'a RefOr<Schema>, all: &'a Schemas) -> Vec<&'a RefOr<Schema>> {
+    match schema {
+        RefOr::Ref(of) => {
+            all.get(of.ref_location.rsplit('/').next().unwrap_or_default()).into_iter().collect()
+        }
+        RefOr::T(Schema::Array(array)) => match &array.items {
+            ArrayItems::RefOrSchema(entry) => vec![entry.as_ref()],
+            ArrayItems::False => Vec::new(),
+        },
+        RefOr::T(Schema::OneOf(either)) => either.items.iter().collect(),
+        RefOr::T(Schema::AnyOf(any)) => any.items.iter().collect(),
+        RefOr::T(Schema::AllOf(parts)) => parts.items.iter().collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -198,6 +274,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::video::{Batch, Comments, Creator, Figure, Hashtag, Video, VideoPage};
 
     fn figure(value: Value) -> Value {
         json!({ "value": value, "basis": "observed", "source": "oembed", "reason": null })
@@ -209,25 +286,50 @@ mod tests {
             "author": { "username": figure("a".into()), "url": figure("b".into()) },
             "list": [{ "id": "2", "views": figure(7.into()) }, { "id": "3", "views": figure(Value::Null) }],
             "none": null,
+            "counts": { "likes": 1 },
             "cached": true,
             "age_seconds": 5,
         })
     }
 
+    #[derive(Serialize, ToSchema)]
+    struct Answer {
+        id: String,
+        author: Author,
+        list: Vec<Entry>,
+        none: Option<Entry>,
+        counts: BTreeMap<String, Option<u64>>,
+        cached: bool,
+        age_seconds: u64,
+    }
+
+    #[derive(Serialize, ToSchema)]
+    struct Author {
+        username: Figure<String>,
+        url: Figure<String>,
+    }
+
+    #[derive(Serialize, ToSchema)]
+    struct Entry {
+        id: String,
+        views: Figure<u64>,
+    }
+
     fn select(fields: &str) -> Result<Value, InputError> {
         let mut value = answer();
-        Fields::parse(fields)?.select(&mut value, "")?;
+        Fields::of::<Answer>(fields)?.select(&mut value);
         Ok(value)
     }
 
     #[test]
     fn only_what_is_named_is_left() {
         assert_eq!(select("id").unwrap(), json!({ "id": "1" }));
-        let inner = select("list.id, author.username.value,none.more").unwrap();
+        let inner = select("list.id, author.username.value,none.id,counts.views").unwrap();
         let expected = json!({
             "author": { "username": { "value": "a" } },
             "list": [{ "id": "2" }, { "id": "3" }],
             "none": null,
+            "counts": { "views": null },
         });
         assert_eq!(inner, expected);
         for all in ["author,author.url", "author.url,author"] {
@@ -237,11 +339,37 @@ mod tests {
 
     #[test]
     fn a_field_that_there_is_not_is_named() {
-        for wrong in ["ids", "author.name", "id.x", "", "a..b", "A", "id,,", "list.views.x"] {
+        for wrong in
+            ["ids", "author.name", "id.x", "", "a..b", "A", "id,,", "list.views.x", "none.more"]
+        {
             assert!(select(wrong).is_err(), "{wrong}");
         }
         let error = select("author.name").unwrap_err().to_string();
-        assert!(error.contains("`author.name`"), "{error}");
+        assert!(error.contains("`author.name`") && error.contains("`url`"), "{error}");
+        let error = select("id.x").unwrap_err().to_string();
+        assert!(error.contains("`id`, which has none"), "{error}");
+    }
+
+    #[test]
+    fn every_field_of_every_answer_can_be_asked_for_and_no_other() {
+        fn check<T: ToSchema>(good: &[&str], list: &str) {
+            for fields in good {
+                assert!(Fields::of::<T>(fields).is_ok(), "{fields}");
+            }
+            for fields in ["nope", "cached.nope", list] {
+                assert!(Fields::of::<T>(fields).is_err(), "{fields}");
+            }
+        }
+        let video = "id,author.username.value,statistics.views.source,thumbnail.value.url,country,\
+                     engagement.share_rate.inputs.shares,labels.value.type,created_at.basis";
+        check::<Video>(&[video], "statistics.nope");
+        let page =
+            "videos.id,videos.engagement.view_velocity.value,hashtags.name,next_cursor,suppressed";
+        check::<VideoPage>(&[page], "videos.nope");
+        check::<Batch>(&["charged,items.video.caption.value,items.status"], "items.video.nope");
+        check::<Comments>(&["comments.text,next_cursor,fetched_at"], "comments.author");
+        check::<Creator>(&["followers.value,recent.posting_times.value.by_hour"], "recent.nope");
+        check::<Hashtag>(&["regions.value.country,sample.creators"], "regions.value.nope");
     }
 
     #[test]

@@ -27,7 +27,12 @@ impl Shared for VideoRecord {
 
 impl Shared for SearchPage {
     fn keep(&self) -> Duration {
-        KEEP
+        // One on the way to the first video that could not be gone on with may be filled soon.
+        if self.videos.is_empty() && self.suppressed == 0 && self.next.is_some() {
+            KEEP_BRIEFLY
+        } else {
+            KEEP
+        }
     }
 
     fn creators(&self) -> Vec<&str> {

@@ -21,8 +21,8 @@ use crate::{
     objections::Objections,
     sandbox::{self, Trouble},
     video::{
-        Asker, CommentPage, FetchError, Linked, ProfileRecord, Search, SearchPage, ShortLink,
-        Sources, Standing, VideoId, VideoRecord, View,
+        Asker, CommentPage, FetchError, Linked, Payer, ProfileRecord, Search, SearchPage,
+        ShortLink, Sources, Standing, VideoId, VideoRecord, View,
     },
 };
 
@@ -144,12 +144,17 @@ impl<'a> LookUp<'a> {
         Ok(landed.found.0)
     }
 
-    /// A page of a search. Fails if a creator that it names objected.
+    /// A page of a search. Fails if a creator that it names objected, or the plan does not include what it
+    /// asks for.
     pub async fn search(
         &self,
         search: &Search,
         looked: Looked,
     ) -> Result<Landed<SearchPage>, Error> {
+        // What a condition on it finds tells the country of each video.
+        if search.asks_for_country() && !self.admission.plan.includes_country() {
+            return Err(Denial::LacksCountry(self.admission.plan).into());
+        }
         if self.is_sandbox() {
             return only(vec![self.played(sandbox::search(search, self.now))?]);
         }
@@ -219,11 +224,17 @@ impl<'a> LookUp<'a> {
     }
 
     fn asker(&self) -> Asker<'_> {
-        Asker { payer: Some(&self.admission.account), now: self.now }
+        let Admission { account, plan, calls, .. } = self.admission;
+        Asker { payer: Some(Payer { account, plan: *plan, calls }), now: self.now }
     }
 
     fn flights(&self) -> Flights<'_> {
-        Flights { redis: &self.app.redis, objections: &self.objections, now: self.now }
+        Flights {
+            redis: &self.app.redis,
+            alone: &self.app.alone,
+            objections: &self.objections,
+            now: self.now,
+        }
     }
 
     /// What the sandbox plays. A limit that it says is passed is answered like a real one.

@@ -86,7 +86,9 @@ fn fetched<T>(outcome: Result<T, Error>) -> Result<Result<T, Reason>, Error> {
         Err(Error::Video(error)) => match error {
             FetchError::NeedsResearch => Reason::SourceDisabled,
             FetchError::NotFound | FetchError::NoCreator => Reason::NotInSource,
-            FetchError::RateLimited { .. } | FetchError::Exhausted { .. } => Reason::SourceBusy,
+            FetchError::RateLimited { .. }
+            | FetchError::NotReady { .. }
+            | FetchError::Exhausted { .. } => Reason::SourceBusy,
             FetchError::Objected => return Err(FetchError::Objected.into()),
             _ => Reason::SourceFailed,
         },

@@ -112,7 +112,9 @@ pub(super) fn find_video() {}
 pub(super) fn batch_videos() {}
 
 /// A page of the videos for which conditions hold, with the hashtags that occur in them. Pages are asked for with
-/// `next_cursor`; one may hold fewer videos than asked for, or none, although there are more.
+/// `next_cursor`; one may hold fewer videos than asked for, or none, although there are more. One that TikTok has
+/// not made ready yet is 503 `source-busy`: send the same request again after `Retry-After`. Conditions on `region`
+/// are for plans that include the country.
 #[utoipa::path(
     post, path = "/v1/videos/search", tag = "Videos", request_body = SearchRequest,
     params(
@@ -127,6 +129,7 @@ pub(super) fn batch_videos() {}
         )),
         (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
+        (status = 403, description = "The account is not active, or its plan does not include the country, which a condition on `region` tells. Not charged", body = Problem, content_type = "application/problem+json"),
         super::BodyProblems,
         ResearchProblems,
         (status = 451, description = "A creator that it names objected. Not charged", body = Problem, content_type = "application/problem+json"),
@@ -195,8 +198,8 @@ pub(super) fn get_creator() {}
     get, path = "/v1/creators/{username}/videos", tag = "Videos",
     params(
         ("username" = String, Path, description = "Handle, with or without `@`", example = "made.up", min_length = 1, max_length = 65, pattern = "^@?[A-Za-z0-9._-]+$"),
-        ("from" = Option<String>, Query, description = "First day; 30 days ago if left out", format = Date, example = "2026-11-01"),
-        ("to" = Option<String>, Query, description = "Last day, at most 30 days after the first; today if left out", format = Date, example = "2026-11-30"),
+        ("from" = Option<String>, Query, description = "First day; 29 days ago if left out", format = Date, example = "2026-11-01"),
+        ("to" = Option<String>, Query, description = "Last day, at most 29 days after the first; today if left out", format = Date, example = "2026-11-30"),
         ("limit" = Option<u64>, Query, description = "Most entries, 1 to 100; 20 if left out", minimum = 1, maximum = 100, example = 20),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before", example = "100", max_length = 1000, pattern = "^[A-Za-z0-9_-]+$"),
         ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),

@@ -60,7 +60,8 @@ fn at(now: OffsetDateTime) -> i64 {
 }
 
 fn position(cursor: u64) -> Option<Position> {
-    Some(Position { cursor, search_id: Some(SEARCH_ID.to_owned()) })
+    // It never ends, so it matters not when it began: the same is answered each time.
+    Some(Position { cursor, search_id: Some(SEARCH_ID.to_owned()), issued_at: 0 })
 }
 
 /// The first thing that the conditions trigger; what they exclude triggers nothing.

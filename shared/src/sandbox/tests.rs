@@ -402,7 +402,7 @@ proptest! {
         prop_assert_eq!(comments(id, from, count, now), comments(id, from, count, now));
         prop_assert_eq!(profile(&handle, now), Ok(None));
         for cursor in [from, from % 64] {
-            let from = Position { cursor, search_id: None };
+            let from = Position { cursor, ..Position::default() };
             let asked = Search { query: query.clone(), days: DAYS, from, count };
             let page = search(&asked, now);
             prop_assert_eq!(&page, &search(&asked, now));

@@ -5,7 +5,7 @@ use time::{Date, OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 
 use super::{
-    MAX_SPAN, Profile, SearchPage, VideoId, View,
+    OFFERED_SPAN, Profile, SearchPage, VideoId, View,
     engagement::Rate,
     figure::{Basis, Figure, METADATA_LAG, Origin, Reason, Timestamp},
     listing::{Sample, age, median_views},
@@ -85,7 +85,7 @@ pub struct Linked(pub VideoId);
 /// The days that count as recent at `now`.
 pub fn recent_days(now: OffsetDateTime) -> (Date, Date) {
     let today = now.to_offset(UtcOffset::UTC).date();
-    ((now.to_offset(UtcOffset::UTC) - MAX_SPAN).date(), today)
+    ((now.to_offset(UtcOffset::UTC) - OFFERED_SPAN).date(), today)
 }
 
 impl ProfileRecord {
@@ -164,9 +164,9 @@ mod tests {
     use crate::video::{Fact, Facts, Outcome, Provenance, Source, VideoRecord};
 
     #[test]
-    fn recent_days_are_as_many_as_one_query_covers() {
+    fn recent_days_are_as_many_as_one_search_covers() {
         let days = recent_days(datetime!(2026-11-24 00:30 +01:00));
-        assert_eq!(days, (date!(2026 - 10 - 24), date!(2026 - 11 - 23)));
+        assert_eq!(days, (date!(2026 - 10 - 25), date!(2026 - 11 - 23)));
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub enum FetchError {
         /// For so long; a minute if it did not say.
         retry_after: Duration,
     },
+    /// The source has not made ready yet what was asked for: a page of a search, or of comments.
+    #[error(
+        "TikTok has not made this page ready yet: send the same request again, its `cursor` included, \
+         after the seconds in `Retry-After`"
+    )]
+    NotReady {
+        /// It may be by then.
+        retry_after: Duration,
+    },
     /// The share of a source's daily allowance is used up.
     #[error(
         "your share of what TikTok allows this service in a day is used up; it starts anew at \
@@ -80,6 +89,8 @@ pub(super) enum Failure {
     Timeout,
     /// It refuses for so long.
     RateLimited(Duration),
+    /// It has not made ready yet what was asked for; in so long it may have.
+    NotReady(Duration),
     /// Its daily allowance, or the asker's share of it, is used up for so long.
     Exhausted(Duration),
     /// Too many ask at once, or the table that counts the allowance does not answer: nothing was asked.
@@ -108,7 +119,7 @@ impl Failure {
 
     /// Whether it is the source's own state that the next question will meet too.
     pub(super) fn counts(self) -> bool {
-        !matches!(self, Self::Exhausted(_) | Self::Crowded | Self::Unusable)
+        !matches!(self, Self::NotReady(_) | Self::Exhausted(_) | Self::Crowded | Self::Unusable)
     }
 }
 
@@ -136,6 +147,13 @@ pub(super) fn worst(failures: &[(Source, Failure)]) -> Option<FetchError> {
     // One of them is enough for an answer, so the shortest wait counts.
     if let Some(retry_after) = limits.min() {
         return Some(FetchError::RateLimited { retry_after });
+    }
+    let waits = failures.iter().filter_map(|(_, failure)| match failure {
+        Failure::NotReady(wait) => Some(*wait),
+        _ => None,
+    });
+    if let Some(retry_after) = waits.min() {
+        return Some(FetchError::NotReady { retry_after });
     }
     if failures.iter().any(|(_, failure)| *failure == Failure::Timeout) {
         return Some(FetchError::Timeout);

@@ -19,6 +19,7 @@ mod listing;
 mod oembed;
 mod query;
 mod record;
+mod region;
 mod research;
 #[cfg(test)]
 mod samples;
@@ -27,7 +28,7 @@ mod sources;
 mod state;
 mod text;
 
-use self::research::MAX_SPAN;
+use self::research::{MAX_SPAN, OFFERED_SPAN, REACHABLE};
 pub use self::{
     address::{InvalidAddress, ShortLink, VideoAddress},
     answer::{Author, Picture, Sound, Statistics, Video, View},
@@ -39,11 +40,14 @@ pub use self::{
     figure::{Basis, Figure, Origin, Reason, Timestamp},
     id::{InvalidVideoId, VideoId},
     listing::{Hashtag, HashtagUse, RegionUse, Sample, VideoPage, median_views},
-    query::{Condition, Operation, SearchField, SearchRequest, hashtag, limit, search_days},
+    query::{
+        Condition, Operation, SearchField, SearchRequest, comments_from, hashtag, limit,
+        search_days,
+    },
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
     research::{Comment, CommentPage, Position, Profile, Search, SearchPage, Spent},
     short_link::{FollowError, WebAddress, follow},
-    sources::{Asker, ResearchCredentials, Sources, SourcesConfig},
+    sources::{Asker, Calls, Payer, ResearchCredentials, Sources, SourcesConfig},
     state::{SourceState, source_states},
     text::MAX_HANDLE,
 };

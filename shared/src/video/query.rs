@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::{Date, OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 
-use super::{MAX_SPAN, Position, Search, text};
+use super::{MAX_SPAN, OFFERED_SPAN, Position, REACHABLE, Search, region::is_region, text};
 use crate::{dates, error::InputError};
 
 /// Most conditions of a search.
@@ -35,7 +35,7 @@ pub struct SearchRequest {
     /// First day on which the videos were created (UTC).
     #[schema(format = Date, examples("2026-10-01"))]
     pub from: String,
-    /// Last day, at most 30 days after the first; today if left out.
+    /// Last day, at most 29 days after the first; today if left out.
     #[schema(format = Date, examples("2026-10-30"))]
     pub to: Option<String>,
     /// Most videos in a page, 1 to 100; 20 if left out. A page may hold fewer although there are more.
@@ -69,7 +69,7 @@ pub enum SearchField {
     Hashtag,
     /// A creator's handle, with or without `@`.
     Creator,
-    /// Country in which the creator registered (ISO 3166-1 alpha-2).
+    /// Country in which the creator registered (ISO 3166-1 alpha-2). For plans that include the country.
     Region,
     /// TikTok's id of a sound.
     Sound,
@@ -136,7 +136,7 @@ impl SearchRequest {
         let limit = limit(self.limit)?;
         let search = Search { query, days, from: Position::default(), count: limit };
         match &self.cursor {
-            Some(cursor) => search.at(cursor, (true, self.to.is_some())),
+            Some(cursor) => search.at(cursor, (true, self.to.is_some()), now),
             None => Ok(search),
         }
     }
@@ -150,6 +150,20 @@ pub fn limit(given: Option<u64>) -> Result<u64, InputError> {
     }
 }
 
+/// Where a page of comments begins: the number that was given as `cursor`.
+pub fn comments_from(given: Option<u64>) -> Result<u64, InputError> {
+    match given.unwrap_or(0) {
+        from if from < REACHABLE => Ok(from),
+        _ => {
+            let reason = format!(
+                "must be a `next_cursor` of an earlier answer: the source shows the first {REACHABLE} \
+                 comments"
+            );
+            Err(InputError::field("cursor", reason))
+        }
+    }
+}
+
 /// The days from `from` to `to`, or to today, as a query may cover them.
 pub fn search_days(
     from: Date,
@@ -158,10 +172,10 @@ pub fn search_days(
 ) -> Result<(Date, Date), InputError> {
     let today = now.to_offset(UtcOffset::UTC).date();
     let to = to.unwrap_or(today);
-    if from > to || to - from > MAX_SPAN {
+    if from > to || to - from > OFFERED_SPAN {
         let reason = format!(
             "must not be after `to`, nor more than {} days before it",
-            MAX_SPAN.whole_days()
+            OFFERED_SPAN.whole_days()
         );
         return Err(InputError::field("from", reason));
     }
@@ -202,7 +216,12 @@ impl Search {
 
     /// The same search at the page of `cursor`, over the days of its first page: days that were left out
     /// would have moved on at midnight. `are_given` says which of the two were not.
-    pub fn at(mut self, cursor: &str, are_given: (bool, bool)) -> Result<Self, InputError> {
+    pub fn at(
+        mut self,
+        cursor: &str,
+        are_given: (bool, bool),
+        now: OffsetDateTime,
+    ) -> Result<Self, InputError> {
         let read = || {
             let json = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|it| it.len() <= 512)?;
             serde_json::from_slice::<Cursor>(&json).ok()
@@ -217,7 +236,13 @@ impl Search {
         let (Some(first), Some(last)) = (day(read.days.0), day(read.days.1)) else {
             return Err(wrong("must be a `next_cursor` of an earlier answer"));
         };
-        if first > last || last - first > MAX_SPAN || read.position.cursor > MAX_INDEX {
+        // A little: functions' events may overtake each other.
+        let is_of_the_future = read.position.issued_at > now.unix_timestamp() + 60;
+        if first > last
+            || last - first > MAX_SPAN
+            || read.position.cursor > MAX_INDEX
+            || is_of_the_future
+        {
             return Err(wrong("must be a `next_cursor` of an earlier answer"));
         }
         if (are_given.0 && first != self.days.0) || (are_given.1 && last != self.days.1) {
@@ -292,7 +317,7 @@ impl SearchField {
             Self::Keyword => "a keyword is of 1 to 100 characters",
             Self::Hashtag => "a hashtag is of 1 to 100 characters without spaces",
             Self::Creator => "a creator is a TikTok handle",
-            Self::Region => "a region is a code of two letters, such as `IE`",
+            Self::Region => "a region is a code of two letters that TikTok knows, such as `IE`",
             Self::Sound | Self::Effect => "an id is a number",
             Self::Length => "a length is `short`, `mid`, `long` or `extra_long`",
             Self::Views | Self::Comments => "a count is a number",
@@ -308,8 +333,8 @@ impl SearchField {
             Self::Hashtag => hashtag(value),
             Self::Creator => text::handle(value).map(|it| it.to_lowercase()),
             Self::Region => {
-                let is_code = value.len() == 2 && value.bytes().all(|it| it.is_ascii_alphabetic());
-                is_code.then(|| value.to_ascii_uppercase())
+                let code = value.to_ascii_uppercase();
+                is_region(&code).then_some(code)
             }
             Self::Sound | Self::Effect | Self::Views | Self::Comments => number(value),
             Self::Length => ["short", "mid", "long", "extra_long"]
@@ -351,7 +376,7 @@ mod tests {
             ],
             "not": [{ "field": "length", "values": ["short"] }, { "field": "creator", "values": ["@Made.Up"] }],
             "or": [{ "field": "views", "operation": "gte", "values": ["0100"] }],
-            "from": "2026-11-01", "to": "2026-12-01", "limit": 100,
+            "from": "2026-11-01", "to": "2026-11-30", "limit": 100,
         }))
         .unwrap();
         let condition = |operation: &str, field: &str, values: Value| json!({ "operation": operation, "field_name": field, "field_values": values });
@@ -386,6 +411,8 @@ mod tests {
             ("views", "gt", json!(["1", "2"])),
             ("views", "gt", json!(["-1"])),
             ("region", "in", json!(["Ireland"])),
+            ("region", "in", json!(["IE", "UK"])),
+            ("region", "eq", json!(["XX"])),
             ("creator", "in", json!(["a/b"])),
             ("hashtag", "in", json!(["a b"])),
             ("length", "in", json!(["tiny"])),
@@ -398,9 +425,9 @@ mod tests {
             let and = json!([{ "field": "keyword", "values": ["a"] }]);
             request(json!({ "and": and, "from": from, "to": to }))
         };
-        assert!(dates("2026-10-24", "2026-11-23").is_ok());
+        assert!(dates("2026-10-25", "2026-11-23").is_ok());
         for (from, to) in [
-            ("2026-10-24", "2026-11-24"),
+            ("2026-10-24", "2026-11-23"),
             ("2026-11-24", "2026-11-23"),
             ("2026-11-25", "2026-11-26"),
             ("24.11.2026", "2026-11-24"),
@@ -419,25 +446,38 @@ mod tests {
             let and = json!([{ "field": "keyword", "values": [word] }]);
             request(json!({ "and": and, "from": "2026-11-01" })).unwrap()
         };
-        let next = Position { cursor: 100, search_id: Some("7".to_owned()) };
+        let issued_at = NOW.unix_timestamp() - 60;
+        let next = Position { cursor: 100, search_id: Some("7".to_owned()), issued_at };
         let cursor = search("a").cursor(&next);
-        let at = search("a").at(&cursor, (true, true)).unwrap();
+        let at = search("a").at(&cursor, (true, true), NOW).unwrap();
         assert_eq!((at.from, at.days), (next.clone(), search("a").days));
-        assert!(search("b").at(&cursor, (true, true)).is_err());
+        assert!(search("b").at(&cursor, (true, true), NOW).is_err());
         // The day has changed since.
         let days = (date!(2026 - 11 - 02), date!(2026 - 11 - 25));
         let later = Search { days, ..search("a") };
-        assert!(later.clone().at(&cursor, (true, false)).is_err());
-        assert_eq!(later.at(&cursor, (false, false)).unwrap().days, search("a").days);
-        let far = Position { cursor: 1 << 60, ..next };
-        assert!(search("a").at(&search("a").cursor(&far), (true, true)).is_err());
+        assert!(later.clone().at(&cursor, (true, false), NOW).is_err());
+        assert_eq!(later.at(&cursor, (false, false), NOW).unwrap().days, search("a").days);
+        // What nobody was given.
+        let far = Position { cursor: 1 << 60, ..next.clone() };
+        let early = Position { issued_at: NOW.unix_timestamp() + 61, ..next };
+        for other in [far, early] {
+            assert!(search("a").at(&search("a").cursor(&other), (true, true), NOW).is_err());
+        }
+    }
+
+    #[test]
+    fn comments_begin_where_they_can_be_reached() {
+        assert_eq!((comments_from(None), comments_from(Some(999))), (Ok(0), Ok(999)));
+        for beyond in [1_000, 1_001, u64::MAX] {
+            assert!(comments_from(Some(beyond)).is_err(), "{beyond}");
+        }
     }
 
     proptest! {
         #[test]
         fn any_cursor_is_survived(text in "\\PC{0,60}") {
             let search = Search::of(SearchField::Creator, "a", (date!(2026-11-01), date!(2026-11-24)), 20);
-            prop_assert!(search.at(&text, (true, true)).is_err());
+            prop_assert!(search.at(&text, (true, true), NOW).is_err());
             let _ = hashtag(&text);
         }
     }

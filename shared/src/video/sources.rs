@@ -1,4 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use secrecy::{SecretBox, SecretString};
@@ -12,9 +18,9 @@ use super::{
     oembed,
     research::{Allowance, Research, Spent},
     short_link,
-    state::{self, Waits},
+    state::{self, Known, Waits},
 };
-use crate::{error::Error, ids::AccountId, redis::Redis, store::Store, upstream};
+use crate::{error::Error, ids::AccountId, plans::Plan, redis::Redis, store::Store, upstream};
 
 /// Longest time for one question to one source, its retry included; the sources are asked at the same
 /// time.
@@ -51,9 +57,46 @@ pub struct ResearchCredentials {
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
     /// The customer whose share of a source's allowance it comes from; `None` for the service itself.
-    pub payer: Option<&'a AccountId>,
+    pub payer: Option<Payer<'a>>,
     /// Time of the request.
     pub now: OffsetDateTime,
+}
+
+/// A customer, as an allowance is shared out.
+#[derive(Clone, Copy, Debug)]
+pub struct Payer<'a> {
+    /// Whose share it comes from.
+    pub account: &'a AccountId,
+    /// Which decides how much that is.
+    pub plan: Plan,
+    /// What the request has cost so far.
+    pub calls: &'a Calls,
+}
+
+/// How many calls of the Research API were made for one request. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Arc<AtomicU64>);
+
+impl Calls {
+    /// Calls made so far.
+    pub fn made(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What one question may ask again: once, for whatever reason.
+#[derive(Debug, Default)]
+pub(super) struct Again(AtomicBool);
+
+impl Again {
+    /// Takes the one try more; `false` if it was taken before.
+    pub(super) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
 }
 
 /// TikTok's interfaces behind one. Clones share connections and the token.
@@ -67,6 +110,8 @@ struct Inner {
     oembed_url: String,
     web: WebAddress,
     research: Option<Research>,
+    /// What is known here of how the sources do, for when Redis cannot say.
+    known: Known,
 }
 
 impl Sources {
@@ -82,7 +127,8 @@ impl Sources {
             Research::new(api, client.clone(), redis.clone(), credentials, allowance)
         });
         let (oembed_url, web) = (config.oembed_url.clone(), config.web.clone());
-        Self(Arc::new(Inner { client, redis, oembed_url, web, research }))
+        let known = Known::default();
+        Self(Arc::new(Inner { client, redis, oembed_url, web, research, known }))
     }
 
     /// Every source, and whether it is switched on.
@@ -103,6 +149,22 @@ impl Sources {
         }
     }
 
+    /// Notes that so many calls of the Research API were made for a request of `account` that was not
+    /// charged: there is a limit to these alone.
+    pub async fn note_unpaid(
+        &self,
+        account: &AccountId,
+        calls: u64,
+        now: OffsetDateTime,
+    ) -> Result<(), Error> {
+        match &self.0.research {
+            Some(research) if calls > 0 => {
+                research.allowance().note_unpaid(account, calls, now).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Asks every source that is switched on for each of `ids`, all at once, for at most 5 seconds a
     /// question, and merges what they say. As long as one answers there is a record; what the others
     /// would have known is then missing in it ([`VideoRecord::is_complete`]). The outcomes are in the
@@ -112,8 +174,8 @@ impl Sources {
         ids: &[VideoId],
         asker: Asker<'_>,
     ) -> Vec<Result<VideoRecord, FetchError>> {
-        let Inner { redis, research, .. } = &*self.0;
-        let waits = state::waits(redis, asker.now).await;
+        let Inner { redis, research, known, .. } = &*self.0;
+        let waits = state::waits(redis, known, asker.now).await;
         let wait = waits.of(Source::Oembed);
         let asks: Vec<_> = ids.iter().map(|id| self.oembed(*id, wait)).collect();
         let (oembed, mut research) =
@@ -134,7 +196,7 @@ impl Sources {
             }
             words.push(of_this);
         }
-        state::note(redis, &waits, words.iter().flatten(), asker.now).await;
+        state::note(redis, known, &waits, words.iter().flatten(), asker.now).await;
         let now = asker.now;
         ids.iter().zip(words).map(|(id, words)| combine(*id, words, now)).collect()
     }
@@ -144,7 +206,10 @@ impl Sources {
         let Inner { client, oembed_url, .. } = &*self.0;
         match wait {
             Some(wait) => Err(Failure::RateLimited(wait)),
-            None => patiently(Source::Oembed, || oembed::ask(client, oembed_url, id)).await,
+            None => {
+                let ask = || oembed::ask(client, oembed_url, id);
+                patiently(Source::Oembed, &Again::default(), ask).await
+            }
         }
     }
 
@@ -161,8 +226,9 @@ impl Sources {
         asker: Asker<'_>,
     ) -> Result<SearchPage, FetchError> {
         let (research, waits) = self.research(asker).await?;
-        let found = patiently(Source::Research, || async {
-            match research.search(search, asker).await {
+        let again = Again::default();
+        let found = patiently(Source::Research, &again, || async {
+            match research.search(search, asker, &again).await {
                 Err(super::research::SearchFailure::Failed(failure)) => Err(failure),
                 other => Ok(other),
             }
@@ -179,8 +245,9 @@ impl Sources {
         asker: Asker<'_>,
     ) -> Result<CommentPage, FetchError> {
         let (research, waits) = self.research(asker).await?;
-        let ask = || research.comments(video, from, count, asker);
-        self.answered(patiently(Source::Research, ask).await, &waits, asker).await
+        let again = Again::default();
+        let ask = || research.comments(video, from, count, asker, &again);
+        self.answered(patiently(Source::Research, &again, ask).await, &waits, asker).await
     }
 
     /// The profile of the creator `username`; `None` if the source has no such one or may not show it.
@@ -191,14 +258,15 @@ impl Sources {
     ) -> Result<Option<Profile>, FetchError> {
         let (research, waits) = self.research(asker).await?;
         let ask = || research.profile(username, asker);
-        self.answered(patiently(Source::Research, ask).await, &waits, asker).await
+        let found = patiently(Source::Research, &Again::default(), ask).await;
+        self.answered(found, &waits, asker).await
     }
 
     /// What only the Research API knows is asked of it within the time and with the retry of all
     /// questions, unless it is to be left alone.
     async fn research(&self, asker: Asker<'_>) -> Result<(&Research, Waits), FetchError> {
         let research = self.0.research.as_ref().ok_or(FetchError::NeedsResearch)?;
-        let waits = state::waits(&self.0.redis, asker.now).await;
+        let waits = state::waits(&self.0.redis, &self.0.known, asker.now).await;
         match waits.of(Source::Research) {
             Some(retry_after) => Err(FetchError::RateLimited { retry_after }),
             None => Ok((research, waits)),
@@ -213,7 +281,8 @@ impl Sources {
         asker: Asker<'_>,
     ) -> Result<T, FetchError> {
         let word = (Source::Research, answer.as_ref().map(|_| None).map_err(|it| *it));
-        state::note(&self.0.redis, waits, std::iter::once(&word), asker.now).await;
+        let Inner { redis, known, .. } = &*self.0;
+        state::note(redis, known, waits, std::iter::once(&word), asker.now).await;
         answer.map_err(|failure| failure.of(Source::Research))
     }
 }
@@ -263,8 +332,10 @@ fn combine(
             Ok(None) => (Outcome::NotFound, Facts::default()),
             Err(failure) => {
                 failures.push((source, failure));
-                let is_left_alone =
-                    matches!(failure, Failure::RateLimited(_) | Failure::Exhausted(_));
+                let is_left_alone = matches!(
+                    failure,
+                    Failure::RateLimited(_) | Failure::NotReady(_) | Failure::Exhausted(_)
+                );
                 let outcome = if is_left_alone { Outcome::LeftAlone } else { Outcome::Failed };
                 (outcome, Facts::default())
             }
@@ -281,14 +352,16 @@ fn combine(
     Err(worst(&failures).unwrap_or(FetchError::NotFound))
 }
 
-/// Asks once, and once more after a moment where the source is broken for the moment.
+/// Asks once, and once more after a moment where the source is broken for the moment, unless `again` was
+/// taken meanwhile.
 async fn patiently<T, F: Future<Output = Result<T, Failure>>>(
     source: Source,
+    again: &Again,
     ask: impl Fn() -> F,
 ) -> Result<T, Failure> {
     let twice = async {
         match ask().await {
-            Err(Failure::Unavailable) => {}
+            Err(Failure::Unavailable) if again.take() => {}
             other => return other,
         }
         pause().await;

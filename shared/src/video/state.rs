@@ -1,7 +1,11 @@
 //! How the sources do, for whoever asks after the service's health: noted in Redis by those who ask a
 //! source anyway, so that looking costs no source anything.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ::redis::pipe;
 use time::OffsetDateTime;
@@ -34,6 +38,50 @@ const BREAKS_AFTER: u64 = 5;
 /// …for so long; then the next question decides.
 const REST: i64 = 30;
 
+/// What this process alone has noted of the sources: it stands in where Redis cannot be asked, so that a
+/// source that wants to be left alone is, by each function for itself.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<HashMap<Source, Own>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Own {
+    fails: u64,
+    until: i64,
+}
+
+impl Known {
+    fn all(&self) -> MutexGuard<'_, HashMap<Source, Own>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn until(&self, source: Source) -> Option<i64> {
+        self.all().get(&source).map(|own| own.until)
+    }
+
+    /// The same rules as in Redis.
+    fn note(&self, source: Source, outcome: Result<(), Failure>, seconds: i64) {
+        let mut all = self.all();
+        let own = all.entry(source).or_default();
+        match outcome {
+            Ok(()) => *own = Own::default(),
+            Err(failure) if !failure.counts() => {}
+            Err(failure) => {
+                own.fails += 1;
+                match failure {
+                    Failure::RateLimited(wait) => own.until = seconds + rest_of(wait),
+                    _ if own.fails >= BREAKS_AFTER => own.until = seconds + REST,
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Seconds for which a source is left alone that asks for `wait`.
+fn rest_of(wait: Duration) -> i64 {
+    i64::try_from(wait.as_secs()).unwrap_or(CACHE_SECONDS).clamp(1, CACHE_SECONDS)
+}
+
 fn state_key(source: Source) -> String {
     format!("source:{}", source.name())
 }
@@ -49,13 +97,16 @@ impl Waits {
     }
 }
 
-/// What the functions have told each other of the sources. Without Redis each may be asked.
-pub(super) async fn waits(redis: &Redis, now: OffsetDateTime) -> Waits {
+/// What the functions have told each other of the sources. Without Redis it is what this one has seen.
+pub(super) async fn waits(redis: &Redis, known: &Known, now: OffsetDateTime) -> Waits {
     let mut pipeline = pipe();
     for source in Source::ALL {
         pipeline.cmd("HGET").arg(state_key(source)).arg("until");
     }
-    let until: Vec<Option<i64>> = redis.query(pipeline).await.unwrap_or_default();
+    let until: Vec<Option<i64>> = match redis.query(pipeline).await {
+        Ok(until) => until,
+        Err(_) => Source::ALL.into_iter().map(|source| known.until(source)).collect(),
+    };
     let wait = |(source, until): (Source, Option<i64>)| {
         let seconds = u64::try_from(until? - now.unix_timestamp()).ok().filter(|it| *it > 0)?;
         Some((source, Duration::from_secs(seconds)))
@@ -67,6 +118,7 @@ pub(super) async fn waits(redis: &Redis, now: OffsetDateTime) -> Waits {
 /// left alone is, and one that failed again and again is for half a minute. Failing to note is no failure.
 pub(super) async fn note(
     redis: &Redis,
+    known: &Known,
     waits: &Waits,
     words: impl Iterator<Item = &(Source, Word)>,
     now: OffsetDateTime,
@@ -75,10 +127,10 @@ pub(super) async fn note(
     for (source, word) in words.filter(|(source, _)| waits.of(*source).is_none()) {
         let outcome = word.as_ref().map(|_| ()).map_err(|failure| *failure);
         // One answer of many shows that it answers; what says how long to wait says most of all.
-        let known = came_to.entry(*source).or_insert(outcome);
-        match (&known, outcome) {
+        let so_far = came_to.entry(*source).or_insert(outcome);
+        match (&so_far, outcome) {
             (Err(Failure::RateLimited(_)), _) => {}
-            (_, Err(Failure::RateLimited(_))) | (Err(_), Ok(())) => *known = outcome,
+            (_, Err(Failure::RateLimited(_))) | (Err(_), Ok(())) => *so_far = outcome,
             _ => {}
         }
     }
@@ -86,6 +138,9 @@ pub(super) async fn note(
         return;
     }
     let seconds = now.unix_timestamp();
+    for (source, outcome) in &came_to {
+        known.note(*source, *outcome, seconds);
+    }
     let mut pipeline = pipe();
     for (source, outcome) in &came_to {
         let key = state_key(*source);
@@ -102,8 +157,7 @@ pub(super) async fn note(
             Err(failure) => {
                 set("failed", seconds);
                 if let Failure::RateLimited(wait) = failure {
-                    let wait = i64::try_from(wait.as_secs()).unwrap_or(CACHE_SECONDS);
-                    set("until", seconds + wait.clamp(1, CACHE_SECONDS));
+                    set("until", seconds + rest_of(*wait));
                 }
                 pipeline.cmd("HINCRBY").arg(&key).arg("fails").arg(1).ignore();
             }
@@ -156,6 +210,25 @@ pub async fn source_states(redis: &Redis) -> Result<Vec<SourceState>, RedisError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_by_itself_leaves_a_source_alone_as_long_as_all_would() {
+        let known = Known::default();
+        let fail = |failure, at| known.note(Source::Research, Err(failure), at);
+        for at in 0..4 {
+            fail(Failure::Unavailable, at);
+            // What the source has no part in counts for nothing.
+            fail(Failure::Crowded, at);
+        }
+        assert_eq!(known.until(Source::Research), Some(0));
+        fail(Failure::Timeout, 10);
+        assert_eq!(known.until(Source::Research), Some(10 + REST));
+        assert_eq!(known.until(Source::Oembed), None);
+        known.note(Source::Research, Ok(()), 50);
+        assert_eq!(known.until(Source::Research), Some(0));
+        fail(Failure::RateLimited(Duration::from_secs(90_000)), 100);
+        assert_eq!(known.until(Source::Research), Some(100 + CACHE_SECONDS));
+    }
 
     #[test]
     fn the_last_time_counts() {

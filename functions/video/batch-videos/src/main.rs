@@ -5,7 +5,7 @@ use vidintel::{
     error::Error,
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
     lookup::{LookUp, Many, video_key},
-    video::BatchRequest,
+    video::{Batch, BatchRequest},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,7 +18,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     call.api_key()?;
     let request: BatchRequest = call.json()?;
     request.check()?;
-    let shape = Shape::of(call)?;
+    let shape = Shape::of::<Batch>(call)?;
     let many = Many::of(&request.videos);
     let parameters = vec![("videos".to_owned(), many.named().join(","))];
     // Paid for at once, so that it is served whole or not at all; what is not found is given back.

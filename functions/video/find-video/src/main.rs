@@ -6,7 +6,7 @@ use vidintel::{
     flight::Looked,
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
     lookup::{self, LookUp, Wanted},
-    video::VideoAddress,
+    video::{Video, VideoAddress},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,7 +21,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let url =
         call.query("url").ok_or_else(|| wrong("must be the address of a video".to_owned()))?;
     let address: VideoAddress = url.parse().map_err(|error| wrong(format!("{error}")))?;
-    let (wanted, shape) = (Wanted::of(call)?, Shape::of(call)?);
+    let (wanted, shape) = (Wanted::of(call)?, Shape::of::<Video>(call)?);
     let (named, key) = match &address {
         VideoAddress::Video(id) => (id.to_string(), lookup::video_key(*id)),
         VideoAddress::ShortLink(link) => (link.to_string(), lookup::link_key(link)),

@@ -20,7 +20,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let key = call.api_key()?;
     let username = Username::parse(&call.path("username"))?;
     let name = username.expose();
-    let shape = Shape::of(call)?;
+    let shape = Shape::of::<Creator>(call)?;
     let mut parameters = vec![("username".to_owned(), name.to_owned())];
     parameters.extend(shape.parameters(call));
     let recent = Search::of(SearchField::Creator, name, recent_days(&key, call.now()), RECENT);

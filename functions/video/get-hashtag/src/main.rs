@@ -19,7 +19,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let name = hashtag(&call.path("name")).ok_or_else(|| {
         InputError::field("name", "must be a hashtag of 1 to 100 characters without spaces")
     })?;
-    let shape = Shape::of(call)?;
+    let shape = Shape::of::<Hashtag>(call)?;
     let mut parameters = vec![("name".to_owned(), name.clone())];
     parameters.extend(shape.parameters(call));
     let search = Search::of(SearchField::Hashtag, &name, recent_days(&key, call.now()), RECENT);

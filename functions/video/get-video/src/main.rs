@@ -5,6 +5,7 @@ use vidintel::{
     error::Error,
     http::{Call, Reply, Shape, Visit, serve_metered},
     lookup::{self, LookUp},
+    video::Video,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,7 +18,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     call.api_key()?;
     let id = lookup::video_id(call)?;
     let wanted = lookup::Wanted::of(call)?;
-    let shape = Shape::of(call)?;
+    let shape = Shape::of::<Video>(call)?;
     let mut parameters = vec![("video_id".to_owned(), id.to_string())];
     parameters.extend(shape.parameters(call).into_iter().chain(wanted.parameters()));
     let keys = [lookup::video_key(id)];

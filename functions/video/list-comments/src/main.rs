@@ -6,7 +6,7 @@ use vidintel::{
     flight::Looked,
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
     lookup::{LookUp, comments_key, video_id, video_key},
-    video::{Comments, limit},
+    video::{Comments, comments_from, limit},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,9 +18,9 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     // The key first: who has none learns nothing else.
     call.api_key()?;
     let id = video_id(call)?;
-    let shape = Shape::of(call)?;
+    let shape = Shape::of::<Comments>(call)?;
     let count = limit(call.number("limit")?)?;
-    let from = call.number("cursor")?.unwrap_or(0);
+    let from = comments_from(call.number("cursor")?)?;
     let mut parameters = vec![
         ("video_id".to_owned(), id.to_string()),
         ("cursor".to_owned(), from.to_string()),

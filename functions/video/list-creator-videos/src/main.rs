@@ -20,7 +20,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let key = call.api_key()?;
     let username = Username::parse(&call.path("username"))?;
     let name = username.expose();
-    let shape = Shape::of(call)?;
+    let shape = Shape::of::<VideoPage>(call)?;
     let (from, to) = (call.date("from")?, call.date("to")?);
     let days = match (from, to) {
         (Some(from), to) => search_days(from, to, call.now())?,
@@ -30,7 +30,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let count = limit(call.number("limit")?)?;
     let search = Search::of(SearchField::Creator, name, days, count);
     let search = match call.query("cursor") {
-        Some(cursor) => search.at(&cursor, (from.is_some(), to.is_some()))?,
+        Some(cursor) => search.at(&cursor, (from.is_some(), to.is_some()), call.now())?,
         None => search,
     };
     let mut parameters = vec![

@@ -18,7 +18,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     call.api_key()?;
     let request: SearchRequest = call.json()?;
     let search = request.check(call.now())?;
-    let shape = Shape::of(call)?;
+    let shape = Shape::of::<VideoPage>(call)?;
     let (first, last) = search.days;
     let parameters = vec![
         ("query".to_owned(), search.query.to_string().chars().take(2_000).collect()),

@@ -11,6 +11,7 @@ use crate::{
     error::{AuthError, Error, InputError},
     gate::{Class, Denial, Limits, Window},
     http::{Kind, Problem, kind},
+    plans::Plan,
     video::{FetchError, Source},
 };
 
@@ -95,6 +96,9 @@ fn metered(place: &Place<'_>) -> Vec<Error> {
     if let Ok(key_id) = "key_3cRt0pQ9sLmX".parse() {
         let retry_after = Duration::from_secs(12);
         errors.push(Denial::Rate { retry_after, limits, key_id }.into());
+    }
+    if place.is("post /v1/videos/search") {
+        errors.push(Denial::LacksCountry(Plan::Basic).into());
     }
     if place.is("post /v1/videos/batch") {
         errors.push(Denial::TooMany { asked: 100, allowed: 60 }.into());

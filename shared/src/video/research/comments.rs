@@ -5,8 +5,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    super::{VideoId, failure::Failure, sources::Asker, text},
-    Call, CallError, Research, entries, number,
+    super::{
+        VideoId,
+        failure::Failure,
+        sources::{Again, Asker},
+        text,
+    },
+    COMMENTS_READY, Call, CallError, Research, entries, is_passing, may_ask_again, number,
 };
 
 const PATH: &str = "/v2/research/video/comment/list/";
@@ -14,7 +19,7 @@ const PATH: &str = "/v2/research/video/comment/list/";
 const FIELDS: &str = "id,parent_comment_id,like_count,reply_count,create_time,text";
 
 /// Most comments of one video that can be reached.
-pub(super) const REACHABLE: u64 = 1_000;
+pub(in super::super) const REACHABLE: u64 = 1_000;
 
 /// Most comments in one answer.
 const MAX_COUNT: u64 = 100;
@@ -61,29 +66,35 @@ impl Research {
         from: u64,
         count: u64,
         asker: Asker<'_>,
+        again: &Again,
     ) -> Result<CommentPage, Failure> {
         if from >= REACHABLE {
             // There is nothing to be had: not worth a call.
             let at = asker.now.unix_timestamp();
             return Ok(CommentPage { comments: Vec::new(), next: None, at });
         }
-        let count = count.clamp(1, MAX_COUNT);
+        // Never beyond what can be reached: that is refused.
+        let count = count.clamp(1, MAX_COUNT).min(REACHABLE - from);
         let body = json!({ "video_id": video.get(), "max_count": count, "cursor": from });
-        let call = Call {
-            path: PATH,
-            fields: FIELDS,
-            body: &body,
-            records: count,
-            count: |data| entries(data, "comments"),
-        };
-        let data = match self.call(call, asker).await {
-            // Beyond what can be reached.
-            Err(CallError::Refused(message)) if message.contains("count or cursor") && from > 0 => {
-                json!({ "comments": [] })
+        loop {
+            let call = Call {
+                path: PATH,
+                fields: FIELDS,
+                body: &body,
+                records: count,
+                count: |data| entries(data, "comments"),
+            };
+            match self.call(call, asker).await {
+                Ok(data) => return page(&data, video, from, asker.now.unix_timestamp()),
+                // Not the end: that is told by `has_more`.
+                Err(CallError::Refused(message)) if is_passing(&message) => {
+                    if !may_ask_again(again).await {
+                        return Err(Failure::NotReady(COMMENTS_READY));
+                    }
+                }
+                Err(error) => return Err(error.into()),
             }
-            other => other?,
-        };
-        page(&data, video, from, asker.now.unix_timestamp())
+        }
     }
 }
 

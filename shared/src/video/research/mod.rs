@@ -22,19 +22,20 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 pub(super) use self::allowance::Allowance;
+pub(super) use self::search::OFFERED_SPAN;
 pub(super) use self::search::SearchFailure;
 use self::token::Tokens;
-pub(super) use self::videos::MAX_SPAN;
 pub use self::{
     allowance::Spent,
     comments::{Comment, CommentPage},
     profile::Profile,
     search::{Position, Search, SearchPage},
 };
+pub(super) use self::{comments::REACHABLE, videos::MAX_SPAN};
 use super::{
     ResearchCredentials,
     failure::{BUSY, Failure, refusal},
-    sources::Asker,
+    sources::{Again, Asker},
 };
 use crate::{
     dates::until_midnight,
@@ -85,6 +86,28 @@ impl From<CallError> for Failure {
             CallError::Failure(failure) => failure,
         }
     }
+}
+
+/// How long a page that is not ready yet is given before it is asked for once more.
+const NOT_READY: Duration = Duration::from_millis(400);
+
+/// How soon comments that were not ready are worth asking for again. A search knows its age, and says so
+/// by it.
+const COMMENTS_READY: Duration = Duration::from_secs(10);
+
+/// Whether a refusal says that count or cursor are wrong. Both are made here and right: the source's
+/// cache is not filled yet (its own client and others ask for up to minutes until it is).
+fn is_passing(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("count or cursor")
+}
+
+/// Gives a page that is not ready a moment, and takes the one try more that a request has.
+async fn may_ask_again(again: &Again) -> bool {
+    let may = again.take();
+    if may {
+        tokio::time::sleep(NOT_READY).await;
+    }
+    may
 }
 
 /// What an answer came to.
@@ -173,8 +196,8 @@ fn envelope(
             });
         }
         Some("internal_error" | "timeout") => return Err(Failure::Unavailable.into()),
-        // The documents spell it one way, TikTok's own client the other.
-        Some("invalid_params" | "invalid_param") => {
+        // The documents spell it one way, TikTok's own client the other two.
+        Some("invalid_params" | "invalid_param" | "invalid_request") => {
             let message = error["message"].as_str().unwrap_or_default();
             return Err(CallError::Refused(message.chars().take(200).collect()));
         }
@@ -236,7 +259,7 @@ mod tests {
         ] {
             assert_eq!(read(status, &body), Err(failure.into()), "{status} {body}");
         }
-        for code in ["invalid_params", "invalid_param"] {
+        for code in ["invalid_params", "invalid_param", "invalid_request"] {
             assert_eq!(read(400, &error(code)), Err(CallError::Refused("m".to_owned())));
         }
     }

@@ -1,24 +1,36 @@
-//! Searching videos, page by page, in spite of the API's habits: search ids that are refused just after
-//! they were issued, pages that come short or empty although there is more.
+//! Searching videos, page by page, in spite of the API's habits: pages that are refused for seconds to
+//! minutes after their search began, pages that come short or empty although there is more, a last day that
+//! counts or does not.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::{Date, OffsetDateTime};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::{
     super::{
-        Facts, FetchError, Outcome, Source, VideoId, VideoRecord, failure::Failure, sources::Asker,
+        Facts, FetchError, Outcome, Source, VideoId, VideoRecord,
+        failure::Failure,
+        sources::{Again, Asker},
         text,
     },
-    Call, CallError, Research, entries, number,
-    videos::{FIELDS, MAX_COUNT, PATH, day, videos},
+    Call, CallError, Research, entries, is_passing, may_ask_again, number,
+    videos::{FIELDS, MAX_COUNT, MAX_SPAN, PATH, day, videos},
 };
 
-/// How often a search id is sent again that is said to be invalid: it is often refused just after it was
-/// issued.
-const ATTEMPTS: usize = 3;
+/// Most that the first and the last day of a search may lie apart: one less than the API allows, so that
+/// there is room for the day after the last one.
+pub(in super::super) const OFFERED_SPAN: time::Duration = time::Duration::days(29);
+
+/// How soon a page is worth asking for again that was not ready: at least so soon…
+pub(super) const SOON: Duration = Duration::from_secs(5);
+/// …and no later than this.
+const LATE: Duration = Duration::from_secs(30);
+
+/// The age, in seconds, from which on a search id that is refused is taken to have ended. Before, the
+/// source's cache may still be on its way to it.
+const ENDED_AFTER: i64 = 2 * 3_600;
 
 /// How many empty pages are stepped over before one is handed on.
 const EMPTY_PAGES: usize = 3;
@@ -32,6 +44,14 @@ pub struct Position {
     /// The search that the index belongs to.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub search_id: Option<String>,
+    /// When that search's id was given out: epoch second.
+    #[serde(rename = "t", default, skip_serializing_if = "is_zero")]
+    pub issued_at: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(seconds: &i64) -> bool {
+    *seconds == 0
 }
 
 /// What to search for.
@@ -39,7 +59,7 @@ pub struct Position {
 pub struct Search {
     /// `and`, `or` and `not`, as the API takes them.
     pub query: Value,
-    /// First and last day (UTC), at most 30 days apart.
+    /// First and last day (UTC), both included, at most 30 days apart.
     pub days: (Date, Date),
     /// Where to begin.
     pub from: Position,
@@ -95,12 +115,22 @@ impl Research {
         &self,
         search: &Search,
         asker: Asker<'_>,
+        again: &Again,
     ) -> Result<SearchPage, SearchFailure> {
         let mut from = search.from.clone();
+        let at = asker.now.unix_timestamp();
         for empty in 0.. {
-            let data = self.page(search, &from, asker).await?;
-            let next = next(&data, &from);
-            let at = asker.now.unix_timestamp();
+            let data = match self.page(search, &from, asker, again).await {
+                Ok(data) => data,
+                // What was begun is handed on, with where it goes on: begun once more, it would be another
+                // search that is not ready.
+                Err(SearchFailure::Failed(Failure::NotReady(_))) if empty > 0 => {
+                    let (videos, next) = (Vec::new(), Some(from));
+                    return Ok(SearchPage { videos, next, suppressed: 0, at });
+                }
+                Err(failure) => return Err(failure),
+            };
+            let next = next(&data, &from, asker.now);
             let records = |(id, facts): (VideoId, Facts)| {
                 VideoRecord::empty(id).with(Source::Research, Outcome::Answered(at), facts)
             };
@@ -122,19 +152,18 @@ impl Research {
         search: &Search,
         from: &Position,
         asker: Asker<'_>,
+        again: &Again,
     ) -> Result<Value, SearchFailure> {
         let count = search.count.clamp(1, MAX_COUNT);
+        let (query, end) = search.asked(asker.now);
         let mut body = json!({
-            "query": search.query,
+            "query": query,
             "start_date": day(search.days.0),
-            "end_date": day(search.days.1),
+            "end_date": day(end),
             "max_count": count,
-            "cursor": from.cursor,
         });
-        if let Some(id) = &from.search_id {
-            body["search_id"] = id.as_str().into();
-        }
-        for attempt in 1.. {
+        from.write_to(&mut body);
+        loop {
             let call = Call {
                 path: PATH,
                 fields: FIELDS,
@@ -144,21 +173,73 @@ impl Research {
             };
             match self.call(call, asker).await {
                 Ok(data) => return Ok(data),
-                Err(CallError::Refused(message)) if is_stale(&message) && from.cursor > 0 => {
-                    if attempt == ATTEMPTS {
-                        return Err(SearchFailure::Expired);
+                Err(CallError::Refused(message))
+                    if is_passing(&message) || (is_stale(&message) && from.search_id.is_some()) =>
+                {
+                    let failure = from.not_ready(asker.now);
+                    if failure == SearchFailure::Expired || !may_ask_again(again).await {
+                        return Err(failure);
                     }
-                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Err(CallError::Refused(_)) => return Err(SearchFailure::Refused),
                 Err(CallError::Failure(failure)) => return Err(failure.into()),
             }
         }
-        unreachable!("the loop returns")
+    }
+}
+
+impl Position {
+    /// Adds where to begin to a query. What there is none of stays away: `null` is refused.
+    pub(super) fn write_to(&self, body: &mut Value) {
+        if self.cursor > 0 {
+            body["cursor"] = self.cursor.into();
+        }
+        if let Some(id) = &self.search_id {
+            body["search_id"] = id.as_str().into();
+        }
+    }
+
+    /// What it comes to that the page here is refused at `now`: it waits as long again as it has waited,
+    /// within limits, unless the search is hours old.
+    fn not_ready(&self, now: OffsetDateTime) -> SearchFailure {
+        let age = now.unix_timestamp().saturating_sub(self.issued_at);
+        if self.search_id.is_some() && age >= ENDED_AFTER {
+            return SearchFailure::Expired;
+        }
+        let wait = Duration::from_secs(u64::try_from(age).unwrap_or(0)).clamp(SOON, LATE);
+        SearchFailure::Failed(Failure::NotReady(wait))
     }
 }
 
 impl Search {
+    /// The query and the last day to ask for at `now`. The API may or may not count `end_date` in: its
+    /// documents and its clients differ. So it is the day after, of which the videos are left out by a
+    /// condition of their own: otherwise whole pages would be of that day. Never a day to come, whatever
+    /// the API would make of it.
+    fn asked(&self, now: OffsetDateTime) -> (Value, Date) {
+        let (first, last) = self.days;
+        let today = now.to_offset(UtcOffset::UTC).date();
+        let after = last.next_day().unwrap_or(last);
+        let end = after.min(today).min(first.saturating_add(MAX_SPAN)).max(last);
+        let mut query = self.query.clone();
+        if end > last {
+            let until = json!({
+                "operation": "LTE", "field_name": "create_date", "field_values": [day(last)],
+            });
+            match query["and"].as_array_mut() {
+                Some(and) => and.push(until),
+                None => query["and"] = json!([until]),
+            }
+        }
+        (query, end)
+    }
+
+    /// Whether it asks in which country creators registered.
+    pub fn asks_for_country(&self) -> bool {
+        let lists = ["and", "or", "not"].into_iter().filter_map(|list| self.query[list].as_array());
+        lists.flatten().any(|it| it["field_name"] == "region_code")
+    }
+
     /// Whether a video of which `facts` are told can be one that is searched for. The source's matching is
     /// only approximate: it also answers with videos by somebody else, without the hashtag, of another day.
     /// What cannot be told from the facts is left to it.
@@ -195,20 +276,26 @@ fn holds(condition: &Value, facts: &Facts) -> Option<bool> {
     (holds || are_all).then_some(holds)
 }
 
-/// `Search Id N is invalid or expired`.
-fn is_stale(message: &str) -> bool {
+/// `Search Id N is invalid or expired`, which is also said of one that was given out just now.
+pub(super) fn is_stale(message: &str) -> bool {
     message.to_ascii_lowercase().contains("search id")
 }
 
 /// Where the page after `data` begins. A source that does not move on would be asked for ever.
-fn next(data: &Value, from: &Position) -> Option<Position> {
+pub(super) fn next(data: &Value, from: &Position, now: OffsetDateTime) -> Option<Position> {
     let cursor = number(&data["cursor"]).filter(|cursor| *cursor > from.cursor)?;
     let search_id = match &data["search_id"] {
         Value::String(id) => Some(id.chars().take(64).collect()),
         Value::Number(id) => Some(id.to_string()),
         _ => from.search_id.clone(),
     };
-    (data["has_more"] == true).then_some(Position { cursor, search_id })
+    // The id may be another one with each page.
+    let issued_at = if from.search_id.is_some() && search_id == from.search_id {
+        from.issued_at
+    } else {
+        now.unix_timestamp()
+    };
+    (data["has_more"] == true).then_some(Position { cursor, search_id, issued_at })
 }
 
 #[cfg(test)]
@@ -219,16 +306,25 @@ mod tests {
     use super::*;
     use crate::video::{Fact, Provenance, record::tests::any_json};
 
+    const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
+
     #[test]
     fn the_next_page_begins_where_the_source_says() {
-        let from = Position { cursor: 100, search_id: Some("7".to_owned()) };
-        let next = |cursor: u64, more: bool, id: Value| {
-            next(&json!({ "cursor": cursor, "has_more": more, "search_id": id }), &from)
+        let at = |cursor, id: &str, issued_at| Position {
+            cursor,
+            search_id: Some(id.to_owned()),
+            issued_at,
         };
-        let position = |cursor, id: &str| Some(Position { cursor, search_id: Some(id.to_owned()) });
-        assert_eq!(next(200, true, "8".into()), position(200, "8"));
-        assert_eq!(next(200, true, 8.into()), position(200, "8"));
-        assert_eq!(next(200, true, Value::Null), position(200, "7"));
+        let from = at(100, "7", 5);
+        let next = |cursor: u64, more: bool, id: Value| {
+            next(&json!({ "cursor": cursor, "has_more": more, "search_id": id }), &from, NOW)
+        };
+        let now = NOW.unix_timestamp();
+        assert_eq!(next(200, true, "8".into()), Some(at(200, "8", now)));
+        assert_eq!(next(200, true, 8.into()), Some(at(200, "8", now)));
+        // The same search is as old as it was.
+        assert_eq!(next(200, true, 7.into()), Some(at(200, "7", 5)));
+        assert_eq!(next(200, true, Value::Null), Some(at(200, "7", 5)));
         assert_eq!(next(200, false, "8".into()), None);
         assert_eq!(next(100, true, "8".into()), None);
     }
@@ -237,6 +333,63 @@ mod tests {
     fn a_stale_search_is_told_from_other_refusals() {
         assert!(is_stale("Search Id 7201388525814961198 is invalid or expired"));
         assert!(!is_stale("Invalid count or cursor"));
+        assert!(is_passing("Invalid count or cursor"));
+        assert!(!is_passing("Invalid field: shoe_size"));
+    }
+
+    #[test]
+    fn a_refused_page_waits_as_long_again_until_the_search_is_hours_old() {
+        let wait = |age: i64| {
+            let issued_at = NOW.unix_timestamp() - age;
+            let of = |search_id| Position { cursor: 20, search_id, issued_at }.not_ready(NOW);
+            (of(Some("7".to_owned())), of(None))
+        };
+        let not_ready =
+            |seconds| SearchFailure::Failed(Failure::NotReady(Duration::from_secs(seconds)));
+        for (age, seconds) in [(-9, 5), (0, 5), (5, 5), (12, 12), (30, 30), (7_199, 30)] {
+            assert_eq!(wait(age), (not_ready(seconds), not_ready(seconds)), "{age}");
+        }
+        // Without an id there is none that could have ended.
+        assert_eq!(wait(7_200), (SearchFailure::Expired, not_ready(30)));
+        // A cursor from before it said when.
+        let old = Position { cursor: 20, search_id: Some("7".to_owned()), issued_at: 0 };
+        assert_eq!(old.not_ready(NOW), SearchFailure::Expired);
+    }
+
+    #[test]
+    fn the_day_after_the_last_one_is_asked_for_where_it_can_be_and_its_videos_are_not_wanted() {
+        let asked = |first, last, query: Value| {
+            let search =
+                Search { query, days: (first, last), from: Position::default(), count: 20 };
+            search.asked(NOW)
+        };
+        let and = json!({ "and": [{ "field_name": "keyword" }] });
+        let until = |day: &str| json!({ "operation": "LTE", "field_name": "create_date", "field_values": [day] });
+        let day = date!(2026 - 11 - 05);
+        let (query, end) = asked(day, day, and.clone());
+        assert_eq!(end, date!(2026 - 11 - 06));
+        assert_eq!(query, json!({ "and": [{ "field_name": "keyword" }, until("20261105")] }));
+        let (query, end) = asked(date!(2026 - 10 - 07), day, json!({ "not": [] }));
+        assert_eq!(
+            (query, end),
+            (json!({ "not": [], "and": [until("20261105")] }), date!(2026 - 11 - 06))
+        );
+        // Neither more than 30 days, nor a day to come.
+        let (query, end) = asked(date!(2026 - 10 - 06), day, and.clone());
+        assert_eq!((&query, end), (&and, day));
+        let (query, end) = asked(day, date!(2026 - 11 - 24), and.clone());
+        assert_eq!((&query, end), (&and, date!(2026 - 11 - 24)));
+    }
+
+    #[test]
+    fn any_condition_on_the_region_asks_for_the_country() {
+        let of = |list: &str, field: &str| {
+            let query = json!({ list: [{ "field_name": "keyword" }, { "field_name": field }] });
+            let days = (date!(2026 - 11 - 01), date!(2026 - 11 - 05));
+            Search { query, days, from: Position::default(), count: 20 }.asks_for_country()
+        };
+        assert!(["and", "or", "not"].iter().all(|list| of(list, "region_code")));
+        assert!(!["and", "or", "not"].iter().any(|list| of(list, "username")));
     }
 
     fn fact<T>(value: T) -> Option<Fact<T>> {
@@ -289,7 +442,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_json_is_survived(answer in any_json()) {
-            next(&answer, &Position::default());
+            next(&answer, &Position::default(), NOW);
         }
     }
 }

@@ -26,6 +26,13 @@ const LIMITS: Limits = Limits { timeout: Duration::from_millis(2_500), max_bytes
 /// A token this close to its end is not used for a new request.
 const MARGIN: time::Duration = time::Duration::minutes(5);
 
+/// How long after one token in the place of a refused one the next is fetched. Where a new token ends the
+/// older ones (no document says), functions that cannot hear of each other would end each other's for ever.
+const BACK_OFF: time::Duration = time::Duration::seconds(30);
+
+/// How long another function gets to leave its token, before one is fetched in the place of a refused one.
+const GIVE_WAY_MS: u64 = 200;
+
 /// How long credentials that were refused are not tried again.
 const REFUSED_FOR: time::Duration = time::Duration::minutes(1);
 
@@ -49,6 +56,10 @@ struct Held {
     token: Option<Token>,
     /// The credentials were refused: they are not sent again before.
     refused_until: Option<OffsetDateTime>,
+    /// The token was refused, and none has taken its place yet.
+    is_refused: bool,
+    /// When one was fetched in the place of one that was refused.
+    replaced_at: Option<OffsetDateTime>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,16 +104,48 @@ impl Tokens {
         if held.refused_until.is_some_and(|until| now < until) {
             return Err(Failure::Unusable);
         }
+        if held.is_refused {
+            if let Some(token) = self.left_by_another(now).await {
+                held.is_refused = false;
+                return Ok(held.token.insert(token).value.clone());
+            }
+            let next = held.replaced_at.map(|at| at + BACK_OFF).filter(|next| now < *next);
+            if let Some(next) = next {
+                let wait = Duration::try_from(next - now).unwrap_or_default();
+                return Err(Failure::NotReady(wait.max(Duration::from_secs(1))));
+            }
+        }
         let token = self.shared_or_fetched(client, api, now).await;
         held.refused_until = matches!(token, Err(Failure::Unusable)).then_some(now + REFUSED_FOR);
-        Ok(held.token.insert(token?).value.clone())
+        let token = token?;
+        if std::mem::take(&mut held.is_refused) {
+            held.replaced_at = Some(now);
+        }
+        Ok(held.token.insert(token).value.clone())
+    }
+
+    /// The token that another function has fetched since one was refused here: it gets a moment.
+    async fn left_by_another(&self, now: OffsetDateTime) -> Option<Token> {
+        let read = async || {
+            let left = self.read().await.ok().flatten();
+            left.filter(|token| now < token.use_until)
+        };
+        if let Some(token) = read().await {
+            return Some(token);
+        }
+        // Not all at the same moment.
+        let jitter = getrandom::u32().map_or(0, |it| u64::from(it) % GIVE_WAY_MS);
+        sleep(Duration::from_millis(jitter)).await;
+        read().await
     }
 
     /// Forgets `refused`, unless another request has already replaced it.
     pub(super) async fn discard(&self, refused: &SecretString) {
         let mut held = self.held.lock().await;
         let is_refused = |token: &Token| token.value.expose_secret() == refused.expose_secret();
-        held.token.take_if(|token| is_refused(token));
+        if held.token.take_if(|token| is_refused(token)).is_some() {
+            held.is_refused = true;
+        }
         if self.read().await.ok().flatten().is_some_and(|it| is_refused(&it)) {
             let mut pipeline = redis::pipe();
             pipeline.cmd("DEL").arg(KEY).ignore();

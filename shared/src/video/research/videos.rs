@@ -10,7 +10,8 @@ use super::{
     super::{
         Fact, Facts, Label, Provenance, Source, VideoId, failure::Failure, sources::Asker, text,
     },
-    Call, Research, entries, number,
+    Call, CallError, Position, Research, entries, is_passing, number,
+    search::{self, is_stale},
 };
 
 /// Path of the video query.
@@ -52,12 +53,11 @@ impl Research {
             .collect();
         let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
         while let Some((group, found)) = asked.next().await {
-            match found {
-                Ok(found) => {
-                    outcomes.extend(found.into_iter().map(|(id, facts)| (id, Ok(Some(facts)))));
-                }
-                Err(failure) => outcomes.extend(group.into_iter().map(|id| (id, Err(failure)))),
+            let Pages { found, failure } = found;
+            if let Some(failure) = failure {
+                outcomes.extend(group.into_iter().map(|id| (id, Err(failure))));
             }
+            outcomes.extend(found.into_iter().map(|(id, facts)| (id, Ok(Some(facts)))));
         }
         outcomes
     }
@@ -67,20 +67,26 @@ impl Research {
         ids: Vec<VideoId>,
         days: Days,
         asker: Asker<'_>,
-    ) -> (Vec<VideoId>, Result<HashMap<VideoId, Facts>, Failure>) {
-        let found = self.pages(&ids, days, asker).await;
-        (ids, found)
+    ) -> (Vec<VideoId>, Pages) {
+        let mut pages = Pages::default();
+        if let Err(failure) = self.pages(&ids, days, asker, &mut pages.found).await {
+            pages.failure = Some(failure);
+        }
+        (ids, pages)
     }
 
+    /// Looks for `ids` page by page. What was found before a page failed stays; of the others nothing is
+    /// known then.
     async fn pages(
         &self,
         ids: &[VideoId],
         days: Days,
         asker: Asker<'_>,
-    ) -> Result<HashMap<VideoId, Facts>, Failure> {
-        let mut body = query(ids, days);
-        let mut found = HashMap::new();
-        for page in 0..PAGES {
+        found: &mut HashMap<VideoId, Facts>,
+    ) -> Result<(), Failure> {
+        let mut from = Position::default();
+        for _ in 0..PAGES {
+            let body = query(ids, days, &from);
             let call = Call {
                 path: PATH,
                 fields: FIELDS,
@@ -90,19 +96,27 @@ impl Research {
             };
             let data = match self.call(call, asker).await {
                 Ok(data) => data,
-                // What came before stays.
-                Err(_) if page > 0 => break,
+                Err(CallError::Refused(message)) if is_passing(&message) || is_stale(&message) => {
+                    return Err(Failure::NotReady(search::SOON));
+                }
                 Err(error) => return Err(error.into()),
             };
             found.extend(videos(&data)?.into_iter().filter(|(id, _)| ids.contains(id)));
-            if found.len() == ids.len() || data["has_more"] != true {
-                break;
+            match search::next(&data, &from, asker.now) {
+                Some(next) if found.len() < ids.len() => from = next,
+                _ => break,
             }
-            body["cursor"] = data["cursor"].clone();
-            body["search_id"] = data["search_id"].clone();
         }
-        Ok(found)
+        Ok(())
     }
+}
+
+/// What the pages of a query came to.
+#[derive(Debug, Default)]
+struct Pages {
+    found: HashMap<VideoId, Facts>,
+    /// Why there was no last page.
+    failure: Option<Failure>,
 }
 
 /// `ids` in groups of which each can be asked for in one query, with its days. A video is created within
@@ -135,17 +149,19 @@ fn groups(ids: &[VideoId], now: OffsetDateTime) -> Vec<(Days, Vec<VideoId>)> {
     groups
 }
 
-fn query(ids: &[VideoId], (start, end): Days) -> Value {
+fn query(ids: &[VideoId], (start, end): Days, from: &Position) -> Value {
     let values: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let operation = if ids.len() == 1 { "EQ" } else { "IN" };
-    json!({
+    let mut body = json!({
         "query": {"and": [
             {"operation": operation, "field_name": "video_id", "field_values": values},
         ]},
         "start_date": day(start),
         "end_date": day(end),
         "max_count": MAX_COUNT,
-    })
+    });
+    from.write_to(&mut body);
+    body
 }
 
 /// A day as the API writes it: `YYYYMMDD`.
@@ -314,7 +330,7 @@ mod tests {
     fn the_days_are_that_of_the_id_and_one_on_either_side() {
         let days = |id: VideoId| {
             let (days, ids) = groups(&[id], NOW).pop()?;
-            let body = query(&ids, days);
+            let body = query(&ids, days, &Position::default());
             Some(format!("{} {}", body["start_date"], body["end_date"]))
         };
         let some = |text: &str| Some(text.to_owned());

@@ -88,9 +88,9 @@ impl From<Failure> for FollowError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Timeout => Self::Timeout,
-            Failure::RateLimited(retry_after) | Failure::Exhausted(retry_after) => {
-                Self::RateLimited { retry_after }
-            }
+            Failure::RateLimited(retry_after)
+            | Failure::NotReady(retry_after)
+            | Failure::Exhausted(retry_after) => Self::RateLimited { retry_after },
             Failure::Unavailable | Failure::Crowded => Self::Upstream { retryable: true },
             Failure::Unusable => Self::Upstream { retryable: false },
         }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Endpoint, Fault, TikTok,
     page::{INVALID, Window},
+    query::not_null,
     research::{Asked, Call, Found, respond},
     thread::{self, Comment},
 };
@@ -29,6 +30,7 @@ struct Request {
     video_id: Option<Id>,
     comment_id: Option<Id>,
     max_count: Option<i64>,
+    #[serde(default, deserialize_with = "not_null")]
     cursor: Option<i64>,
 }
 
@@ -65,7 +67,11 @@ pub(super) async fn list(
 fn answer(tiktok: &TikTok, asked: &Asked<'_>) -> Result<Found, String> {
     let request: Request = asked.body()?;
     let window = Window::check(request.cursor, request.max_count, 10)?;
-    if window.cursor > TOP {
+    if window.cursor + window.max_count > TOP {
+        return Err(INVALID.to_owned());
+    }
+    let page = format!("{request:?}");
+    if window.cursor > 0 && tiktok.refuses_cursor(asked.fault, page) {
         return Err(INVALID.to_owned());
     }
     let mut slots = match (&request.video_id, &request.comment_id) {
@@ -73,7 +79,7 @@ fn answer(tiktok: &TikTok, asked: &Asked<'_>) -> Result<Found, String> {
         (None, Some(comment)) => of_comment(tiktok, comment.get()?),
         _ => return Err("Either video_id or comment_id must be given".to_owned()),
     };
-    if asked.fault == Fault::ShortPages {
+    if matches!(asked.fault, Fault::ShortPages | Fault::InvalidCursor(_)) {
         slots = window.spread(slots.into_iter().flatten().collect());
     }
     slots.truncate(TOP);

@@ -56,6 +56,14 @@ pub enum Fault {
     TokenInvalidOnce,
     /// Each search id is refused when it is sent back for the first time, although it is good.
     StaleSearchId,
+    /// Each search id is refused until this long after it was given out, by this clock: the backend's
+    /// cache takes its time.
+    StaleFor(Duration),
+    /// So many tries of each page but the first are answered `Invalid count or cursor`, of a search or
+    /// of comments, although both are right. There are short pages too, so that there is more than one.
+    InvalidCursor(u32),
+    /// Each page of a search comes with another search id, which is the only one that leads to the next.
+    NewSearchIds,
     /// Pages hold fewer videos (or comments) than were asked for although there are more, and the
     /// second page of a search is empty. None is lost: the cursor leads to all of them.
     ShortPages,
@@ -99,6 +107,30 @@ impl TikTok {
         self.state().faults.insert(endpoint, fault);
     }
 
+    /// Whether `end_date` counts as a day of the query. The documents say so; some clients say not.
+    pub fn set_end_inclusive(&self, is_inclusive: bool) {
+        self.state().excludes_end = !is_inclusive;
+    }
+
+    /// The code under which parameters are refused: `invalid_params`, or another one that clients know.
+    pub fn set_refusal_code(&self, code: &'static str) {
+        self.state().refusal_code = Some(code);
+    }
+
+    /// Whether a new token ends the older ones. No document says.
+    pub fn set_one_token(&self, is_only: bool) {
+        self.state().has_one_token = is_only;
+    }
+
+    /// Whether this try of the page at `key` is one of those that [`Fault::InvalidCursor`] refuses.
+    pub(super) fn refuses_cursor(&self, fault: Fault, key: String) -> bool {
+        let Fault::InvalidCursor(tries) = fault else { return false };
+        let mut state = self.state();
+        let made = state.tries.entry(key).or_default();
+        *made += 1;
+        *made <= tries
+    }
+
     /// How often each interface was asked since the start.
     pub fn counts(&self) -> Counts {
         self.state().counts
@@ -123,7 +155,13 @@ impl TikTok {
             return Err(error(busy, "daily_quota_limit_exceeded"));
         }
         match fault {
-            Fault::None | Fault::DropFields | Fault::StaleSearchId | Fault::ShortPages => {}
+            Fault::None
+            | Fault::DropFields
+            | Fault::StaleSearchId
+            | Fault::StaleFor(_)
+            | Fault::InvalidCursor(_)
+            | Fault::NewSearchIds
+            | Fault::ShortPages => {}
             Fault::Slow(time) => tokio::time::sleep(time).await,
             Fault::Hang => pending().await,
             Fault::TokenInvalidOnce => {

@@ -64,14 +64,31 @@ struct State {
     /// Tokens and when they expire.
     tokens: BTreeMap<String, OffsetDateTime>,
     tokens_issued: u64,
-    /// Searches, and whether their ids were sent back.
-    searches: BTreeMap<String, bool>,
+    /// Searches by their ids.
+    searches: BTreeMap<String, Begun>,
+    /// How often each page was asked for that is refused at first.
+    tries: BTreeMap<String, u32>,
+    /// Whether `end_date` is the first day that is left out.
+    excludes_end: bool,
+    /// The code under which parameters are refused, where it is another one.
+    refusal_code: Option<&'static str>,
+    /// Whether a new token ends the older ones.
+    has_one_token: bool,
     allowance: Allowance,
     /// What creators say of themselves now, where it was changed.
     bios: BTreeMap<String, String>,
     /// Where more links lead, by host and path.
     links: BTreeMap<(String, String), String>,
     log_ids: u64,
+}
+
+/// A search id that was given out.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    at: OffsetDateTime,
+    /// Where the page begins that it leads to, where it leads to one only.
+    next: Option<usize>,
+    was_sent_back: bool,
 }
 
 impl TikTok {

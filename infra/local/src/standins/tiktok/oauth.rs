@@ -57,6 +57,9 @@ pub(super) async fn token(
     }
     let now = tiktok.now();
     let mut state = tiktok.state();
+    if state.has_one_token {
+        state.tokens.clear();
+    }
     state.tokens_issued += 1;
     let token = format!("clt.local{:032}", state.tokens_issued);
     state.tokens.insert(token.clone(), now + Duration::seconds(EXPIRES_IN));

@@ -1,6 +1,6 @@
 //! The condition language of the Research API.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use time::{Date, Duration, Month, OffsetDateTime};
 
 use super::{CatalogueVideo, page::Window};
@@ -13,7 +13,9 @@ pub(super) struct Request {
     start_date: String,
     end_date: String,
     max_count: Option<i64>,
+    #[serde(default, deserialize_with = "not_null")]
     cursor: Option<i64>,
+    #[serde(default, deserialize_with = "not_null")]
     pub(super) search_id: Option<String>,
     #[serde(default)]
     pub(super) is_random: bool,
@@ -98,9 +100,12 @@ impl Request {
 }
 
 impl Search {
-    /// Whether the video lies between the dates, both days included.
-    pub(super) fn covers(&self, video: &CatalogueVideo) -> bool {
-        day_of(video).is_some_and(|day| (self.start..=self.end).contains(&day))
+    /// Whether the video lies between the dates, the first day included, and the last one unless it is
+    /// left out.
+    pub(super) fn covers(&self, video: &CatalogueVideo, excludes_end: bool) -> bool {
+        day_of(video).is_some_and(|day| {
+            (self.start..=self.end).contains(&day) && !(excludes_end && day == self.end)
+        })
     }
 
     /// Whether the conditions hold for it.
@@ -164,11 +169,22 @@ impl Field {
             | Self::ViewCount
             | Self::CommentCount => number(value).is_some(),
             Self::VideoLength => LENGTHS.contains(&value),
-            Self::RegionCode => value.len() == 2,
+            Self::RegionCode => REGIONS.split(' ').any(|it| it == value),
             Self::Username | Self::HashtagName | Self::Keyword => !value.is_empty(),
         }
     }
 }
+
+/// The codes that the documents list: not every two letters are one.
+const REGIONS: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO \
+     BQ BR BS BT BV BW BY BZ CA CD CF CG CH CI CK CL CM CN CO CR CU CV CW CY CZ DE DJ DK DM \
+     DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR \
+     GT GU GW GY HK HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN \
+     KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ \
+     MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL \
+     PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SK SL SM SN SO SR SS ST \
+     SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TP TR TT TV TW TZ UA UG UM US UY UZ VA VC \
+     VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 const LENGTHS: [&str; 4] = ["SHORT", "MID", "LONG", "EXTRA_LONG"];
 
@@ -187,6 +203,15 @@ fn number(text: &str) -> Option<u64> {
 
 fn day_of(video: &CatalogueVideo) -> Option<Date> {
     OffsetDateTime::from_unix_timestamp(video.create_time).ok().map(OffsetDateTime::date)
+}
+
+/// What is left out may be missing, but is never `null`.
+pub(super) fn not_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// `YYYYMMDD`.

@@ -68,7 +68,10 @@ pub(super) async fn respond(
     });
     let Found { data, records } = match found {
         Ok(found) => found,
-        Err(message) => return error(StatusCode::BAD_REQUEST, "invalid_params", &message),
+        Err(message) => {
+            let code = tiktok.state().refusal_code.unwrap_or("invalid_params");
+            return error(StatusCode::BAD_REQUEST, code, &message);
+        }
     };
     let today = tiktok.now().date();
     let is_left = tiktok.state().allowance.charge(records as u64, today);

@@ -9,7 +9,8 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::{
-    CatalogueVideo, Endpoint, Fault, TikTok,
+    Begun, CatalogueVideo, Endpoint, Fault, TikTok,
+    page::INVALID,
     query::{Request, Search},
     research::{Asked, Call, Found, respond},
 };
@@ -54,46 +55,61 @@ fn answer(tiktok: &TikTok, asked: &Asked<'_>) -> Result<Found, String> {
     let request: Request = asked.body()?;
     let (searched, is_random) = (request.search_id.clone(), request.is_random);
     let search = request.check()?;
+    let begin = search.window.cursor;
     let search_id = match searched {
         None => new_search(tiktok),
-        Some(id) if is_known(tiktok, &id, asked.fault) => id,
+        Some(id) if is_known(tiktok, &id, begin, asked.fault) => id,
         Some(id) => return Err(format!("Search Id {id} is invalid or expired")),
     };
+    if begin > 0 && tiktok.refuses_cursor(asked.fault, format!("{search_id} {begin}")) {
+        return Err(INVALID.to_owned());
+    }
     let mut found = find(tiktok, &search);
     if is_random {
         // Some order that is neither of the other two.
         found.sort_by_key(|video| video.id.swap_bytes());
     }
     let slots = match asked.fault {
-        Fault::ShortPages => search.window.spread(found),
+        Fault::ShortPages | Fault::InvalidCursor(_) => search.window.spread(found),
         _ => found.into_iter().map(Some).collect(),
     };
     let page = search.window.cut(slots);
     let videos: Vec<Value> = page.items.iter().map(|video| describe(video, asked)).collect();
     let records = videos.len();
-    let data = json!({
-        "videos": videos,
-        "cursor": page.end,
-        "has_more": page.has_more,
-        "search_id": search_id,
-    });
+    let mut data = json!({ "videos": videos, "cursor": page.end, "has_more": page.has_more });
+    match asked.fault {
+        Fault::DropFields => {}
+        Fault::NewSearchIds => {
+            let id = new_search(tiktok);
+            if let Some(begun) = tiktok.state().searches.get_mut(&id) {
+                begun.next = Some(page.end);
+            }
+            data["search_id"] = id.into();
+        }
+        _ => data["search_id"] = search_id.into(),
+    }
     Ok(Found { data, records })
 }
 
 fn new_search(tiktok: &TikTok) -> String {
+    let at = tiktok.now();
     let mut state = tiktok.state();
     let id = (7_300_000_000_000_000_000 + state.searches.len()).to_string();
-    state.searches.insert(id.clone(), false);
+    state.searches.insert(id.clone(), Begun { at, next: None, was_sent_back: false });
     id
 }
 
-/// Whether the search was begun here; where ids seem stale, only from the second time it is asked.
-fn is_known(tiktok: &TikTok, id: &str, fault: Fault) -> bool {
-    match tiktok.state().searches.get_mut(id) {
-        None => false,
-        Some(was_sent_back) => {
-            std::mem::replace(was_sent_back, true) || fault != Fault::StaleSearchId
-        }
+/// Whether the search was begun here and the page that begins at `cursor` may be asked for; where ids
+/// seem stale, only from the second time or a while later.
+fn is_known(tiktok: &TikTok, id: &str, cursor: usize, fault: Fault) -> bool {
+    let now = tiktok.now();
+    let mut state = tiktok.state();
+    let Some(begun) = state.searches.get_mut(id) else { return false };
+    let was_sent_back = std::mem::replace(&mut begun.was_sent_back, true);
+    match fault {
+        Fault::StaleSearchId => was_sent_back,
+        Fault::StaleFor(wait) => now >= begun.at + wait,
+        _ => begun.next.is_none_or(|next| next == cursor),
     }
 }
 
@@ -101,8 +117,9 @@ fn is_known(tiktok: &TikTok, id: &str, fault: Fault) -> bool {
 fn find<'a>(tiktok: &'a TikTok, search: &Search) -> Vec<&'a CatalogueVideo> {
     let mut found = Vec::new();
     let mut before = None;
+    let excludes_end = tiktok.state().excludes_end;
     for video in tiktok.researched() {
-        if search.covers(video) && search.matches(video) {
+        if search.covers(video, excludes_end) && search.matches(video) {
             if let Some(other) = before.filter(|_| video.id.is_multiple_of(3)) {
                 found.push(other);
             }

@@ -93,14 +93,30 @@ async fn a_thousand_comments_can_be_reached_and_some_of_them_are_gone() {
     let text = json!({"video_id": video.id.to_string(), "max_count": 100});
     assert_eq!(reader.pages(text).await.concat(), comments);
     let mut body = body;
-    body["cursor"] = json!(1_000);
+    // Nobody may ask for more than the first thousand.
+    for cursor in [901, 950, 1_000, 1_001] {
+        body["cursor"] = json!(cursor);
+        assert_eq!(refusal(reader.ask(&body).await).2, "Invalid count or cursor", "{cursor}");
+    }
+    (body["cursor"], body["max_count"]) = (json!(950), json!(50));
     let (status, answer) = reader.ask(&body).await;
-    assert_eq!(
-        (status, &answer["data"]["comments"], &answer["data"]["has_more"]),
-        (200, &json!([]), &json!(false))
-    );
-    body["cursor"] = json!(1_001);
-    assert_eq!(refusal(reader.ask(&body).await).2, "Invalid count or cursor");
+    assert_eq!((status, &answer["data"]["has_more"]), (200, &json!(false)));
+}
+
+#[tokio::test]
+async fn a_page_but_the_first_may_be_refused_at_first_although_it_is_right() {
+    let reader = Reader::new().await;
+    let video = reader.tiktok.catalogue()[0].id;
+    reader.tiktok.fault(Endpoint::Comments, Fault::InvalidCursor(2));
+    let mut body = json!({"video_id": video, "max_count": 100});
+    assert_eq!(reader.ask(&body).await.0, 200);
+    for cursor in [100, 200] {
+        body["cursor"] = json!(cursor);
+        for _ in 0..2 {
+            assert_eq!(refusal(reader.ask(&body).await).2, "Invalid count or cursor");
+        }
+        assert_eq!(reader.ask(&body).await.0, 200);
+    }
 }
 
 #[tokio::test]
@@ -195,6 +211,7 @@ async fn requests_for_comments_are_checked() {
         json!({"video_id": video, "max_count": 0}),
         json!({"video_id": video, "max_count": 101}),
         json!({"video_id": video, "cursor": -1}),
+        json!({"video_id": video, "cursor": null}),
         json!({"video_id": video, "search_id": "1"}),
         json!([]),
     ] {

@@ -196,6 +196,8 @@ async fn searches_are_checked_and_paged() {
     let wrong = |field: &str, operation: &str, value: &str| json!({"or": [{"operation": operation, "field_name": field, "field_values": [value]}]});
     for (key, value) in [
         ("search_id", json!("1")),
+        ("search_id", Value::Null),
+        ("cursor", Value::Null),
         ("cursor", json!(-1)),
         ("max_count", json!(101)),
         ("start_date", json!("20260501")),
@@ -204,6 +206,7 @@ async fn searches_are_checked_and_paged() {
         ("query", empty),
         ("query", wrong("shoe_size", "EQ", "44")),
         ("query", wrong("username", "GT", "a")),
+        ("query", wrong("region_code", "EQ", "UK")),
         ("query", wrong("video_length", "EQ", "TALL")),
     ] {
         let mut body = body.clone();

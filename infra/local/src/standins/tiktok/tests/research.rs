@@ -115,6 +115,81 @@ async fn a_good_search_id_may_be_refused_once_and_an_unknown_one_always_is() {
     }
 }
 
+/// The first page of a query, and the query of the second.
+async fn begun(tiktok: &TikTok, bearer: &str) -> (Value, Value) {
+    let mut query = everything(date!(2026 - 06 - 01), 2);
+    let first = search(tiktok, "id", bearer, &query).await.1["data"].take();
+    query["cursor"] = first["cursor"].clone();
+    query["search_id"] = first["search_id"].clone();
+    (first, query)
+}
+
+#[tokio::test]
+async fn the_second_page_may_take_its_time() {
+    let tiktok = tiktok();
+    let bearer = bearer(&tiktok).await;
+    tiktok.fault(Endpoint::Research, Fault::StaleFor(std::time::Duration::from_secs(90)));
+    let (_, query) = begun(&tiktok, &bearer).await;
+    for seconds in [0, 30, 89] {
+        tiktok.0.clock.set(NOW + time::Duration::seconds(seconds));
+        let message = refusal(search(&tiktok, "id", &bearer, &query).await).2;
+        assert!(message.starts_with("Search Id "), "{message}");
+    }
+    tiktok.0.clock.set(NOW + time::Duration::seconds(90));
+    assert_eq!(search(&tiktok, "id", &bearer, &query).await.0, 200);
+    tiktok.fault(Endpoint::Research, Fault::InvalidCursor(1));
+    let (_, query) = begun(&tiktok, &bearer).await;
+    let refused = refusal(search(&tiktok, "id", &bearer, &query).await);
+    assert_eq!(refused.2, "Invalid count or cursor");
+    assert_eq!(search(&tiktok, "id", &bearer, &query).await.0, 200);
+}
+
+#[tokio::test]
+async fn search_ids_may_change_with_each_page_or_be_left_out() {
+    let tiktok = tiktok();
+    let bearer = bearer(&tiktok).await;
+    tiktok.fault(Endpoint::Research, Fault::NewSearchIds);
+    let (first, mut query) = begun(&tiktok, &bearer).await;
+    let second = search(&tiktok, "id", &bearer, &query).await.1["data"].take();
+    assert_ne!(first["search_id"], second["search_id"]);
+    query["cursor"] = second["cursor"].clone();
+    assert_eq!(search(&tiktok, "id", &bearer, &query).await.0, 400, "that was of another page");
+    query["search_id"] = second["search_id"].clone();
+    assert_eq!(search(&tiktok, "id", &bearer, &query).await.0, 200);
+    tiktok.fault(Endpoint::Research, Fault::DropFields);
+    assert_eq!(keys(&begun(&tiktok, &bearer).await.0), ["cursor", "has_more", "videos"]);
+}
+
+#[tokio::test]
+async fn the_last_day_counts_or_does_not() {
+    let tiktok = tiktok();
+    let bearer = bearer(&tiktok).await;
+    let video = tiktok.researched().last().unwrap();
+    let created = OffsetDateTime::from_unix_timestamp(video.create_time).unwrap().date();
+    for (is_inclusive, end, is_found) in
+        [(true, created, true), (false, created, false), (false, created.next_day().unwrap(), true)]
+    {
+        tiktok.set_end_inclusive(is_inclusive);
+        let mut query = everything(created - time::Duration::days(3), 100);
+        query["end_date"] = json!(day(end));
+        let videos = search(&tiktok, "id", &bearer, &query).await.1["data"]["videos"].take();
+        let found = videos.as_array().unwrap().iter().map(id).any(|it| it == video.id);
+        assert_eq!(found, is_found, "{is_inclusive} {end}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_may_be_spelt_otherwise_and_a_token_may_end_the_one_before() {
+    let tiktok = tiktok();
+    let (first, query) = (bearer(&tiktok).await, everything(date!(2026 - 06 - 01), 2));
+    tiktok.set_refusal_code("invalid_request");
+    assert_eq!(refusal(search(&tiktok, "nope", &first, &query).await).1, "invalid_request");
+    tiktok.set_one_token(true);
+    let second = bearer(&tiktok).await;
+    assert_eq!(search(&tiktok, "id", &first, &query).await.0, 401);
+    assert_eq!(search(&tiktok, "id", &second, &query).await.0, 200);
+}
+
 #[tokio::test]
 async fn a_hundred_ids_are_asked_for_at_once() {
     let tiktok = tiktok();

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use vidintel::{
     aws::Aws,
     config::{AwsConfig, RedisConfig},
+    plans::Plan,
     redis::Redis,
     store::Store,
     upstream,
     video::{
-        Asker, FetchError, Outcome, ResearchCredentials, Source, Sources, SourcesConfig, Standing,
-        Video, VideoId, VideoRecord, View, WebAddress,
+        Asker, Calls, FetchError, Outcome, Payer, ResearchCredentials, Source, Sources,
+        SourcesConfig, Standing, Video, VideoId, VideoRecord, View, WebAddress,
     },
 };
 
@@ -96,7 +97,9 @@ impl Pair {
     ) -> Vec<Result<VideoRecord, FetchError>> {
         let ids: Vec<_> = videos.iter().map(|it| VideoId::new(it.id).unwrap()).collect();
         let payer = "acc_Example00001".parse().unwrap();
-        self.sources.fetch(&ids, Asker { payer: Some(&payer), now }).await
+        let calls = Calls::default();
+        let payer = Payer { account: &payer, plan: Plan::Business, calls: &calls };
+        self.sources.fetch(&ids, Asker { payer: Some(payer), now }).await
     }
 }
 
@@ -193,9 +196,11 @@ fn shape(value: &Value) -> Value {
 async fn one_source_answers_for_the_other_but_does_not_speak_for_it() {
     let pair = pair(Some(CLIENT_SECRET)).await;
     let video = pair.video(everywhere);
-    for fault in [Fault::Status(500), Fault::Html504, Fault::RateLimited, Fault::Status(400)] {
+    let faults = [Fault::Status(500), Fault::Html504, Fault::RateLimited, Fault::Status(400)];
+    // So far from each other that nothing is left alone because of the one before.
+    for (n, fault) in (0..).zip(faults) {
         pair.tiktok.fault(Endpoint::Research, fault);
-        let record = pair.fetch(&video).await.unwrap();
+        let record = pair.fetch_at(&video, NOW + time::Duration::minutes(2 * n)).await.unwrap();
         let (outcome, reason) = match fault {
             Fault::RateLimited => (Outcome::LeftAlone, "source_busy"),
             _ => (Outcome::Failed, "source_failed"),
@@ -208,13 +213,14 @@ async fn one_source_answers_for_the_other_but_does_not_speak_for_it() {
     assert_eq!(pair.tiktok.counts().research, 6);
     pair.tiktok.fault(Endpoint::Research, Fault::None);
     pair.tiktok.fault(Endpoint::Oembed, Fault::Status(503));
-    let record = pair.fetch(&video).await.unwrap();
+    let later = NOW + time::Duration::hours(1);
+    let record = pair.fetch_at(&video, later).await.unwrap();
     assert_eq!(record.oembed, Outcome::Failed);
     assert_eq!(answer(&record, true)["thumbnail"]["reason"], "source_failed");
     // Unknown to Research, and oEmbed cannot say: that is not "not found".
     let unseen = pair.video(|it| it.in_oembed && !it.in_research);
     let failed = FetchError::Upstream { retryable: true, by: Source::Oembed };
-    assert_eq!(pair.fetch(&unseen).await, Err(failed));
+    assert_eq!(pair.fetch_at(&unseen, later).await, Err(failed));
 }
 
 #[tokio::test]
@@ -222,23 +228,27 @@ async fn failures_of_the_only_source_are_told_apart() {
     let pair = pair(None).await;
     let video = pair.video(everywhere);
     let upstream = |retryable| FetchError::Upstream { retryable, by: Source::Oembed };
-    for (fault, error) in [
+    let faults = [
         (Fault::Status(500), upstream(true)),
         (Fault::Html504, upstream(true)),
         (Fault::Status(403), upstream(false)),
         (Fault::Status(302), upstream(false)),
         (Fault::RateLimited, FetchError::RateLimited { retry_after: Duration::from_secs(60) }),
         (Fault::Hang, FetchError::Timeout),
-    ] {
+    ];
+    // So far from each other that nothing is left alone because of the one before.
+    for (n, (fault, error)) in (0..).zip(faults) {
         pair.tiktok.fault(Endpoint::Oembed, fault);
         let started = std::time::Instant::now();
-        assert_eq!(pair.fetch(&video).await, Err(error), "{fault:?}");
+        let now = NOW + time::Duration::minutes(2 * n);
+        assert_eq!(pair.fetch_at(&video, now).await, Err(error), "{fault:?}");
         assert!(started.elapsed() < Duration::from_secs(3));
     }
+    let later = NOW + time::Duration::hours(1);
     pair.tiktok.fault(Endpoint::Oembed, Fault::Slow(Duration::from_millis(200)));
-    assert!(pair.fetch(&video).await.is_ok());
+    assert!(pair.fetch_at(&video, later).await.is_ok());
     pair.tiktok.fault(Endpoint::Oembed, Fault::DropFields);
-    let partial = answer(&pair.fetch(&video).await.unwrap(), true);
+    let partial = answer(&pair.fetch_at(&video, later).await.unwrap(), true);
     assert_eq!(partial["thumbnail"]["reason"], "absent_in_answer");
     assert_eq!(partial["author"]["username"]["value"], video.username);
 }
@@ -249,7 +259,8 @@ async fn tokens_are_shared_and_replaced_when_refused() {
     let video = pair.video(everywhere);
     let fetches = (0..20).map(|_| pair.fetch(&video));
     let records = futures_util::future::join_all(fetches).await;
-    assert!(records.iter().all(|it| it.as_ref().is_ok_and(VideoRecord::is_complete)));
+    let is_whole = |it: &Result<_, _>| it.as_ref().is_ok_and(VideoRecord::is_complete);
+    assert!(records.iter().all(is_whole), "{records:?}");
     assert_eq!(pair.tiktok.counts().token, 1);
     pair.tiktok.fault(Endpoint::Research, Fault::TokenInvalidOnce);
     assert!(pair.fetch(&video).await.unwrap().is_complete());
@@ -264,6 +275,53 @@ async fn tokens_are_shared_and_replaced_when_refused() {
     );
 }
 
+/// Two functions that cannot hear of each other, where each new token ends the one before.
+#[tokio::test]
+async fn functions_that_end_each_others_tokens_do_not_go_on_for_ever() {
+    let pair = pair(Some(CLIENT_SECRET)).await;
+    let video = pair.video(everywhere);
+    pair.tiktok.set_one_token(true);
+    for second in 0..20 {
+        let now = NOW + time::Duration::seconds(second);
+        pair.tiktok.0.clock.set(now);
+        // The other function's.
+        bearer(&pair.tiktok).await;
+        let record = pair.fetch_at(&video, now).await.unwrap();
+        assert!(record.facts.caption.is_some());
+        let answered = Outcome::Answered(now.unix_timestamp());
+        let expected = if second < 2 { answered } else { Outcome::LeftAlone };
+        assert_eq!(record.research, expected, "{second}");
+    }
+    // Its first one, one in the place of that, and no other for half a minute.
+    assert_eq!(pair.tiktok.counts().token - 20, 2);
+    let later = NOW + time::Duration::seconds(40);
+    pair.tiktok.0.clock.set(later);
+    assert!(pair.fetch_at(&video, later).await.unwrap().is_complete());
+    assert_eq!(pair.tiktok.counts().token - 20, 3);
+}
+
+/// A page that is not there yet says nothing of the videos that were not on the pages before.
+#[tokio::test]
+async fn a_video_on_a_page_that_is_not_ready_is_not_said_to_be_missing() {
+    let pair = pair(Some(CLIENT_SECRET)).await;
+    // The older of the two is known to Research alone, and nothing comes with it by mistake.
+    let is_one = |two: &&[CatalogueVideo]| {
+        let is_alone = two[0].in_research && !two[0].in_oembed && !two[0].id.is_multiple_of(3);
+        is_alone && two[1].in_research
+    };
+    let two = pair.tiktok.catalogue().windows(2).find(is_one).expect("two such videos").to_vec();
+    // With short pages there is one on a page, and an empty page in between.
+    for fault in [Fault::None, Fault::NewSearchIds, Fault::ShortPages] {
+        pair.tiktok.fault(Endpoint::Research, fault);
+        assert!(pair.fetch_all(&two, NOW).await.iter().all(Result::is_ok), "{fault:?}");
+    }
+    pair.tiktok.fault(Endpoint::Research, Fault::InvalidCursor(9));
+    let outcomes = pair.fetch_all(&two, NOW).await;
+    let not_ready = FetchError::NotReady { retry_after: Duration::from_secs(5) };
+    assert_eq!(outcomes[0], Err(not_ready));
+    assert!(outcomes[1].as_ref().is_ok_and(VideoRecord::is_complete), "{outcomes:?}");
+}
+
 #[tokio::test]
 async fn refused_credentials_and_a_spent_allowance_leave_oembed_working() {
     let wrong = pair(Some("wrong")).await;
@@ -272,9 +330,11 @@ async fn refused_credentials_and_a_spent_allowance_leave_oembed_working() {
     assert_eq!(wrong.tiktok.counts().research, 0);
     let pair = pair(Some(CLIENT_SECRET)).await;
     pair.tiktok.fault(Endpoint::Research, Fault::QuotaExceeded);
-    assert!(pair.fetch(&video).await.is_ok());
     pair.tiktok.fault(Endpoint::Oembed, Fault::Status(500));
     // Until midnight, UTC.
     let retry_after = Duration::from_secs(12 * 3_600);
     assert_eq!(pair.fetch(&video).await, Err(FetchError::RateLimited { retry_after }));
+    pair.tiktok.fault(Endpoint::Oembed, Fault::None);
+    assert!(pair.fetch(&video).await.is_ok());
+    assert_eq!(pair.tiktok.counts().research, 1, "it is left alone, also without Redis");
 }

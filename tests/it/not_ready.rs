@@ -1,0 +1,162 @@
+//! Pages that TikTok refuses at first although they are there: they come later, and until then nobody is
+//! told anything else.
+
+use std::time::Duration as Wait;
+
+use local::{
+    http::Response,
+    standins::tiktok::{Endpoint, Fault},
+};
+use serde_json::{Value, json};
+use time::Duration;
+
+use crate::util::{
+    Customer, World, assert_problem,
+    catalogue::{ids, ids_in},
+    objections::with_research,
+};
+
+const SEARCH: &str = "/v1/videos/search";
+
+/// Those who ask for the same within a second are told of one failure together.
+async fn a_second() {
+    tokio::time::sleep(Wait::from_millis(1_100)).await;
+}
+
+fn everything() -> Value {
+    let all = json!([{ "field": "creator", "values": ["nobody.at.all"] }]);
+    json!({ "not": all, "from": "2026-09-29", "to": "2026-10-28", "limit": 2 })
+}
+
+/// The search for the page after the first one, which was fetched just now.
+async fn begun(world: &World, customer: &Customer) -> Value {
+    let mut search = everything();
+    let first = world.post(SEARCH, &search, customer).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    search["cursor"] = first.json()["next_cursor"].clone();
+    assert!(search["cursor"].is_string(), "{}", first.text());
+    search
+}
+
+fn retry_after(answer: &Response) -> i64 {
+    assert_problem(answer, 503, "source-busy");
+    let detail = answer.json()["detail"].as_str().expect("a text").to_owned();
+    assert!(detail.contains("`cursor` included"), "{detail}");
+    answer.header("retry-after").expect("a time").parse().expect("seconds")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_not_ready_keeps_its_cursor_and_costs_nothing_until_it_is() {
+    let world = with_research().await;
+    let ada = world.paying("ada@example.com").await;
+    world.cloud.tiktok.fault(Endpoint::Research, Fault::StaleFor(Wait::from_secs(60)));
+    let search = begun(&world, &ada).await;
+    let (used, before) = (world.used(&ada).await, world.cloud.tiktok.counts().research);
+    let started = world.cloud.clock.now();
+    let first = world.post(SEARCH, &search, &ada).await;
+    assert_eq!(retry_after(&first), 5);
+    assert_eq!(world.cloud.tiktok.counts().research, before + 2, "asked twice, and no more");
+    // The source is well: others are not kept from it.
+    let health = world.send(world.cloud.client().get("/health")).await.json();
+    assert!(!health.to_string().contains("failing"), "{health}");
+    assert_eq!(world.get("/v1/hashtags/hens", &ada).await.status, 200);
+    // It waits as long again as it has waited.
+    world.wait(Duration::seconds(12));
+    a_second().await;
+    assert_eq!(retry_after(&world.post(SEARCH, &search, &ada).await), 12);
+    world.wait(Duration::seconds(40));
+    a_second().await;
+    assert_eq!(retry_after(&world.post(SEARCH, &search, &ada).await), 30);
+    assert_eq!(world.used(&ada).await, used + 1, "only the hashtag was charged");
+    world.cloud.clock.set(started + Duration::seconds(60));
+    a_second().await;
+    let second = world.post(SEARCH, &search, &ada).await;
+    assert_eq!(second.status, 200, "{}", second.text());
+    let days = (time::macros::date!(2026 - 09 - 29), time::macros::date!(2026 - 10 - 28));
+    let expected = ids(&world.searched(days, &|_| true, &|_| true));
+    assert_eq!(ids_in(&second.json()["videos"]), expected[2..4]);
+    assert_eq!(world.used(&ada).await, used + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_cursor_that_is_right_is_no_fault_of_the_conditions() {
+    let world = with_research().await;
+    let ada = world.paying("ada@example.com").await;
+    world.cloud.tiktok.fault(Endpoint::Research, Fault::InvalidCursor(3));
+    let search = begun(&world, &ada).await;
+    let calls = world.cloud.tiktok.counts().research;
+    assert_eq!(retry_after(&world.post(SEARCH, &search, &ada).await), 5);
+    assert_eq!(world.cloud.tiktok.counts().research, calls + 2);
+    a_second().await;
+    let second = world.post(SEARCH, &search, &ada).await;
+    assert_eq!(second.status, 200, "{}", second.text());
+}
+
+/// What begins with empty pages is handed on with where it goes on: begun once more, it would be another
+/// search that is not ready.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_cannot_be_gone_on_with_is_not_begun_again() {
+    let world = with_research().await;
+    let ada = world.paying("ada@example.com").await;
+    let latest = world.researched().into_iter().next_back().expect("a video");
+    world.cloud.tiktok.fault(Endpoint::Research, Fault::InvalidCursor(3));
+    let mut search = json!({
+        "and": [{ "field": "hashtag", "values": [latest.hashtags[0]] }],
+        "from": "2026-09-29", "to": "2026-10-28", "limit": 1,
+    });
+    let mut found = Vec::new();
+    for _ in 0..20 {
+        let answer = world.post(SEARCH, &search, &ada).await;
+        if answer.status == 503 {
+            a_second().await;
+            continue;
+        }
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        found.append(&mut ids_in(&answer.json()["videos"]));
+        match answer.json()["next_cursor"].take() {
+            Value::Null => break,
+            cursor => search["cursor"] = cursor,
+        }
+    }
+    let days = (time::macros::date!(2026 - 09 - 29), time::macros::date!(2026 - 10 - 28));
+    let has = |it: &local::standins::tiktok::CatalogueVideo| {
+        it.hashtags.iter().any(|tag| *tag == latest.hashtags[0])
+    };
+    assert_eq!(found, ids(&world.searched(days, &has, &|_| true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn comments_that_are_not_ready_are_not_said_to_have_ended() {
+    let world = with_research().await;
+    let ada = world.paying("ada@example.com").await;
+    let comments =
+        |it: &&local::standins::tiktok::CatalogueVideo| it.statistics.map_or(0, |it| it.comments);
+    let id = world.researched().into_iter().max_by_key(comments).expect("a video").id;
+    let path = format!("/v1/videos/{id}/comments?limit=50&cursor=50");
+    let expected = world.get(&path, &ada).await.json()["comments"].clone();
+    assert!(expected.as_array().is_some_and(|it| it.len() > 20));
+    // Nothing of the cache helps.
+    world.wait(Duration::hours(1));
+    world.cloud.tiktok.fault(Endpoint::Comments, Fault::InvalidCursor(3));
+    let (used, calls) = (world.used(&ada).await, world.cloud.tiktok.counts().comments);
+    assert_eq!(retry_after(&world.get(&path, &ada).await), 10);
+    assert_eq!(world.cloud.tiktok.counts().comments, calls + 2);
+    assert_eq!(world.used(&ada).await, used, "what is not ready is not charged");
+    world.wait(Duration::seconds(10));
+    a_second().await;
+    let page = world.get(&path, &ada).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(page.json()["next_cursor"].is_string(), "{}", page.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_understood_under_each_of_its_codes() {
+    let world = with_research().await;
+    let ada = world.paying("ada@example.com").await;
+    for (n, code) in ["invalid_params", "invalid_param", "invalid_request"].into_iter().enumerate()
+    {
+        world.cloud.tiktok.set_refusal_code(code);
+        let answer = world.get(&format!("/v1/creators/nobody.{n}"), &ada).await;
+        assert_problem(&answer, 404, "creator-not-found");
+    }
+}
