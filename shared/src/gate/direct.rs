@@ -25,7 +25,7 @@ impl Gate {
     ) -> Result<Admission, Error> {
         let account = key.account();
         let (item, key_id) = self.find(key, hashes).await.and_then(served)?;
-        let (plan, period) = (item.plan_at(now), item.period(now));
+        let (plan, limit, period) = (item.plan_at(now), item.quota_at(now), item.period(now));
         let rpm = plan.requests_per_minute();
         if count > rpm {
             return Err(Denial::TooMany { asked: count, allowed: rpm }.into());
@@ -33,9 +33,10 @@ impl Gate {
         let reset_seconds = (60 - now.unix_timestamp().rem_euclid(60)).unsigned_abs();
         let stands = |minute_left, left| {
             let minute = Window { limit: rpm, remaining: minute_left, reset_seconds };
-            limits(minute, period, plan.requests_per_period(), left, now)
+            limits(minute, period, limit, left, now)
         };
-        match lease::take(&self.store, account, plan, &period, (count, cost), now).await? {
+        let allowed = (plan, limit);
+        match lease::take(&self.store, account, allowed, &period, (count, cost), now).await? {
             Ok(left) => Ok(Admission {
                 account: account.clone(),
                 key_id,
@@ -58,7 +59,7 @@ impl Gate {
                 detail: "the rest of the quota is in a lease there".to_owned(),
             }),
             Err(Refusal::Period(quota)) => {
-                let left = plan.requests_per_period().saturating_sub(quota.granted);
+                let left = limit.saturating_sub(quota.granted);
                 Err(Denial::Quota { limits: stands(rpm, left), key_id }.into())
             }
         }

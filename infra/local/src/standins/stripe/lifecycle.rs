@@ -57,7 +57,12 @@ pub(super) fn next(state: &State) -> Option<(i64, Due)> {
         Some((at, Due::PendingUpdateRunsOut(it.id.clone())))
     });
     // Before the period that ends at the same moment.
-    sessions.chain(pending).chain(subscriptions).chain(invoices).chain(jobs).min_by_key(|(at, _)| *at)
+    sessions
+        .chain(pending)
+        .chain(subscriptions)
+        .chain(invoices)
+        .chain(jobs)
+        .min_by_key(|(at, _)| *at)
 }
 
 /// Does everything that is due up to `now`, each thing as at its own instant.

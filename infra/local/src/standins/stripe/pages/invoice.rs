@@ -96,12 +96,7 @@ fn finalized(state: &State, id: &str) -> Option<Invoice> {
     state.find::<Invoice>(id).ok().filter(|it| it.status != InvoiceStatus::Draft)
 }
 
-fn invoice_page(
-    state: &State,
-    it: &Invoice,
-    status: StatusCode,
-    error: Option<&str>,
-) -> Response {
+fn invoice_page(state: &State, it: &Invoice, status: StatusCode, error: Option<&str>) -> Response {
     let must_confirm = own_card(state, it).is_some_and(Card::must_confirm);
     let content = html! {
         @if let Some(text) = error { (alert(text)) }
