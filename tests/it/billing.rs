@@ -140,21 +140,22 @@ async fn a_repeated_checkout_is_the_same_one_until_it_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_larger_plan_begins_at_once_and_only_the_difference_is_charged() {
+async fn a_larger_plan_begins_at_once_with_a_period_of_its_own_less_the_rest_of_the_old_one() {
     let (world, ada) = shop().await;
     let id = world.buy("basic", &ada, Card::Good).await;
     world.pass(Duration::days(15)).await;
     let raised = world.change("pro", &ada).await;
     assert_eq!(raised.status, 200, "{}", raised.text());
     assert_eq!(raised.json()["plan"], "pro");
-    assert_eq!(raised.json()["period_end"], "2026-12-24T12:00:00Z");
-    // Half of 20 less half of 5 dollars.
-    assert_eq!(charged(&world, &id), 500 + 750);
+    assert_eq!(raised.json()["period_start"], "2026-12-09T12:00:00Z");
+    assert_eq!(raised.json()["period_end"], "2027-01-09T12:00:00Z");
+    // 20 dollars less half of 5.
+    assert_eq!(charged(&world, &id), 500 + 1_750);
     // Each event lets the gate ask anew, which can cost a lease for a while.
     world.cloud.settle().await;
     assert_eq!(rate_limit(&world.video(0, &ada).await, "month", 'r'), 9_999);
     assert_problem(&world.change("pro", &ada).await, 409, "conflict");
-    assert_eq!(charged(&world, &id), 500 + 750);
+    assert_eq!(charged(&world, &id), 500 + 1_750);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,8 +200,8 @@ async fn a_larger_plan_in_place_of_a_smaller_one_to_come_is_charged_against_what
     let raised = world.change("business", &ada).await;
     assert_eq!(raised.status, 200, "{}", raised.text());
     assert_eq!(at(&world, &ada).await, [json!("active"), json!("business"), Value::Null]);
-    // Half of 100 less half of 20 dollars.
-    assert_eq!(charged(&world, &id), 2_000 + 4_000);
+    // 100 dollars less half of 20.
+    assert_eq!(charged(&world, &id), 2_000 + 9_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,10 +18,11 @@ pub use self::{
     sign_up::{SignUp, SignUpAccepted, SignUpRequest, sign_up},
     status::{Set, set_status},
     store::{get, get_many, marker, own_marker, set_customer},
-    subscription::{Span, Subscription},
+    subscription::{PastPeriod, Pending, Span, Subscription},
     verify::{Verified, VerifyRequest, verify},
 };
 use crate::{
+    dates::at,
     ids::{AccountId, RequestId},
     plans::{Period, Plan},
 };
@@ -83,7 +84,7 @@ pub struct Account {
     /// The paid period before the present one, or the last one there was: leases of it are still
     /// credited to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub past_period: Option<Span>,
+    pub past_period: Option<PastPeriod>,
     /// Counts up whenever what Stripe says has been written down: who has read before that reads again.
     #[serde(default)]
     pub billing_version: u64,
@@ -122,8 +123,28 @@ impl Account {
     /// The quota period that holds `now`: the one that was paid for, else the calendar month.
     pub fn period(&self, now: OffsetDateTime) -> Period {
         let paid = self.subscription.as_ref().and_then(|it| it.period_at(now));
-        let past =
-            || self.past_period.map(Span::period).filter(|it| it.start <= now && now < it.end);
-        paid.or_else(past).unwrap_or_else(|| Period::month_of(now))
+        let past = || self.past_period_of(now).map(|it| it.span.period());
+        paid.unwrap_or_else(|| {
+            let mut period = past().unwrap_or_else(|| Period::month_of(now));
+            // A request from just before what was bought: the gate must not go on with its period.
+            let begins = self.subscription.as_ref().map(|it| at(it.period.start));
+            if let Some(begins) = begins.filter(|it| now < *it) {
+                period.end = period.end.min(begins);
+            }
+            period
+        })
+    }
+
+    /// Metered requests of the quota period that holds `now` (see [`Account::period`]): what has been paid
+    /// for, else what the plan without a subscription has.
+    pub fn quota_at(&self, now: OffsetDateTime) -> u64 {
+        let paid = self.subscription.as_ref().and_then(|it| it.quota_at(now));
+        let past = || self.past_period_of(now).and_then(|it| it.quota);
+        paid.or_else(past).unwrap_or_else(|| self.plan.requests_per_period())
+    }
+
+    fn past_period_of(&self, now: OffsetDateTime) -> Option<PastPeriod> {
+        let period = self.past_period.map(|it| it.span.period());
+        self.past_period.filter(|_| period.is_some_and(|it| it.start <= now && now < it.end))
     }
 }

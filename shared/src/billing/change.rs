@@ -1,7 +1,9 @@
-//! Changing the plan of a subscription: a larger one now, a smaller one from the next period on.
+//! Changing the plan of a subscription: a larger one now, with a period of its own; a smaller one from the next
+//! period on.
 
 use std::time::Duration as Wait;
 
+use futures_util::try_join;
 use stripe_shared::SubscriptionStatus;
 use time::OffsetDateTime;
 use tokio::time::sleep;
@@ -33,6 +35,8 @@ struct Present {
     ends: bool,
     /// Whether a payment is overdue.
     is_past_due: bool,
+    /// The larger one that waits for its payment.
+    pending: Option<Plan>,
 }
 
 /// What is done for a change.
@@ -43,7 +47,7 @@ enum Step {
     /// The larger plan now.
     Raise {
         /// Its price is that of a smaller plan to come; what was paid for must be there first, so that the
-        /// difference to that is what is charged.
+        /// rest of that is what is credited.
         from_smaller: bool,
     },
     /// The smaller plan from the next period on.
@@ -52,7 +56,7 @@ enum Step {
     Back,
     /// It ends with the period.
     End,
-    /// The end is taken back.
+    /// The end, or the larger plan that waits, is taken back.
     GoOn,
 }
 
@@ -66,10 +70,13 @@ fn step(present: Present, target: Plan) -> Result<Step, BillingError> {
     if present.is_past_due {
         return Err(BillingError::PastDue);
     }
+    if present.pending == Some(target) {
+        return Ok(Step::Nothing);
+    }
     if target == present.paid {
         return match present {
             Present { next: Some(_), .. } => Ok(Step::Back),
-            Present { ends: true, .. } => Ok(Step::GoOn),
+            Present { ends: true, .. } | Present { pending: Some(_), .. } => Ok(Step::GoOn),
             _ => Err(BillingError::SamePlan),
         };
     }
@@ -83,7 +90,8 @@ fn step(present: Present, target: Plan) -> Result<Step, BillingError> {
 }
 
 /// Changes the account's plan to `target`, free for the end of the subscription, and answers with what the
-/// subscription is at then. A declined card changes nothing.
+/// subscription is at then. A declined card changes nothing. Where the bank wants the payment of a larger plan
+/// confirmed, the plan waits for that, and the answer says where.
 pub async fn change_plan(
     app: &App,
     account: &Account,
@@ -99,18 +107,26 @@ pub async fn change_plan(
     let stripe = app.stripe().await?;
     let customer = account.customer.as_deref().ok_or(BillingError::NotSubscribed)?;
     // Not from our copy, which may not have heard of the latest.
-    let all = stripe.subscriptions(customer).await?;
-    let Some(present) = standing(&all, &[]) else { return Err(none_of(&all).into()) };
+    let (all, invoices) = try_join!(stripe.subscriptions(customer), stripe.invoices(customer))?;
+    let Some(present) = standing(&all, &invoices) else { return Err(none_of(&all).into()) };
     let Some(bought) = all.iter().find(|it| it.id == present.id) else {
         return Err(Error::internal("a subscription that stands is not there"));
     };
+    if (bought.is_uncollected || !bought.is_monthly) && target != Plan::Free {
+        return Err(BillingError::ByHand.into());
+    }
     let pepper = app.secrets.get().await?.pepper.current;
-    let hash = attempt.hash(&pepper, &format!("{} {}", bought.id, present.period.start));
+    // Not with the period: a raise begins another one.
+    let hash = attempt.hash(&pepper, &bought.id);
     let key = format!("change {} {hash}", target.name());
     match &bought.last_change {
         // Its answer was lost.
         Some(last) if *last == key => {}
-        Some(last) if last.ends_with(&hash) => return Err(InputError::IdempotencyKeyReused.into()),
+        // It has been confirmed since.
+        Some(last) if *last == once_paid(&key) && present.plan == target => {}
+        Some(last) if last.ends_with(&hash) && *last != once_paid(&key) => {
+            return Err(InputError::IdempotencyKeyReused.into());
+        }
         _ => {
             let change = Change { stripe: &stripe, customer, bought, present: &present, key: &key };
             let done = change.to(target).await;
@@ -126,16 +142,36 @@ pub async fn change_plan(
     sync(app, customer, now).await?;
     let account =
         accounts::get(&app.store, &account.id).await?.ok_or(Error::NotFound("account"))?;
-    let stands = account.subscription.and_then(|it| SubscriptionView::at(&it, now));
-    // It has ended at this moment.
-    stands.ok_or(BillingError::NotSubscribed.into())
+    let Some(subscription) = account.subscription else {
+        // It has ended at this moment.
+        return Err(BillingError::NotSubscribed.into());
+    };
+    let is_larger = target.cents_per_month() > present.plan.cents_per_month();
+    let comes =
+        |it: &Subscription| it.plan == target || it.pending.is_some_and(|it| it.plan == target);
+    if is_larger && !comes(&subscription) {
+        return Err(BillingError::NotConfirmed.into());
+    }
+    SubscriptionView::at(&subscription, now).ok_or(BillingError::NotSubscribed.into())
+}
+
+/// The note at the subscription of a change that waits for its payment.
+fn once_paid(key: &str) -> String {
+    format!("once paid: {key}")
 }
 
 /// Why nothing can be changed where nothing stands.
 fn none_of(all: &[Bought]) -> BillingError {
     let waits =
         |it: &Bought| matches!(it.status, SubscriptionStatus::Unpaid | SubscriptionStatus::Paused);
-    if all.iter().any(waits) { BillingError::PastDue } else { BillingError::NotSubscribed }
+    let is_by_hand = |it: &Bought| it.is_open() && it.is_uncollected;
+    if all.iter().any(is_by_hand) {
+        BillingError::ByHand
+    } else if all.iter().any(waits) {
+        BillingError::PastDue
+    } else {
+        BillingError::NotSubscribed
+    }
 }
 
 struct Change<'a> {
@@ -153,24 +189,52 @@ impl Change<'_> {
             next: self.present.next_plan,
             ends: self.bought.cancel_at.is_some(),
             is_past_due: self.present.past_due_since.is_some(),
+            pending: self.bought.pending.map(|(plan, _)| plan),
         };
         let (paid, key) = (present.paid, self.key);
-        match step(present, target)? {
+        let step = step(present, target)?;
+        if step != Step::Nothing {
+            self.give_up_pending().await?;
+        }
+        match step {
             Step::Nothing => Ok(()),
             Step::End => self.end(true, key).await,
             Step::GoOn => self.end(false, key).await,
-            Step::Back => self.price(paid, PriceChange::Back, key).await,
+            Step::Back => self.back(paid, key).await,
             Step::Lower => self.price(target, self.later(), key).await,
             Step::Raise { from_smaller: false } => {
-                self.price(target, PriceChange::AtOnce, key).await
+                match self.price(target, PriceChange::AtOnce, key).await {
+                    // The end would have to be taken back with it, which Stripe does not let wait.
+                    Err(Error::Billing(BillingError::MustConfirm)) if !present.ends => {
+                        self.raise_once_paid(target).await
+                    }
+                    raised => raised,
+                }
             }
             Step::Raise { from_smaller: true } => self.raise_from_smaller(present, target).await,
         }
     }
 
+    /// The larger plan waits until its payment has been confirmed. The note comes first: Stripe takes none with
+    /// a change that waits. Who dies in between has changed nothing.
+    async fn raise_once_paid(&self, target: Plan) -> Result<(), Error> {
+        let (id, note) = (&self.bought.id, once_paid(self.key));
+        self.stripe.note_change(id, &note, &format!("{} noted", self.key)).await?;
+        let price = self.stripe.price(target).await?.ok_or(BillingError::NotEnabled)?;
+        self.stripe.change_price_once_paid(self.bought, &price, &note).await.map(drop)
+    }
+
+    /// Withdraws the invoice of the plan that waits for its payment, and the plan with it.
+    async fn give_up_pending(&self) -> Result<(), Error> {
+        match (self.bought.pending, &self.bought.latest_invoice) {
+            (Some(_), Some(invoice)) => self.stripe.void(invoice).await,
+            _ => Ok(()),
+        }
+    }
+
     /// In two steps. If the second fails, the smaller plan is to come as before.
     async fn raise_from_smaller(&self, present: Present, target: Plan) -> Result<(), Error> {
-        self.price(present.paid, PriceChange::Back, &format!("{} back", self.key)).await?;
+        self.back(present.paid, &format!("{} back", self.key)).await?;
         let mut raised = self.price(target, PriceChange::AtOnce, self.key).await;
         if matches!(raised, Err(Error::Unavailable { .. })) {
             // Only its answer may have been lost: the key has it told again.
@@ -200,12 +264,30 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn later(&self) -> PriceChange {
-        PriceChange::Later { keep: self.present.plan, until: self.present.period.end }
+    /// Until the billing period is over. What was paid for keeps the price that it was bought at.
+    fn later(&self) -> PriceChange<'_> {
+        let bought = self.bought;
+        let until = bought.period.map_or(self.present.period.end, |it| it.end);
+        let price = self.bought_at().unwrap_or_default();
+        PriceChange::Later { keep: self.present.plan, until, price }
     }
 
-    async fn price(&self, plan: Plan, change: PriceChange, key: &str) -> Result<(), Error> {
-        let price = self.stripe.price(plan).await?.ok_or(BillingError::NotEnabled)?;
+    /// The price of what is paid for.
+    fn bought_at(&self) -> Option<&str> {
+        let now = self.bought.price.as_deref();
+        if self.present.next_plan.is_some() { self.bought.keep_price.as_deref() } else { now }
+    }
+
+    async fn back(&self, paid: Plan, key: &str) -> Result<(), Error> {
+        let price = self.stripe.price_again(self.bought_at(), paid).await?;
+        let price = price.ok_or(BillingError::NotEnabled)?;
+        self.stripe.change_price(self.bought, &price, PriceChange::Back, key).await.map(drop)
+    }
+
+    /// At the price that the plan has at the subscription, else at its present one.
+    async fn price(&self, plan: Plan, change: PriceChange<'_>, key: &str) -> Result<(), Error> {
+        let own = self.bought.price.as_deref().filter(|_| self.bought.plan == Some(plan));
+        let price = self.stripe.price_again(own, plan).await?.ok_or(BillingError::NotEnabled)?;
         self.stripe.change_price(self.bought, &price, change, key).await.map(drop)
     }
 

@@ -29,6 +29,12 @@ pub async fn stop_renewals(
 ) -> Result<(), Error> {
     stripe.expire_checkouts(customer).await?;
     let bought = stripe.subscriptions(customer).await?;
+    // What waits for a payment would be charged once that is confirmed.
+    for bought in bought.iter().filter(|it| it.pending.is_some()) {
+        if let Some(invoice) = &bought.latest_invoice {
+            stripe.void(invoice).await?;
+        }
+    }
     for renewing in bought.iter().filter(|it| it.is_open() && it.cancel_at.is_none()) {
         // Who has switched it on again since is a new day's.
         let key = format!("no renewal {} {}", renewing.id, now.date());

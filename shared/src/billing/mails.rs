@@ -7,7 +7,7 @@ use super::{
     record::{Record, RecordKind, RecordLine},
     task::RefundRequest,
 };
-use crate::{dates::day, mail::Mail, plans::Plan};
+use crate::{accounts::Subscription, dates::day, mail::Mail, plans::Plan};
 
 /// The mail about `record`, whose invoice is `invoice`; `None` where there is nothing to be told.
 pub(super) fn of_record(
@@ -96,9 +96,23 @@ fn name(plan: Plan) -> &'static str {
     }
 }
 
-/// Says that a payment could not be taken; `sent` such mails have gone before.
-pub(super) fn overdue(public_url: &str, plan: Plan, since: i64, sent: u32) -> Mail {
-    let (plan, end) = (name(plan), day(ends_at(since)));
+/// Says that a payment of `overdue` could not be taken, of whose period there are so many `requests` until it
+/// is; `sent` such mails have gone before.
+pub(super) fn overdue(
+    public_url: &str,
+    overdue: &Subscription,
+    requests: u64,
+    (since, sent): (i64, u32),
+) -> Mail {
+    let (plan, end) = (name(overdue.plan), day(ends_at(since)));
+    let portal = format!("the page that POST {public_url}/v1/billing/portal opens");
+    let how = match &overdue.pay_page {
+        Some(page) => format!(
+            "Pay it on this page, where you can also confirm it if your bank asks for that: {page} Or change \
+             the card on {portal}; the payment is then tried again."
+        ),
+        None => format!("Change the card on {portal}; the payment is then tried again."),
+    };
     let subject = match sent {
         0 => "Your payment failed".to_owned(),
         _ => format!("Your payment is overdue: the {plan} plan ends on {end}"),
@@ -110,11 +124,11 @@ pub(super) fn overdue(public_url: &str, plan: Plan, since: i64, sent: u32) -> Ma
                 "The payment for your {plan} plan, due on {} (UTC), could not be taken.",
                 day(since)
             ),
+            how,
             format!(
-                "Change the card on the page that POST {public_url}/v1/billing/portal opens; the payment \
-                 is then tried again. The plan goes on meanwhile, for {GRACE_DAYS} days in all: without a \
-                 payment it ends on {end} (UTC), and your account is on the Free plan from then on. Your \
-                 keys stay."
+                "The plan goes on until then, for {GRACE_DAYS} days in all, with {requests} requests in this \
+                 period; the rest of them comes with the payment. Without one the plan ends on {end} (UTC), \
+                 and your account is on the Free plan from then on. Your keys stay."
             ),
         ],
     )
@@ -173,7 +187,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::billing::task::RefundState;
+    use crate::{accounts::Span, billing::task::RefundState};
 
     const URL: &str = "https://api.example.com";
 
@@ -243,13 +257,28 @@ mod tests {
     #[test]
     fn each_reminder_says_on_which_day_the_plan_ends() {
         let since = datetime!(2026-12-15 10:30 UTC).unix_timestamp();
-        let first = overdue(URL, Plan::Pro, since, 0);
-        let later = overdue(URL, Plan::Pro, since, 2);
+        let mut subscription = Subscription {
+            id: "sub_1".to_owned(),
+            plan: Plan::Pro,
+            next_plan: None,
+            anchor: since,
+            period: Span { start: since, end: since + 31 * 86_400 },
+            ends_at: None,
+            past_due_since: Some(since),
+            paid_to: Some(since),
+            pending: None,
+            pay_page: None,
+        };
+        let first = overdue(URL, &subscription, 4_516, (since, 0));
+        subscription.pay_page = Some("https://invoice.stripe.com/i/1".to_owned());
+        let later = overdue(URL, &subscription, 4_516, (since, 2));
+        assert!(later.text.contains("https://invoice.stripe.com/i/1 Or change"), "{}", later.text);
         assert_eq!(first.subject, "Your payment failed");
         assert_eq!(later.subject, "Your payment is overdue: the Pro plan ends on 2026-12-29");
         for mail in [first, later] {
             assert!(mail.text.contains("ends on 2026-12-29 (UTC)"), "{}", mail.text);
             assert!(mail.text.contains("/v1/billing/portal"), "{}", mail.text);
+            assert!(mail.text.contains("with 4516 requests in this period"), "{}", mail.text);
         }
     }
 

@@ -45,7 +45,7 @@ pub use self::{
     stripe::Stripe,
     sync::{AtStripe, Synced, sync, sync_account},
     views::{
-        BillingView, CheckoutView, PlanList, PlanRequest, PlanView, PortalView, Price,
+        BillingView, CheckoutView, PendingView, PlanList, PlanRequest, PlanView, PortalView, Price,
         SubscriptionState, SubscriptionView,
     },
     work::{Worked, work, work_on},
@@ -65,6 +65,24 @@ pub enum BillingError {
         "the card was declined and nothing has changed: change the card at POST /v1/billing/portal, then try again"
     )]
     CardDeclined,
+    /// The bank wants the card's holder to confirm the payment, and that cannot be waited for.
+    #[error(
+        "the card's bank wants this payment confirmed, which cannot be waited for while another plan or the \
+         end is to come: ask for the present plan first, then for the larger one"
+    )]
+    MustConfirm,
+    /// A change that waited for its payment was given up.
+    #[error(
+        "the payment for this change was not confirmed in time and nothing has changed: ask for it again, \
+         with a new `Idempotency-Key` if you send one"
+    )]
+    NotConfirmed,
+    /// The operator has changed the subscription at Stripe.
+    #[error(
+        "this subscription has been arranged by hand (it is paid by the year, for example, or its payments \
+         are paused): it can be ended here or at POST /v1/billing/portal; to change it, write to support"
+    )]
+    ByHand,
     /// There is a subscription already.
     #[error("there is a subscription already: change its plan at POST /v1/billing/plan")]
     AlreadySubscribed,
@@ -75,7 +93,10 @@ pub enum BillingError {
     #[error("this is the plan already")]
     SamePlan,
     /// A payment is overdue.
-    #[error("a payment is overdue: change the card at POST /v1/billing/portal first")]
+    #[error(
+        "a payment is overdue: make it at the `pay_url` of GET /v1/billing, or change the card at \
+         POST /v1/billing/portal, first"
+    )]
     PastDue,
     /// Nothing can be given back any more.
     #[error("a refund can be asked for until 14 days after the first purchase")]

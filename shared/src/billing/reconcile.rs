@@ -189,6 +189,7 @@ async fn expected(
         has_customer: true,
         standing: at_stripe.standing(),
         live: live(&at_stripe.subscriptions),
+        is_uncollected: at_stripe.subscriptions.iter().any(|it| it.is_uncollected && it.is_open()),
         records,
     })
 }

@@ -7,7 +7,7 @@ use super::{
     stripe::{Bought, Invoice, InvoiceStatus},
 };
 use crate::{
-    accounts::{Span, Subscription},
+    accounts::{Pending, Span, Subscription},
     plans::Plan,
 };
 
@@ -45,29 +45,70 @@ fn entitlement(bought: &Bought, invoices: &[Invoice]) -> Option<Subscription> {
     let past_due_since = (bought.status == SubscriptionStatus::PastDue)
         .then(|| overdue_since(&bought.id, invoices).unwrap_or(period.start));
     let grace = past_due_since.map(|since| since + GRACE_DAYS * 24 * 60 * 60);
+    let paid_to = paid_to(&bought.id, plan, invoices);
+    // Whatever becomes of the invoices while payments are not collected: what was paid for goes on to its end,
+    // and nothing after it.
+    let uncollected = match paid_to {
+        _ if !bought.is_uncollected => None,
+        Some(end) if end > period.start => Some(end),
+        _ => return None,
+    };
+    let pay_page = match bought.pending {
+        Some(_) => bought.latest_invoice.as_deref().and_then(|id| page(invoices, id)),
+        None if past_due_since.is_some() => unpaid(&bought.id, invoices)
+            .max_by_key(|it| it.finalized_at)
+            .and_then(|it| it.page.clone()),
+        None => None,
+    };
     Some(Subscription {
         id: bought.id.clone(),
         plan,
         next_plan: (plan != priced).then_some(priced),
         anchor: bought.anchor,
         period: Span { start: period.start, end: period.end },
-        ends_at: [bought.cancel_at, grace].into_iter().flatten().min(),
+        ends_at: [bought.cancel_at, grace, uncollected].into_iter().flatten().min(),
         past_due_since,
+        paid_to: Some(paid_to.unwrap_or(period.start)),
+        pending: bought.pending.map(|(plan, until)| Pending { plan, until }),
+        pay_page,
     })
+}
+
+/// As far as the lines of its settled invoices reach that are for the plan, or for a larger one. What was credited
+/// was paid for before.
+fn paid_to(subscription: &str, plan: Plan, invoices: &[Invoice]) -> Option<i64> {
+    let is_enough = |it: &Plan| rank(*it) >= rank(plan);
+    let of_it = invoices.iter().filter(|it| it.subscription.as_deref() == Some(subscription));
+    let settled = of_it.filter(|it| it.status == InvoiceStatus::Paid);
+    let lines = settled.flat_map(|it| &it.lines).filter(|it| it.cents >= 0);
+    let lines = lines.filter(|it| it.plan.as_ref().is_some_and(is_enough));
+    lines.map(|it| it.period.end).max()
+}
+
+fn page(invoices: &[Invoice], id: &str) -> Option<String> {
+    invoices.iter().find(|it| it.id == id)?.page.clone()
 }
 
 /// When the oldest invoice was issued whose payment has failed.
 fn overdue_since(subscription: &str, invoices: &[Invoice]) -> Option<i64> {
-    let of_it = invoices.iter().filter(|it| it.subscription.as_deref() == Some(subscription));
-    let failed = of_it.filter(|it| it.status == InvoiceStatus::Open && it.is_attempted);
-    failed.filter_map(|it| it.finalized_at).min()
+    unpaid(subscription, invoices).filter_map(|it| it.finalized_at).min()
 }
+
+/// Invoices of it whose payment has failed.
+fn unpaid<'a>(subscription: &'a str, invoices: &'a [Invoice]) -> impl Iterator<Item = &'a Invoice> {
+    let of_it = move |it: &&Invoice| it.subscription.as_deref() == Some(subscription);
+    invoices.iter().filter(of_it).filter(|it| it.status == InvoiceStatus::Open && it.is_attempted)
+}
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::billing::stripe::Line;
 
     const DAY: i64 = 24 * 60 * 60;
 
@@ -83,6 +124,12 @@ mod tests {
             anchor: 100 * DAY,
             cancel_at: None,
             keep: None,
+            keep_price: None,
+            price: Some(format!("price_{}", plan.name())),
+            is_monthly: true,
+            is_uncollected: false,
+            pending: None,
+            latest_invoice: None,
             created: 100 * DAY,
             ended_at: None,
             last_change: None,
@@ -95,6 +142,7 @@ mod tests {
             number: None,
             status: InvoiceStatus::Open,
             subscription: Some(subscription.to_owned()),
+            is_of_change: false,
             total_cents: 2_000,
             tax_cents: 0,
             due_cents: 2_000,
@@ -153,6 +201,63 @@ mod tests {
         it.period = Some(Span { start: 130 * DAY, end: 160 * DAY });
         let found = standing(&[it], &[]).expect("entitled");
         assert_eq!((found.plan, found.next_plan), (Plan::Basic, None));
+    }
+
+    /// A settled invoice of it, for this time.
+    fn settled(subscription: &str, plan: Plan, cents: i64, period: Span) -> Invoice {
+        let line = |cents| Line { description: String::new(), cents, period, plan: Some(plan) };
+        Invoice {
+            status: InvoiceStatus::Paid,
+            lines: vec![line(cents), line(-1)],
+            ..overdue(subscription, period.start)
+        }
+    }
+
+    #[test]
+    fn it_is_paid_for_as_far_as_its_settled_invoices_reach() {
+        let it = [bought("a", SubscriptionStatus::Active, Plan::Pro)];
+        let span = |start, end| Span { start: start * DAY, end: end * DAY };
+        let paid_to = |invoices: &[Invoice]| {
+            standing(&it, invoices).and_then(|it| it.paid_to).expect("known") / DAY
+        };
+        assert_eq!(paid_to(&[]), 100);
+        let mut all = vec![settled("a", Plan::Pro, 2_000, span(70, 100))];
+        assert_eq!(paid_to(&all), 100);
+        all.push(settled("b", Plan::Pro, 2_000, span(100, 130)));
+        all.push(settled("a", Plan::Pro, -2_000, span(100, 130)));
+        all.push(settled("a", Plan::Basic, 500, span(95, 125)));
+        all.push(overdue("a", 100 * DAY));
+        assert_eq!(paid_to(&all), 100, "another's, a credit, a smaller plan's, an open one");
+        all.push(settled("a", Plan::Pro, 2_000, span(100, 130)));
+        assert_eq!(paid_to(&all), 130);
+    }
+
+    #[test]
+    fn what_is_not_collected_goes_on_as_long_as_it_was_paid_for() {
+        let mut it = bought("a", SubscriptionStatus::Active, Plan::Pro);
+        it.is_uncollected = true;
+        assert_eq!(standing(std::slice::from_ref(&it), &[]), None);
+        let period = Span { start: 100 * DAY, end: 130 * DAY };
+        let paid = [settled("a", Plan::Pro, 2_000, period)];
+        let found = standing(std::slice::from_ref(&it), &paid).expect("paid for");
+        assert_eq!(found.ends_at, Some(130 * DAY));
+        it.period = Some(Span { start: 130 * DAY, end: 160 * DAY });
+        assert_eq!(standing(std::slice::from_ref(&it), &paid), None);
+        it.is_uncollected = false;
+        assert!(standing(&[it], &paid).is_some());
+    }
+
+    #[test]
+    fn what_waits_for_its_payment_changes_nothing_and_says_where() {
+        let mut it = bought("a", SubscriptionStatus::Active, Plan::Basic);
+        it.pending = Some((Plan::Pro, 101 * DAY));
+        it.latest_invoice = Some(format!("in_{}", 100 * DAY));
+        let page = Some("https://invoice.stripe.com/i/1".to_owned());
+        let open = Invoice { page: page.clone(), ..overdue("a", 100 * DAY) };
+        let found = standing(&[it], &[open]).expect("entitled");
+        assert_eq!((found.plan, found.past_due_since), (Plan::Basic, None));
+        assert_eq!(found.pending, Some(Pending { plan: Plan::Pro, until: 101 * DAY }));
+        assert_eq!(found.pay_page, page);
     }
 
     proptest! {

@@ -24,8 +24,9 @@ use super::{
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
 use crate::{
-    accounts::{self, Account, Span, Status, Subscription},
+    accounts::{self, Account, PastPeriod, Span, Status, Subscription},
     app::App,
+    dates::at,
     error::Error,
     ids::AccountId,
     inventory::Table,
@@ -152,9 +153,26 @@ impl AtStripe {
         Ok(Self { subscriptions, invoices, charges })
     }
 
-    /// What the customer is entitled to.
+    /// What the customer is entitled to. A payment that has gone back whole, by the bank or by the operator,
+    /// has paid for nothing.
     pub fn standing(&self) -> Option<Subscription> {
-        standing(&self.subscriptions, &self.invoices)
+        let has_lasted = |it: &&Invoice| !self.has_gone_back(it);
+        let invoices: Vec<Invoice> = self.invoices.iter().filter(has_lasted).cloned().collect();
+        standing(&self.subscriptions, &invoices)
+    }
+
+    fn has_gone_back(&self, invoice: &Invoice) -> bool {
+        let pays = |charge: &Charge| {
+            let intent = charge.payment_intent.as_ref();
+            charge.is_paid && intent.is_some_and(|it| invoice.payment_intents.contains(it))
+        };
+        let left = |(charge, refunds, disputes): &(Charge, Vec<Refund>, Vec<Dispute>)| {
+            let refunded = refunds.iter().filter(|it| !it.has_failed()).map(|it| it.cents);
+            let taken = disputes.iter().filter(|it| it.takes_money && !it.is_won);
+            charge.cents - refunded.sum::<i64>() - taken.map(|it| it.cents).sum::<i64>()
+        };
+        let mut payments = self.charges.iter().filter(|it| pays(&it.0)).peekable();
+        payments.peek().is_some() && payments.map(left).sum::<i64>() <= 0
     }
 
     /// The records that follow from it.
@@ -188,7 +206,10 @@ async fn write(
             .expression_attribute_names("#record", "record");
         parts.push(putting(put)?);
         written += 1;
-        if tells(record, &all) && account.status != Status::Erasing {
+        if tells(record, &all)
+            && !is_given_up(record, at_stripe)
+            && account.status != Status::Erasing
+        {
             let work = Work::RecordMail { record: record.record.clone() };
             let name = format!("mail#{}", record.record);
             parts.push(Task::new(&account.id, name, work, WORK, now).put(store)?);
@@ -207,7 +228,7 @@ async fn write(
             return Ok(None);
         }
     }
-    let has_changed = subscription != account.subscription;
+    let has_changed = !is_as(subscription.as_ref(), account.subscription.as_ref());
     let past = past_period(account, subscription.as_ref(), &at_stripe.subscriptions, now);
     parts.push(update(store, account, subscription.as_ref(), past, is_deleted)?);
     if transact(store, parts).await?.is_some() {
@@ -232,6 +253,25 @@ fn unpaid(task: &Task, at_stripe: &AtStripe, now: OffsetDateTime) -> Option<Task
     })
 }
 
+/// Whether it withdraws what nobody was told to pay: a change of plan that was not confirmed in time (who asked
+/// for it was told until when it would wait), or what the operator does not collect.
+fn is_given_up(record: &Record, at_stripe: &AtStripe) -> bool {
+    let is_it = |it: &&Invoice| it.id == record.source;
+    record.kind == RecordKind::Void
+        && at_stripe
+            .invoices
+            .iter()
+            .find(is_it)
+            .is_some_and(|it| it.is_of_change || !it.is_attempted)
+}
+
+fn is_as(a: Option<&Subscription>, b: Option<&Subscription>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.is_as(b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
 /// Whether its owner is written to about it: receipts (with the invoice), withdrawn invoices, refunds that
 /// have not failed.
 fn tells(record: &Record, all: &[Record]) -> bool {
@@ -248,10 +288,10 @@ fn update(
     store: &Store,
     account: &Account,
     subscription: Option<&Subscription>,
-    past: Option<Span>,
+    past: Option<PastPeriod>,
     is_deleted: bool,
 ) -> Result<TransactWriteItem, Error> {
-    let has_changed = subscription != account.subscription.as_ref();
+    let has_changed = !is_as(subscription, account.subscription.as_ref());
     let mut set = vec!["billing_version = :next"];
     let mut remove = Vec::new();
     let mut update = Update::builder()
@@ -294,13 +334,13 @@ fn update(
     updating(update.update_expression(expression))
 }
 
-/// The paid period that is over by the change, so that what is left of its leases is still credited to it.
-fn past_period(
+/// The quota period that is over by the change, so that what is left of its leases is still credited to it.
+pub(super) fn past_period(
     account: &Account,
     next: Option<&Subscription>,
     bought: &[Bought],
     now: OffsetDateTime,
-) -> Option<Span> {
+) -> Option<PastPeriod> {
     let before = account.subscription.as_ref()?;
     if next.is_some_and(|it| it.period.start == before.period.start) {
         return None;
@@ -310,8 +350,11 @@ fn past_period(
         Some(next) => next.period.start,
         None => ended.unwrap_or(now.unix_timestamp()),
     };
-    let end = before.period.end.min(over);
-    (end > before.period.start).then_some(Span { start: before.period.start, end })
+    let last = at(over.min(before.ends_at.unwrap_or(over)) - 1);
+    // The last one there was, by the clock too.
+    let period = before.period_at(last)?;
+    let span = Span { end: period.end.unix_timestamp().min(over), ..Span::of(&period) };
+    Some(PastPeriod { span, quota: before.quota_at(last) })
 }
 
 /// What is to be done from here on, and what is not any more.
@@ -338,8 +381,16 @@ fn todo(
         let work = Work::Dunning { subscription: it.id.clone(), since, sent: 0 };
         new(name.clone(), work, WORK)?;
     }
+    let uncollected: Vec<&Bought> =
+        at_stripe.subscriptions.iter().filter(|it| it.is_uncollected && it.is_open()).collect();
+    for bought in &uncollected {
+        let work = Work::Flag { sign: Sign::CollectionPaused, detail: bought.id.clone() };
+        new(format!("flag#uncollected#{}", bought.id), work, OPERATOR)?;
+    }
+    // Where the operator has paused payments, nobody has cancelled anything.
     if let (Some(before), None) = (&account.subscription, subscription)
         && account.status != Status::Erasing
+        && !uncollected.iter().any(|it| it.id == before.id)
     {
         let work = Work::EndedMail { unpaid: before.past_due_since.is_some() };
         new(format!("ended#{}", before.id), work, WORK)?;

@@ -112,6 +112,8 @@ pub enum Sign {
     SeveralSubscriptions,
     /// Money that was given back has not reached its owner.
     RefundFailed,
+    /// The payments of a subscription are not collected, so that it entitles to nothing new.
+    CollectionPaused,
 }
 
 /// A task as it is stored.

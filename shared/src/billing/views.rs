@@ -145,7 +145,20 @@ pub struct SubscriptionView {
     /// The plan from the next period on; `null` if it is the same.
     #[schema(required = true, example = "basic")]
     pub next_plan: Option<Plan>,
-    /// First instant of this billing period.
+    /// Charged requests in this period: all that the plan has, or a share of them until the period is paid.
+    #[schema(example = 10_000)]
+    pub requests: u64,
+    /// Whether this period has been paid for.
+    #[schema(example = true)]
+    pub is_paid: bool,
+    /// A larger plan that begins once its payment is confirmed; `null` if none waits.
+    #[schema(required = true, example = json!(null))]
+    pub pending: Option<PendingView>,
+    /// Page of Stripe's on which the payment that is overdue, or waits to be confirmed, can be made; `null` if
+    /// there is none. Open it in a browser.
+    #[schema(required = true, format = "uri", example = json!(null))]
+    pub pay_url: Option<String>,
+    /// First instant of this period, a month.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-15T10:30:00Z")]
     pub period_start: OffsetDateTime,
@@ -163,7 +176,25 @@ pub struct SubscriptionView {
     pub past_due_since: Option<OffsetDateTime>,
 }
 
+/// A larger plan that waits for its payment. If that is not made in time, nothing changes and nothing is
+/// charged.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PendingView {
+    /// The plan.
+    #[schema(example = "business")]
+    pub plan: Plan,
+    /// Until when it can be paid.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-25T11:00:00Z")]
+    pub expires_at: OffsetDateTime,
+}
+
 impl SubscriptionView {
+    /// Whether it waits for the payment of `plan`.
+    pub fn awaits(&self, plan: Plan) -> bool {
+        self.pending.as_ref().is_some_and(|it| it.plan == plan)
+    }
+
     /// At `now`; `None` once it has ended.
     pub fn at(it: &Subscription, now: OffsetDateTime) -> Option<Self> {
         let plan = it.plan_at(now)?;
@@ -174,9 +205,19 @@ impl SubscriptionView {
             (None, Some(_)) => SubscriptionState::Ending,
             (None, None) => SubscriptionState::Active,
         };
+        // It may have run out since it was last heard of.
+        let pending = it.pending.filter(|it| now.unix_timestamp() < it.until);
+        let pending = pending.and_then(|it| {
+            Some(PendingView { plan: it.plan, expires_at: instant(Some(it.until))? })
+        });
+        let can_pay = pending.is_some() || it.past_due_since.is_some();
         Some(Self {
             status,
             plan,
+            requests: it.quota_at(now).unwrap_or_else(|| plan.requests_per_period()),
+            is_paid: it.is_paid_at(now),
+            pending,
+            pay_url: it.pay_page.clone().filter(|_| can_pay),
             next_plan: it.next_plan.filter(|next| *next != plan),
             period_start: period.start,
             period_end: period.end,
@@ -196,7 +237,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::accounts::Span;
+    use crate::accounts::{Pending, Span};
 
     #[test]
     fn the_plan_to_come_is_shown_until_it_has_come() {
@@ -209,6 +250,9 @@ mod tests {
             period: Span { start: start.unix_timestamp(), end: end.unix_timestamp() },
             ends_at: None,
             past_due_since: None,
+            paid_to: Some(end.unix_timestamp()),
+            pending: None,
+            pay_page: Some("https://invoice.stripe.com/i/1".to_owned()),
         };
         let shown = |it: &Subscription, now| {
             let view = SubscriptionView::at(it, now).expect("one");
@@ -221,6 +265,12 @@ mod tests {
         assert_eq!(shown(&it, end), (active, Plan::Basic, None, end));
         it.ends_at = Some(end.unix_timestamp());
         assert_eq!(shown(&it, start).0, SubscriptionState::Ending);
+        assert_eq!(SubscriptionView::at(&it, start).expect("one").pay_url, None);
+        it.pending = Some(Pending { plan: Plan::Business, until: start.unix_timestamp() + 60 });
+        let waits = SubscriptionView::at(&it, start).expect("one");
+        assert!(waits.awaits(Plan::Business) && waits.pay_url.is_some());
+        let over = SubscriptionView::at(&it, start + time::Duration::MINUTE).expect("one");
+        assert!(over.pending.is_none() && over.pay_url.is_none());
         it.past_due_since = Some(start.unix_timestamp());
         assert_eq!(shown(&it, start).0, SubscriptionState::PastDue);
         assert_eq!(SubscriptionView::at(&it, end), None);

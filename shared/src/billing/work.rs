@@ -250,7 +250,8 @@ async fn dun(
     let (sent, next_at, mail) = match step(since, sent, now) {
         Step::Mail { sent: count, next_at } => {
             let url = &app.config.service.public_url;
-            (count, next_at, Some(mails::overdue(url, overdue.plan, since, sent)))
+            let requests = overdue.quota_at(now).unwrap_or_default();
+            (count, next_at, Some(mails::overdue(url, overdue, requests, (since, sent))))
         }
         Step::Wait { next_at } => (sent, next_at, None),
         Step::End => return end_overdue(app, account, task, subscription, now).await,

@@ -27,7 +27,7 @@ impl Gate {
     ) -> Result<Admission, Error> {
         let account = key.account();
         let (item, key_id) = self.find(key, hashes).await.and_then(served)?;
-        let (plan, period) = (item.plan_at(now), item.period(now));
+        let (plan, limit, period) = (item.plan_at(now), item.quota_at(now), item.period(now));
         let rpm = plan.requests_per_minute();
         if count > rpm {
             return Err(Denial::TooMany { asked: count, allowed: rpm }.into());
@@ -39,10 +39,10 @@ impl Gate {
             let asked = asked.unwrap_or((free + 1).min(rpm));
             let (_, wait) = Minute::outlook(minute, asked, rpm, now);
             let minute = Window::new(rpm, free, wait);
-            (limits(minute, period, plan.requests_per_period(), left, now), wait)
+            (limits(minute, period, limit, left, now), wait)
         };
-        let periods = (&period, &before);
-        match single::take(&self.store, account, plan, periods, (count, cost), now).await? {
+        let (allowed, periods) = ((plan, limit), (&period, &before));
+        match single::take(&self.store, account, allowed, periods, (count, cost), now).await? {
             Ok(taken) => Ok(Admission {
                 account: account.clone(),
                 key_id,
@@ -64,7 +64,7 @@ impl Gate {
                 detail: "the rest of the quota is in a lease there".to_owned(),
             }),
             Err(Refusal::Period(quota, minute)) => {
-                let left = plan.requests_per_period().saturating_sub(quota.granted);
+                let left = limit.saturating_sub(quota.granted);
                 Err(Denial::Quota { limits: stands(minute.as_ref(), None, left).0, key_id }.into())
             }
         }

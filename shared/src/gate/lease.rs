@@ -57,7 +57,13 @@ pub(super) struct Step {
 /// The quota after the lease `token` has been taken. Credits what provably was not served: the rest
 /// that was put aside, and a lease that was never installed (its refill was fenced off). A live
 /// lease that the gate does not know any more may have been served to the end, so it is written off.
-pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan, cost: u64) -> Step {
+pub(super) fn step(
+    before: &Quota,
+    seen: &Seen,
+    token: &str,
+    (plan, limit): (Plan, u64),
+    cost: u64,
+) -> Step {
     let mut after = before.clone();
     if let Some(live) = before.lease.as_deref() {
         if live == seen.aside.0 {
@@ -68,7 +74,7 @@ pub(super) fn step(before: &Quota, seen: &Seen, token: &str, plan: Plan, cost: u
             after.lost += before.lease_size;
         }
     }
-    let remaining = plan.requests_per_period().saturating_sub(after.granted);
+    let remaining = limit.saturating_sub(after.granted);
     // Enough for the one who asks, if there is enough.
     let wanted = cost.min(plan.requests_per_minute());
     let size = lease_size(remaining, plan).max(if wanted <= remaining { wanted } else { 0 });
@@ -180,6 +186,8 @@ mod tests {
 
     use super::*;
 
+    const FREE: (Plan, u64) = (Plan::Free, 50);
+
     fn quota(granted: u64, lease: Option<&str>, lease_size: u64) -> Quota {
         let lease = lease.map(str::to_owned);
         Quota { granted, lease, lease_size, ..Quota::default() }
@@ -201,16 +209,16 @@ mod tests {
     #[test]
     fn what_was_put_aside_is_credited_once() {
         let before = quota(4, Some("a"), 4);
-        let first = step(&before, &seen("", "a", ("a", 3)), "b", Plan::Free, 1);
+        let first = step(&before, &seen("", "a", ("a", 3)), "b", FREE, 1);
         assert_eq!((first.after.granted, first.size, first.after.lost), (1 + 4, 4, 0));
         // The refill died before it could install "b"; the note about "a" is still there.
-        let second = step(&first.after, &seen("b", "a", ("a", 3)), "c", Plan::Free, 1);
+        let second = step(&first.after, &seen("b", "a", ("a", 3)), "c", FREE, 1);
         assert_eq!((second.after.granted, second.after.lost), (1 + 4, 0));
     }
 
     #[test]
     fn a_lease_that_a_wipe_took_is_written_off() {
-        let after = step(&quota(4, Some("a"), 4), &seen("", "", ("", 0)), "b", Plan::Free, 1).after;
+        let after = step(&quota(4, Some("a"), 4), &seen("", "", ("", 0)), "b", FREE, 1).after;
         assert_eq!((after.granted, after.lost), (4 + 3, 4));
     }
 
@@ -219,13 +227,15 @@ mod tests {
         fn never_more_is_granted_than_the_limit(
             granted in 0u64..=50, size in 0u64..20, aside in 0u64..20,
             names in prop::array::uniform4("[ab]?"), plan in 0usize..4, cost in 0u64..120,
+            limit in 0u64..=100,
         ) {
             let plan = Plan::ALL[plan];
             let lease = (!names[0].is_empty()).then_some(names[0].as_str());
             let before = quota(granted, lease, size);
             let seen = seen(&names[1], &names[2], (&names[3], aside));
-            let step = step(&before, &seen, "new", plan, cost);
-            prop_assert!(step.after.granted <= plan.requests_per_period().max(granted));
+            // A limit may be any share of the plan's, and less than what has been handed out.
+            let step = step(&before, &seen, "new", (plan, limit), cost);
+            prop_assert!(step.after.granted <= limit.max(granted));
             prop_assert!(step.size <= 2 * plan.requests_per_minute());
             prop_assert_eq!(step.after.lease.is_some(), step.size > 0);
         }

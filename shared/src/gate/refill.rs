@@ -50,6 +50,7 @@ impl Gate {
                 return self.release(account, token).await;
             }
             let (plan, period) = (item.plan_at(now), item.period(now));
+            let limit = item.quota_at(now);
             let (keys, mut before) = tokio::try_join!(
                 keys::list(&self.store, account),
                 lease::read(&self.store, account, &period)
@@ -64,7 +65,7 @@ impl Gate {
                     // Taken in the round before.
                     break lease::Step { size: before.lease_size, after: before };
                 }
-                let step = lease::step(&before, seen, token, plan, cost);
+                let step = lease::step(&before, seen, token, (plan, limit), cost);
                 if step.after == before {
                     break step;
                 }
@@ -153,7 +154,7 @@ impl Gate {
         let period = account.period(now);
         let start = epoch_ms(period.start).to_string();
         let plan = account.plan_at(now);
-        let limit = plan.requests_per_period();
+        let limit = account.quota_at(now);
         let mut args = vec![token.to_owned(), account.gate_version.to_string(), TTL_MS.to_owned()];
         let mut set = |name: &str, value: String| args.extend([name.to_owned(), value]);
         set("st", account.status.name().to_owned());

@@ -41,12 +41,12 @@ pub(super) enum Refusal {
 pub(super) async fn take(
     store: &Store,
     account: &AccountId,
-    plan: Plan,
+    (plan, limit): (Plan, u64),
     (period, before): (&Period, &Period),
     (count, cost): (u64, u64),
     now: OffsetDateTime,
 ) -> Result<Result<Taken, Refusal>, Error> {
-    let (limit, rpm) = (plan.requests_per_period(), plan.requests_per_minute());
+    let rpm = plan.requests_per_minute();
     let name = if cost == 0 { "minute_test" } else { "minute_live" };
     let expiry = inventory::QUOTAS.expiry(period.end, account.tag());
     let Some(most) = limit.checked_sub(cost) else {

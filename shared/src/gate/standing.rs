@@ -3,11 +3,7 @@
 use ::redis::pipe;
 
 use super::{Gate, gate_key, lease};
-use crate::{
-    error::Error,
-    ids::AccountId,
-    plans::{Period, Plan},
-};
+use crate::{error::Error, ids::AccountId, plans::Period};
 
 /// Requests of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +18,11 @@ pub struct Standing {
 }
 
 impl Gate {
-    /// Where `account` stands in `period`.
+    /// Where `account` stands in `period`, which has `limit` requests.
     pub async fn standing(
         &self,
         account: &AccountId,
-        plan: Plan,
+        limit: u64,
         period: &Period,
     ) -> Result<Standing, Error> {
         let quota = lease::read(&self.store, account, period).await?;
@@ -46,7 +42,6 @@ impl Gate {
                 0
             }
         };
-        let limit = plan.requests_per_period();
         let withheld = quota.lost.min(quota.granted);
         let used = quota.granted.saturating_sub(unspent + withheld);
         Ok(Standing { used, remaining: limit.saturating_sub(used + withheld), withheld })

@@ -60,20 +60,23 @@ pub(super) fn start_checkout() {}
 )]
 pub(super) fn open_portal() {}
 
-/// Change the plan of the subscription. A larger plan begins at once, and the rest of the period is charged for
-/// the difference. A smaller one, or `free` for the end, begins with the next period; until then the change is
-/// taken back by asking for the present plan. With an `Idempotency-Key`, a repeated request changes nothing
-/// more, and is declined as before: use a new one for another card.
+/// Change the plan of the subscription. A larger plan begins at once, with a month and a quota of its own: its
+/// whole price is charged, less what is left of the month before. If the card's bank wants that payment confirmed,
+/// the answer is 202: open `pay_url` in a browser by `pending.expires_at`; until it is confirmed nothing changes.
+/// A smaller plan, or `free` for the end, begins with the next period. Either is taken back by asking for the
+/// present plan. With an `Idempotency-Key`, a repeated request changes nothing more, and is declined as before:
+/// use a new one for another card.
 #[utoipa::path(
     post, path = "/v1/billing/plan", tag = "Billing", request_body = PlanRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 printable characters", min_length = 1, max_length = 128)),
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The subscription after the change", body = SubscriptionView),
+        (status = 202, description = "The subscription, and the larger plan that waits for its payment to be confirmed at `pay_url`", body = SubscriptionView),
         (status = 400, description = "Invalid body", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
         (status = 402, description = "The card was declined, and nothing has changed", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "No subscription, an overdue payment, or the plan that there is; or payment is not set up", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "No subscription, an overdue payment, the plan that there is, a confirmation that cannot be waited for, or a subscription that was arranged by hand; or payment is not set up", body = Problem, content_type = "application/problem+json"),
         BodyProblems,
         (status = 422, description = "The idempotency key was used for another plan", body = Problem, content_type = "application/problem+json"),
         Outage

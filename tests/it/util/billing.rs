@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 use vidintel::{
-    accounts::{Span, Subscription},
+    accounts::{PastPeriod, Pending, Span, Subscription},
     billing::{
         record::{Record, RecordKind, RecordLine},
         task::{RefundRequest, RefundState, Sign, Task, WORK, Work},
@@ -193,8 +193,12 @@ pub(crate) async fn plant_subscription(world: &World, account: &str) {
         period: Span { start, end: start + month },
         ends_at: Some(start + month),
         past_due_since: Some(start),
+        paid_to: Some(start + month),
+        pending: Some(Pending { plan: Plan::Business, until: start + month }),
+        pay_page: Some("https://invoice.stripe.com/i/eraseme".to_owned()),
     };
-    let past = Span { start: start - month, end: start };
+    let span = Span { start: start - month, end: start };
+    let past = PastPeriod { span, quota: Some(10_000) };
     let json = |value: Value| typed(&value);
     let update = json!({
         "TableName": world.cloud.dynamodb.table("accounts"),

@@ -21,8 +21,8 @@ async fn main() -> Result<(), lambda_http::Error> {
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let (account, _) = authenticate(app, call, Class::Account).await?;
     let now = call.now();
-    let (plan, period) = (account.plan_at(now), account.period(now));
-    let standing = app.gate.standing(&account.id, plan, &period).await?;
+    let (plan, limit, period) = (account.plan_at(now), account.quota_at(now), account.period(now));
+    let standing = app.gate.standing(&account.id, limit, &period).await?;
     let from = call.date("from")?.unwrap_or(period.start.date());
     let to = call.date("to")?.unwrap_or(now.date());
     if from > to || (to - from).whole_days() > LONGEST_DAYS {
@@ -34,7 +34,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         plan,
         period_start: period.start,
         resets_at: period.end,
-        limit: plan.requests_per_period(),
+        limit,
         used: standing.used,
         remaining: standing.remaining,
         withheld: standing.withheld,

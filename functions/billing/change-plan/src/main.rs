@@ -1,5 +1,5 @@
-//! `POST /v1/billing/plan`: changes the plan of a subscription, a larger one now, a smaller one from the
-//! next period on.
+//! `POST /v1/billing/plan`: changes the plan of a subscription, a larger one now or once its payment is
+//! confirmed, a smaller one from the next period on.
 
 use lambda_http::http::StatusCode;
 use vidintel::{
@@ -20,5 +20,9 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let request: PlanRequest = call.json()?;
     let attempt = Attempt::of(call)?;
     let subscription = change_plan(app, &account, request.plan, &attempt, call.now()).await?;
-    Reply::json(StatusCode::OK, &subscription)
+    let status = match subscription.awaits(request.plan) {
+        true => StatusCode::ACCEPTED,
+        false => StatusCode::OK,
+    };
+    Reply::json(status, &subscription)
 }

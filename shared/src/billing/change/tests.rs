@@ -5,7 +5,7 @@ use super::*;
 const PAID: [Plan; 3] = [Plan::Basic, Plan::Pro, Plan::Business];
 
 fn present(paid: Plan) -> Present {
-    Present { paid, next: None, ends: false, is_past_due: false }
+    Present { paid, next: None, ends: false, is_past_due: false, pending: None }
 }
 
 /// Every state that a subscription can be in: a plan to come is a smaller one that is paid for.
@@ -16,10 +16,13 @@ fn states() -> Vec<Present> {
         for next in smaller.map(Some).chain([None]) {
             for ends in [false, true] {
                 for is_past_due in [false, true] {
-                    all.push(Present { paid, next, ends, is_past_due });
+                    all.push(Present { paid, next, ends, is_past_due, pending: None });
                 }
             }
         }
+        // A larger one waits only where nothing else is to come.
+        let larger = PAID.into_iter().filter(|it| it.cents_per_month() > paid.cents_per_month());
+        all.extend(larger.map(|it| Present { pending: Some(it), ..present(paid) }));
     }
     all
 }
@@ -29,16 +32,16 @@ fn after(before: Present, step: Step, target: Plan) -> Present {
     match step {
         Step::Nothing => before,
         Step::Raise { .. } => Present { is_past_due: before.is_past_due, ..present(target) },
-        Step::Lower => Present { next: Some(target), ends: false, ..before },
-        Step::Back => Present { next: None, ends: false, ..before },
-        Step::End => Present { ends: true, ..before },
-        Step::GoOn => Present { ends: false, ..before },
+        Step::Lower => Present { next: Some(target), ends: false, pending: None, ..before },
+        Step::Back => Present { next: None, ends: false, pending: None, ..before },
+        Step::End => Present { ends: true, pending: None, ..before },
+        Step::GoOn => Present { ends: false, pending: None, ..before },
     }
 }
 
-/// The plan from the next period on.
+/// The plan from the next period on, or once it is paid.
 fn to_come(it: Present) -> Plan {
-    if it.ends { Plan::Free } else { it.next.unwrap_or(it.paid) }
+    if it.ends { Plan::Free } else { it.pending.or(it.next).unwrap_or(it.paid) }
 }
 
 #[test]
@@ -91,7 +94,18 @@ fn of_one_that_ends() {
 }
 
 #[test]
-fn whoever_owes_may_only_leave() {
+fn of_a_larger_one_that_waits_for_its_payment() {
+    use Plan::{Basic, Business, Free, Pro};
+    let raise = Ok(Step::Raise { from_smaller: false });
+    let waits = Present { pending: Some(Pro), ..present(Basic) };
+    let steps = [Ok(Step::End), Ok(Step::GoOn), Ok(Step::Nothing), raise];
+    for (target, expected) in [Free, Basic, Pro, Business].into_iter().zip(steps) {
+        assert_eq!(step(waits, target), expected, "{target:?}");
+    }
+}
+
+#[test]
+fn who_owes_may_only_leave() {
     for before in states().into_iter().filter(|it| it.is_past_due) {
         for target in PAID {
             assert_eq!(step(before, target), Err(BillingError::PastDue), "{before:?}");
@@ -105,11 +119,17 @@ proptest! {
     /// Whatever is asked for in whatever order: what is asked for last is what comes, nothing that was paid
     /// for is lost before the period is over, and asking again changes nothing.
     #[test]
-    fn what_was_asked_for_last_comes(targets in prop::collection::vec(0_usize..4, 1..12)) {
+    fn what_was_asked_for_last_comes(
+        targets in prop::collection::vec((0_usize..4, any::<bool>()), 1..12),
+    ) {
         let mut at = present(Plan::Basic);
-        for target in targets.into_iter().map(|n| Plan::ALL[n]) {
+        for (target, waits) in targets.into_iter().map(|(n, waits)| (Plan::ALL[n], waits)) {
             let before = at;
             match step(before, target) {
+                // The bank wants it confirmed.
+                Ok(Step::Raise { .. }) if waits && before.next.is_none() && !before.ends => {
+                    at.pending = Some(target);
+                }
                 Ok(step) => at = after(before, step, target),
                 Err(error) => {
                     prop_assert_eq!(error, BillingError::SamePlan);

@@ -15,11 +15,11 @@ use crate::{
 pub enum Difference {
     /// One has a subscription that the other does not have.
     Subscription,
-    /// The plan, or the next one.
+    /// The plan, the next one, or the one that waits for its payment.
     Plan,
     /// The billing period.
     Period,
-    /// When it ends, or since when a payment is overdue.
+    /// When it ends, since when a payment is overdue, or until when it is paid for.
     End,
     /// A record is missing here.
     RecordMissing,
@@ -31,6 +31,8 @@ pub enum Difference {
     Money,
     /// More than one running subscription.
     SeveralSubscriptions,
+    /// The payments of a subscription are not collected.
+    CollectionPaused,
     /// There is no such customer at Stripe.
     CustomerMissing,
 }
@@ -48,6 +50,7 @@ impl Difference {
             Self::Amount => "BillingDiffersInAmount",
             Self::Money => "BillingDiffersInMoney",
             Self::SeveralSubscriptions => "BillingSeveralSubscriptions",
+            Self::CollectionPaused => "BillingCollectionPaused",
             Self::CustomerMissing => "BillingCustomerMissing",
         }
     }
@@ -62,6 +65,8 @@ pub struct Expected {
     pub standing: Option<Subscription>,
     /// Its running subscriptions.
     pub live: usize,
+    /// Whether the payments of one are not collected.
+    pub is_uncollected: bool,
     /// Its records.
     pub records: Vec<Record>,
 }
@@ -82,15 +87,18 @@ pub fn differences(account: &Account, records: &[Record], expected: &Expected) -
     if expected.live > 1 {
         found.push(Difference::SeveralSubscriptions);
     }
+    if expected.is_uncollected {
+        found.push(Difference::CollectionPaused);
+    }
     found.sort_unstable();
     found.dedup();
     found
 }
 
 fn of_subscription(here: &Subscription, there: &Subscription) -> Vec<Difference> {
-    let plans = |it: &Subscription| (it.plan, it.next_plan);
+    let plans = |it: &Subscription| (it.plan, it.next_plan, it.pending);
     let periods = |it: &Subscription| (it.period.start, it.period.end, it.anchor);
-    let ends = |it: &Subscription| (it.ends_at, it.past_due_since);
+    let ends = |it: &Subscription| (it.ends_at, it.past_due_since, it.paid_to);
     let differs = [
         (here.id != there.id, Difference::Subscription),
         (plans(here) != plans(there), Difference::Plan),

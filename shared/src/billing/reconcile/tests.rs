@@ -2,7 +2,7 @@ use proptest::{option, prelude::*, sample::select};
 
 use super::*;
 use crate::{
-    accounts::{EmailAddress, Span, Subscription},
+    accounts::{EmailAddress, Pending, Span, Subscription},
     billing::record::{Record, RecordKind},
     plans::Plan,
 };
@@ -57,6 +57,9 @@ fn subscription() -> impl Strategy<Value = Subscription> {
             period: Span { start, end: start + 30 * 86_400 },
             ends_at,
             past_due_since,
+            paid_to: Some(start + 30 * 86_400),
+            pending: None,
+            pay_page: None,
         },
     )
 }
@@ -86,7 +89,8 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
 }
 
 fn expected(standing: Option<Subscription>, records: Vec<Record>) -> Expected {
-    Expected { has_customer: true, live: usize::from(standing.is_some()), standing, records }
+    let live = usize::from(standing.is_some());
+    Expected { has_customer: true, live, standing, records, ..Expected::default() }
 }
 
 /// Changes one thing of a subscription; the kind of difference that it makes.
@@ -100,11 +104,13 @@ fn change(it: &mut Subscription, which: usize) -> Difference {
         4 => it.period.start += 1,
         5 => it.period.end -= 1,
         6 => it.ends_at = other(it.ends_at),
-        _ => it.past_due_since = other(it.past_due_since),
+        7 => it.past_due_since = other(it.past_due_since),
+        8 => it.paid_to = it.paid_to.map(|at| at - 30 * 86_400),
+        _ => it.pending = Some(Pending { plan: Plan::Business, until: 1_800_000_000 }),
     }
     match which {
         0 => Difference::Subscription,
-        1 | 2 => Difference::Plan,
+        1 | 2 | 9 => Difference::Plan,
         3..=5 => Difference::Period,
         _ => Difference::End,
     }
@@ -122,7 +128,7 @@ proptest! {
 
     #[test]
     fn any_one_change_of_a_subscription_is_found(
-        bought in subscription(), records in records(), which in 0_usize..8,
+        bought in subscription(), records in records(), which in 0_usize..10,
     ) {
         let mut changed = bought.clone();
         let kind = change(&mut changed, which);
@@ -184,6 +190,11 @@ proptest! {
         prop_assert_eq!(
             differences(&account(bought.clone()), &records, &there),
             [Difference::SeveralSubscriptions]
+        );
+        let there = Expected { is_uncollected: true, ..expected(bought.clone(), records.clone()) };
+        prop_assert_eq!(
+            differences(&account(bought.clone()), &records, &there),
+            [Difference::CollectionPaused]
         );
         prop_assert_eq!(
             differences(&account(bought), &records, &Expected::default()),

@@ -9,7 +9,8 @@ use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
     invoice::VoidInvoiceInvoice,
     subscription::{
-        CancelSubscription, UpdateSubscription, UpdateSubscriptionItems,
+        CancelSubscription, UpdateSubscription, UpdateSubscriptionBillingCycleAnchor,
+        UpdateSubscriptionBillingCycleAnchorType, UpdateSubscriptionItems,
         UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
     },
 };
@@ -24,7 +25,9 @@ use stripe_core::{
     refund::CreateRefund,
 };
 use stripe_product::{
-    price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, ListPrice},
+    price::{
+        CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, ListPrice, RetrievePrice,
+    },
     product::CreateProduct,
 };
 use stripe_shared::{CheckoutSessionMode, CheckoutSessionStatus};
@@ -32,7 +35,7 @@ use stripe_types::Currency;
 
 use super::{
     Bought, Customer, Refund, Stripe, all, failed, missing,
-    objects::{ACCOUNT, KEEP_PLAN, KEEP_UNTIL, LAST_CHANGE, PRICE},
+    objects::{ACCOUNT, KEEP_PLAN, KEEP_PRICE, KEEP_UNTIL, LAST_CHANGE, PRICE},
 };
 use crate::{
     error::{Error, InputError},
@@ -76,8 +79,8 @@ pub struct Session {
 
 /// How a subscription's price changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PriceChange {
-    /// Now: the difference for the rest of the period is paid at once, or nothing changes.
+pub enum PriceChange<'a> {
+    /// Now: a new period begins and is paid at once, less the rest of the old one; or nothing changes.
     AtOnce,
     /// From the next period on; until then the plan that is paid for goes on.
     Later {
@@ -85,6 +88,8 @@ pub enum PriceChange {
         keep: Plan,
         /// Until when (epoch seconds).
         until: i64,
+        /// At what price it was bought.
+        price: &'a str,
     },
     /// As it was before a change for later.
     Back,
@@ -138,6 +143,21 @@ impl Stripe {
             Some(_) => Err(Error::internal("a price at Stripe is not the plan's")),
             None => Ok(None),
         }
+    }
+
+    /// The price `known` of `plan` if it is still sold, else the present one.
+    pub async fn price_again(
+        &self,
+        known: Option<&str>,
+        plan: Plan,
+    ) -> Result<Option<String>, Error> {
+        if let Some(id) = known {
+            let found = missing(RetrievePrice::new(id).send(&self.client).await)?;
+            if found.is_some_and(|it| it.active) {
+                return Ok(Some(id.to_owned()));
+            }
+        }
+        self.price(plan).await
     }
 
     /// Makes the product and the price of each plan that Stripe does not have yet; the number made.
@@ -247,26 +267,29 @@ impl Stripe {
         &self,
         bought: &Bought,
         price: &str,
-        change: PriceChange,
+        change: PriceChange<'_>,
         key: &str,
     ) -> Result<Bought, Error> {
         let mut item = UpdateSubscriptionItems::new();
         item.id = bought.item.clone();
         item.price = Some(price.to_owned());
-        let (proration, keep) = match change {
-            PriceChange::AtOnce => (UpdateSubscriptionProrationBehavior::AlwaysInvoice, None),
-            PriceChange::Later { keep, until } => {
-                (UpdateSubscriptionProrationBehavior::None, Some((keep, until)))
+        let proration = match change {
+            PriceChange::AtOnce => UpdateSubscriptionProrationBehavior::AlwaysInvoice,
+            PriceChange::Later { .. } | PriceChange::Back => {
+                UpdateSubscriptionProrationBehavior::None
             }
-            PriceChange::Back => (UpdateSubscriptionProrationBehavior::None, None),
         };
         // An empty value removes the entry.
-        let (plan, until) = keep.map_or((String::new(), String::new()), |(plan, until)| {
-            (plan.name().to_owned(), until.to_string())
-        });
+        let [plan, until, kept] = match change {
+            PriceChange::Later { keep, until, price } => {
+                [keep.name().to_owned(), until.to_string(), price.to_owned()]
+            }
+            PriceChange::AtOnce | PriceChange::Back => Default::default(),
+        };
         let metadata = HashMap::from([
             (KEEP_PLAN.to_owned(), plan),
             (KEEP_UNTIL.to_owned(), until),
+            (KEEP_PRICE.to_owned(), kept),
             (LAST_CHANGE.to_owned(), key.to_owned()),
         ]);
         let request = UpdateSubscription::new(bought.id.as_str())
@@ -275,7 +298,43 @@ impl Stripe {
             .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
             .cancel_at_period_end(false)
             .metadata(metadata);
+        let request = match change {
+            PriceChange::AtOnce => request.billing_cycle_anchor(now()),
+            PriceChange::Later { .. } | PriceChange::Back => request,
+        };
         once!(self, request, key).map(Into::into).map_err(reused)
+    }
+
+    /// As [`PriceChange::AtOnce`], once its payment has been confirmed: until then, and if it is not, nothing
+    /// changes. Stripe takes no other parameters with it (docs.stripe.com/billing/subscriptions/
+    /// pending-updates-reference), so what else a change does must be done before it or after it.
+    pub async fn change_price_once_paid(
+        &self,
+        bought: &Bought,
+        price: &str,
+        key: &str,
+    ) -> Result<Bought, Error> {
+        let mut item = UpdateSubscriptionItems::new();
+        item.id = bought.item.clone();
+        item.price = Some(price.to_owned());
+        let request = UpdateSubscription::new(bought.id.as_str())
+            .items([item])
+            .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
+            .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
+            .billing_cycle_anchor(now());
+        once!(self, request, key).map(Into::into).map_err(reused)
+    }
+
+    /// Notes at the subscription which change was asked for last.
+    pub async fn note_change(
+        &self,
+        subscription: &str,
+        change: &str,
+        key: &str,
+    ) -> Result<(), Error> {
+        let request =
+            UpdateSubscription::new(subscription).metadata(only(LAST_CHANGE, change.to_owned()));
+        once!(self, request, key).map(drop).map_err(reused)
     }
 
     /// Lets a subscription end with its period, or go on after all.
@@ -322,6 +381,11 @@ fn reused(error: StripeError) -> Error {
         }
         error => failed(error),
     }
+}
+
+/// A new billing period begins.
+fn now() -> UpdateSubscriptionBillingCycleAnchor {
+    UpdateSubscriptionBillingCycleAnchor::new(UpdateSubscriptionBillingCycleAnchorType::Now)
 }
 
 fn only(name: &str, value: String) -> HashMap<String, String> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use secrecy::ExposeSecret;
-use stripe::{Client, ClientBuilder, RequestStrategy, StripeError};
+use stripe::{ApiErrorsCode, Client, ClientBuilder, RequestStrategy, StripeError};
 use stripe_billing::{
     invoice::{ListInvoice, RetrieveInvoice},
     subscription::{ListSubscription, ListSubscriptionStatus},
@@ -24,8 +24,8 @@ use stripe_core::{
 pub use self::{
     changes::{CheckoutOrder, OpenCheckout, PriceChange, Session},
     objects::{
-        ACCOUNT, Bought, Charge, Customer, Dispute, Invoice, InvoiceStatus, KEEP_PLAN, KEEP_UNTIL,
-        LAST_CHANGE, Line, Refund,
+        ACCOUNT, Bought, Charge, Customer, Dispute, Invoice, InvoiceStatus, KEEP_PLAN, KEEP_PRICE,
+        KEEP_UNTIL, LAST_CHANGE, Line, Refund,
     },
     redaction::{Redaction, RedactionState},
 };
@@ -129,9 +129,16 @@ fn missing<T>(answer: Result<T, StripeError>) -> Result<Option<T>, Error> {
     }
 }
 
+/// Whether no card helps: the holder of this one has to confirm the payment with the bank.
+fn must_confirm(error: &stripe_shared::ApiErrors) -> bool {
+    let code = error.code.as_ref().map(ApiErrorsCode::as_str);
+    code.is_some_and(|it| it.ends_with("payment_intent_requires_action"))
+}
+
 /// Stripe's refusals as ours. Its own messages may quote what was sent, so they stay out of the log.
 fn failed(error: StripeError) -> Error {
     match error {
+        StripeError::Stripe(error, 402) if must_confirm(&error) => BillingError::MustConfirm.into(),
         StripeError::Stripe(error, 402) => {
             tracing::info!(code = ?error.code, "a card was declined");
             BillingError::CardDeclined.into()

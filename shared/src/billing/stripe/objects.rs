@@ -3,7 +3,10 @@
 
 use std::{collections::HashMap, fmt};
 
-use stripe_shared::{InvoiceStatus as StripeInvoiceStatus, SubscriptionStatus};
+use stripe_shared::{
+    InvoiceBillingReason, InvoiceStatus as StripeInvoiceStatus, RecurringInterval,
+    SubscriptionStatus,
+};
 
 use crate::{accounts::Span, plans::Plan};
 
@@ -16,6 +19,8 @@ pub(super) const PRICE: &str = "price";
 pub const KEEP_PLAN: &str = "keep_plan";
 /// …and until when (epoch seconds).
 pub const KEEP_UNTIL: &str = "keep_until";
+/// …and the id of the price at which it was bought.
+pub const KEEP_PRICE: &str = "keep_price";
 /// Metadata on a subscription: the idempotency key of the last change, by which a repeated one is known.
 pub const LAST_CHANGE: &str = "last_change";
 
@@ -68,6 +73,18 @@ pub struct Bought {
     pub cancel_at: Option<i64>,
     /// The plan that is still paid for, and until when.
     pub keep: Option<(Plan, i64)>,
+    /// The price that it was bought at.
+    pub keep_price: Option<String>,
+    /// The id of the price that it has now.
+    pub price: Option<String>,
+    /// Whether a month is what is paid for each time.
+    pub is_monthly: bool,
+    /// Whether its payments are not collected (`pause_collection`): the operator has switched that on.
+    pub is_uncollected: bool,
+    /// The plan that waits for its payment, and until when it may.
+    pub pending: Option<(Plan, i64)>,
+    /// Its newest invoice; that of the plan that waits, if one does.
+    pub latest_invoice: Option<String>,
     /// The idempotency key of the last change that was asked for here.
     pub last_change: Option<String>,
     /// When it was made.
@@ -95,10 +112,27 @@ impl From<stripe_shared::Subscription> for Bought {
             let plan = Plan::from_name(metadata.get(KEEP_PLAN)?)?;
             Some((plan, metadata.get(KEEP_UNTIL)?.parse().ok()?))
         };
+        let plan_of =
+            |it: &stripe_shared::SubscriptionItem| Plan::of_product(it.price.product.id().as_str());
+        let is_monthly = |it: &stripe_shared::Recurring| {
+            it.interval == RecurringInterval::Month && it.interval_count == 1
+        };
+        let pending = it.pending_update.and_then(|it| {
+            let plan = it.subscription_items?.first().and_then(plan_of)?;
+            Some((plan, it.expires_at))
+        });
         Self {
             id: it.id.to_string(),
             status: it.status,
-            plan: item.as_ref().and_then(|it| Plan::of_product(it.price.product.id().as_str())),
+            plan: item.as_ref().and_then(plan_of),
+            price: item.as_ref().map(|it| it.price.id.to_string()),
+            is_monthly: item
+                .as_ref()
+                .and_then(|it| it.price.recurring.as_ref())
+                .is_some_and(is_monthly),
+            is_uncollected: it.pause_collection.is_some(),
+            pending,
+            latest_invoice: it.latest_invoice.and_then(|it| it.into_id()).map(|it| it.to_string()),
             cents: item.as_ref().and_then(|it| it.price.unit_amount),
             currency: it.currency.to_string(),
             item: item.map(|it| it.id.to_string()),
@@ -106,6 +140,7 @@ impl From<stripe_shared::Subscription> for Bought {
             anchor: it.billing_cycle_anchor,
             cancel_at: it.cancel_at.or(ends),
             keep: keep(&it.metadata),
+            keep_price: it.metadata.get(KEEP_PRICE).cloned(),
             last_change: it.metadata.get(LAST_CHANGE).cloned(),
             created: it.created,
             ended_at: it.ended_at,
@@ -152,6 +187,8 @@ pub struct Invoice {
     pub status: InvoiceStatus,
     /// The subscription that it is of.
     pub subscription: Option<String>,
+    /// Whether it is of a change of that in the middle of a period.
+    pub is_of_change: bool,
     /// Sum of the lines with tax, less discounts. Negative for a credit.
     pub total_cents: i64,
     /// Of it, taxes.
@@ -227,6 +264,7 @@ impl Invoice {
             number: it.number,
             status,
             subscription: subscription.map(|it| it.subscription.into_id().to_string()),
+            is_of_change: it.billing_reason == Some(InvoiceBillingReason::SubscriptionUpdate),
             total_cents: it.total,
             tax_cents: it.total_taxes.iter().flatten().map(|it| it.amount).sum(),
             due_cents: it.amount_due,

@@ -228,9 +228,13 @@ fn billing(place: &Place<'_>) -> &'static [BillingError] {
     match place.path {
         "/v1/billing/checkout" => &[BillingError::AlreadySubscribed, BillingError::NotEnabled],
         "/v1/billing/portal" => &[BillingError::NotSubscribed, BillingError::NotEnabled],
-        "/v1/billing/plan" => {
-            &[BillingError::CardDeclined, BillingError::SamePlan, BillingError::NotEnabled]
-        }
+        "/v1/billing/plan" => &[
+            BillingError::CardDeclined,
+            BillingError::SamePlan,
+            BillingError::MustConfirm,
+            BillingError::ByHand,
+            BillingError::NotEnabled,
+        ],
         _ => &[],
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{
     model::{
-        AfterRetries, BillingReason, Card, Charge, Customer, Invoice, InvoiceStatus, Line,
-        PaymentIntent, Subscription, SubscriptionStatus,
+        AfterRetries, BillingReason, Card, Charge, Customer, Interval, Invoice, InvoiceStatus,
+        Line, PaymentIntent, Subscription, SubscriptionStatus,
     },
+    pending,
     state::State,
     subscriptions,
     table::Row,
@@ -31,7 +32,8 @@ pub(super) fn period_line(
         (0, format!("Trial period for {name}"))
     } else {
         let each = format!("${}.{:02}", unit_amount / 100, unit_amount % 100);
-        (unit_amount * it.quantity, format!("{} × {name} (at {each} / month)", it.quantity))
+        let interval = interval_of(state, &it.price).name();
+        (unit_amount * it.quantity, format!("{} × {name} (at {each} / {interval})", it.quantity))
     };
     Line {
         id: state.id("il_"),
@@ -45,6 +47,11 @@ pub(super) fn period_line(
         subscription_item: it.item.clone(),
         invoice_item: None,
     }
+}
+
+/// How often the price is paid.
+pub(super) fn interval_of(state: &State, price: &str) -> Interval {
+    state.prices.get(price).map(|it| it.interval).unwrap_or_default()
 }
 
 pub(super) fn product_name(state: &State, id: &str) -> String {
@@ -161,12 +168,18 @@ pub(super) fn collect(
     let card = card.or(own.map(|it| (it, it.pays())));
     let intent = intent_of(state, &invoice);
     let is_paid = card.is_some_and(|it| it.1);
-    if let Some((card, is_paid)) = card {
+    let must_confirm = !is_paid && card.is_some_and(|it| it.0.must_confirm());
+    state.edit::<PaymentIntent>(&intent, |it| it.must_confirm = must_confirm);
+    if let Some((card, is_paid)) = card.filter(|_| !must_confirm) {
         charge(state, &invoice, &intent, card, is_paid);
     }
     if is_paid {
         state.edit::<Invoice>(id, |it| it.attempt_count += 1);
         settle(state, id);
+    } else if must_confirm {
+        state.tell::<PaymentIntent>(&intent, "payment_intent.requires_action");
+        fail(state, &invoice, attempt);
+        state.tell::<Invoice>(id, "invoice.payment_action_required");
     } else {
         state.tell::<PaymentIntent>(&intent, "payment_intent.payment_failed");
         fail(state, &invoice, attempt);
@@ -187,6 +200,7 @@ fn intent_of(state: &mut State, invoice: &Invoice) -> String {
         amount: invoice.remaining(),
         currency: invoice.currency.clone(),
         is_paid: false,
+        must_confirm: false,
         latest_charge: None,
     });
     state.edit::<Invoice>(&invoice.id, |it| {
@@ -232,13 +246,16 @@ fn settle(state: &mut State, id: &str) {
     });
     state.tell::<Invoice>(id, "invoice.paid");
     state.tell::<Invoice>(id, "invoice.payment_succeeded");
+    pending::apply(state, id);
     revive(state, id);
 }
 
 fn fail(state: &mut State, invoice: &Invoice, attempt: Attempt) {
     let subscription =
         invoice.subscription.as_ref().and_then(|it| state.subscriptions.get(it)).cloned();
-    let is_running = subscription.as_ref().is_some_and(|it| !it.is_over());
+    // A change that waits for its payment is not tried again by itself, and nothing is owed for it.
+    let waits = subscription.as_ref().is_some_and(|it| pending::is_of(it, &invoice.id));
+    let is_running = subscription.as_ref().is_some_and(|it| !it.is_over()) && !waits;
     let days = RETRY_AFTER_DAYS.get(invoice.retries).filter(|_| is_running);
     let next = days.map(|days| state.now + days * 86_400);
     state.update::<Invoice>(&invoice.id, |it| {
@@ -249,7 +266,7 @@ fn fail(state: &mut State, invoice: &Invoice, attempt: Attempt) {
         }
     });
     state.tell::<Invoice>(&invoice.id, "invoice.payment_failed");
-    let Some(subscription) = subscription.filter(|it| !it.is_over()) else { return };
+    let Some(subscription) = subscription.filter(|_| is_running) else { return };
     if subscription.status == SubscriptionStatus::Active {
         let status = SubscriptionStatus::PastDue;
         state.update::<Subscription>(&subscription.id, |it| it.status = status);
@@ -294,6 +311,7 @@ pub(super) fn void(state: &mut State, id: &str) {
         it.next_payment_attempt = None;
     });
     state.tell::<Invoice>(id, "invoice.voided");
+    pending::discard(state, id);
     let taken = invoice.starting_balance - invoice.ending_balance.unwrap_or_default();
     state.update::<Customer>(&invoice.customer, |it| it.balance += taken);
     revive(state, id);

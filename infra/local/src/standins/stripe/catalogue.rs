@@ -3,7 +3,7 @@
 use super::{
     api::Answer,
     list::Window,
-    model::{Metadata, Price, Product},
+    model::{Interval, Metadata, Price, Product},
     params::Params,
     refusal::Refusal,
     state::{Object, State},
@@ -38,9 +38,9 @@ pub(super) fn create_price(state: &mut State, _: &str, params: &mut Params) -> A
     let product = params.required("product")?;
     let missing = || Refusal::parameter_missing("unit_amount");
     let unit_amount = params.number("unit_amount")?.ok_or_else(missing)?;
-    // Only monthly prices are played.
-    params
-        .choice("recurring[interval]", &[("month", ())])?
+    let intervals = [("month", Interval::Month), ("year", Interval::Year)];
+    let interval = params
+        .choice("recurring[interval]", &intervals)?
         .ok_or_else(|| Refusal::parameter_missing("recurring[interval]"))?;
     if params.number("recurring[interval_count]")?.is_some_and(|it| it != 1) {
         return Err(Refusal::parameter_invalid("recurring[interval_count]", "1"));
@@ -76,6 +76,7 @@ pub(super) fn create_price(state: &mut State, _: &str, params: &mut Params) -> A
         product,
         currency,
         unit_amount,
+        interval,
         lookup_key,
         nickname,
         is_active,

@@ -170,6 +170,7 @@ pub(super) fn complete(state: &mut State, id: &str, card: Card) -> Result<String
     let now = state.now;
     let trial_end = session.trial_days.map(|days| now + days * DAY);
     let anchor = trial_end.unwrap_or(now);
+    let months = billing::interval_of(state, &session.price).months();
     let new = Subscription {
         id: state.id(Subscription::PREFIX),
         created: now,
@@ -183,7 +184,7 @@ pub(super) fn complete(state: &mut State, id: &str, card: Card) -> Result<String
         quantity: session.quantity,
         anchor,
         period_start: now,
-        period_end: trial_end.unwrap_or_else(|| period_end(anchor, now)),
+        period_end: trial_end.unwrap_or_else(|| period_end(anchor, now, months)),
         cancel_at_period_end: false,
         canceled_at: None,
         ended_at: None,
@@ -195,6 +196,7 @@ pub(super) fn complete(state: &mut State, id: &str, card: Card) -> Result<String
         missing_payment_method: session.missing_payment_method,
         is_trial_end_announced: false,
         pause_collection: None,
+        pending_update: None,
     };
     let (subscription, invoice) = begin(state, new, card);
     state.edit::<Session>(id, |it| {

@@ -6,13 +6,15 @@ use serde_json::Value;
 use super::{
     Stripe, billing, checkout, customers,
     model::{
-        Card, Charge, Customer, DisputeStatus, Invoice, Metadata, Session, SessionStatus,
-        Subscription,
+        Card, Charge, Customer, DisputeStatus, Interval, Invoice, Metadata, PauseBehavior, Price,
+        Session, SessionStatus, Subscription,
     },
+    pages,
     payments::{disputes, refunds},
     refusal::Refusal,
     state::State,
     subscriptions,
+    table::Row,
 };
 
 /// A subscription, in short.
@@ -176,6 +178,45 @@ impl Stripe {
             state.find::<Invoice>(invoice)?;
             billing::void(state, invoice);
             Ok(())
+        })
+    }
+
+    /// The card's holder confirms the payment of an open invoice, on its page.
+    pub fn confirm(&self, invoice: &str) -> Result<()> {
+        self.act(|state| pages::invoice::confirm(state, invoice))
+    }
+
+    /// Stops collecting the subscription's payments, or collects them again, from the dashboard.
+    pub fn pause_collection(
+        &self,
+        subscription: &str,
+        behavior: Option<PauseBehavior>,
+    ) -> Result<()> {
+        self.act(|state| {
+            state.find::<Subscription>(subscription)?;
+            state.update::<Subscription>(subscription, |it| it.pause_collection = behavior);
+            Ok(())
+        })
+    }
+
+    /// Moves a subscription to a new price of its product, from the dashboard: one of a year begins now and
+    /// is charged at once, one of a month counts from the next invoice on. The price's id.
+    pub fn move_to_price(
+        &self,
+        subscription: &str,
+        unit_amount: i64,
+        is_yearly: bool,
+    ) -> Result<String> {
+        self.act(|state| {
+            let old = state.find::<Subscription>(subscription)?;
+            let price = state.find::<Price>(&old.price)?;
+            let id = state.id(Price::PREFIX);
+            let interval = if is_yearly { Interval::Year } else { Interval::Month };
+            let (created, new) = (state.now, id.clone());
+            let price = Price { id, created, unit_amount, interval, lookup_key: None, ..price };
+            state.announce(price, "price.created");
+            subscriptions::move_to(state, subscription, &new)?;
+            Ok(new)
         })
     }
 

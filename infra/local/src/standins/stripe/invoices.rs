@@ -4,7 +4,7 @@ use super::{
     api::Answer,
     billing::{self, Attempt},
     list::Window,
-    model::{Invoice, InvoiceStatus},
+    model::{Card, Invoice, InvoiceStatus},
     params::Params,
     refusal::Refusal,
     state::{Object, State},
@@ -59,6 +59,10 @@ pub(super) fn pay(state: &mut State, id: &str, params: &mut Params) -> Answer {
     if billing::collect(state, id, None, Attempt::ByHand) {
         Ok(state.show::<Invoice>(id))
     } else {
-        Err(Refusal::card_declined())
+        let card = state.customers.get(&invoice.customer).and_then(|it| it.card);
+        Err(match card.is_some_and(Card::must_confirm) {
+            true => Refusal::must_confirm("invoice_payment_intent_requires_action"),
+            false => Refusal::card_declined(),
+        })
     }
 }

@@ -8,7 +8,7 @@ use super::{
         Subscription, SubscriptionStatus,
     },
     months::period_end,
-    redaction,
+    pending, redaction,
     state::State,
     subscriptions,
 };
@@ -23,6 +23,7 @@ const TRIAL_NOTICE: i64 = 3 * 86_400;
 pub(super) enum Due {
     SessionExpires(String),
     TrialEndsSoon(String),
+    PendingUpdateRunsOut(String),
     PeriodEnds(String),
     InvoiceIsFinalized(String),
     PaymentIsRetried(String),
@@ -51,7 +52,17 @@ pub(super) fn next(state: &State) -> Option<(i64, Due)> {
         .redaction_jobs
         .iter()
         .filter_map(|it| Some((it.goes_on_at()?, Due::RedactionGoesOn(it.id.clone()))));
-    sessions.chain(subscriptions).chain(invoices).chain(jobs).min_by_key(|(at, _)| *at)
+    let pending = state.subscriptions.iter().filter_map(|it| {
+        let at = it.pending_update.as_ref()?.expires_at;
+        Some((at, Due::PendingUpdateRunsOut(it.id.clone())))
+    });
+    // Before the period that ends at the same moment.
+    sessions
+        .chain(pending)
+        .chain(subscriptions)
+        .chain(invoices)
+        .chain(jobs)
+        .min_by_key(|(at, _)| *at)
 }
 
 /// Does everything that is due up to `now`, each thing as at its own instant.
@@ -66,6 +77,7 @@ pub(super) fn run(state: &mut State, now: i64) {
                 state.edit::<Subscription>(&id, |it| it.is_trial_end_announced = true);
                 state.tell::<Subscription>(&id, "customer.subscription.trial_will_end");
             }
+            Due::PendingUpdateRunsOut(id) => pending::run_out(state, &id),
             Due::PeriodEnds(id) => end_period(state, &id),
             Due::InvoiceIsFinalized(id) => {
                 billing::finalize(state, &id);
@@ -98,7 +110,8 @@ fn end_period(state: &mut State, id: &str) {
 
 /// Begins the next period with a draft of its invoice.
 fn renew(state: &mut State, it: &Subscription) {
-    let (start, end) = (it.period_end, period_end(it.anchor, it.period_end));
+    let months = billing::interval_of(state, &it.price).months();
+    let (start, end) = (it.period_end, period_end(it.anchor, it.period_end, months));
     let line = billing::period_line(state, it, (start, end), false);
     // An invoice's own period is the one that is over; its lines say what is paid for.
     let past = (it.period_start, it.period_end);

@@ -25,6 +25,7 @@ mod months;
 mod pages;
 mod params;
 mod payments;
+mod pending;
 mod portal;
 mod proration;
 mod redaction;
@@ -54,7 +55,7 @@ pub use self::{
     delivery::{EventView, Webhooks},
     events::API_VERSION,
     fault::Fault,
-    model::{AfterRetries, Card},
+    model::{AfterRetries, Card, PauseBehavior},
 };
 use self::{delivery::Office, fault::Faults, state::State};
 use crate::clock::Clock;

@@ -15,6 +15,9 @@ pub enum Card {
     Declined,
     /// 4000 0000 0000 0341: pays at the checkout, and every later charge is declined.
     FailsLater,
+    /// 4000 0027 6000 3184: its holder must confirm each payment with the bank (3-D Secure), so it pays
+    /// where a person is: at the checkout and on an invoice's page.
+    MustConfirm,
 }
 
 impl Card {
@@ -25,6 +28,7 @@ impl Card {
             "4242424242424242" => Some(Self::Good),
             "4000000000000002" => Some(Self::Declined),
             "4000000000000341" => Some(Self::FailsLater),
+            "4000002760003184" => Some(Self::MustConfirm),
             _ => None,
         }
     }
@@ -34,6 +38,7 @@ impl Card {
             Self::Good => "4242",
             Self::Declined => "0002",
             Self::FailsLater => "0341",
+            Self::MustConfirm => "3184",
         }
     }
 
@@ -41,8 +46,37 @@ impl Card {
         self != Self::Declined
     }
 
+    /// Whether it pays where nobody is there to confirm.
     pub(super) fn pays(self) -> bool {
         self == Self::Good
+    }
+
+    pub(super) fn must_confirm(self) -> bool {
+        self == Self::MustConfirm
+    }
+}
+
+/// How often a price is paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Interval {
+    #[default]
+    Month,
+    Year,
+}
+
+impl Interval {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+
+    pub(super) fn months(self) -> i32 {
+        match self {
+            Self::Month => 1,
+            Self::Year => 12,
+        }
     }
 }
 
@@ -94,6 +128,8 @@ pub(super) struct Price {
     pub(super) product: String,
     pub(super) currency: String,
     pub(super) unit_amount: i64,
+    #[serde(default)]
+    pub(super) interval: Interval,
     pub(super) lookup_key: Option<String>,
     pub(super) nickname: Option<String>,
     pub(super) is_active: bool,
@@ -169,11 +205,27 @@ impl SubscriptionStatus {
     }
 }
 
+/// What becomes of invoices while payments are not collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum PauseBehavior {
+pub enum PauseBehavior {
+    /// They stay drafts.
     KeepAsDraft,
+    /// They are given up.
     MarkUncollectible,
+    /// They are withdrawn.
     Void,
+}
+
+/// A change that is made once its invoice is paid.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PendingUpdate {
+    pub(super) invoice: String,
+    pub(super) expires_at: i64,
+    pub(super) price: String,
+    pub(super) quantity: i64,
+    /// Of a cycle that begins anew.
+    pub(super) anchor: Option<i64>,
+    pub(super) period: (i64, i64),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -200,6 +252,8 @@ pub(super) struct Subscription {
     /// Whether the end of the trial has been announced.
     pub(super) is_trial_end_announced: bool,
     pub(super) pause_collection: Option<PauseBehavior>,
+    #[serde(default)]
+    pub(super) pending_update: Option<PendingUpdate>,
 }
 
 impl Subscription {
@@ -306,6 +360,9 @@ pub(super) struct PaymentIntent {
     pub(super) amount: i64,
     pub(super) currency: String,
     pub(super) is_paid: bool,
+    /// Whether its holder has to confirm it.
+    #[serde(default)]
+    pub(super) must_confirm: bool,
     pub(super) latest_charge: Option<String>,
 }
 

@@ -18,12 +18,13 @@ pub(super) fn months_after(anchor: i64, months: i32) -> i64 {
     }
 }
 
-/// The end of the monthly period that begins at `start`, of a cycle that hangs on `anchor`.
-pub(super) fn period_end(anchor: i64, start: i64) -> i64 {
+/// The end of the period of so many months that begins at `start`, of a cycle that hangs on `anchor`.
+pub(super) fn period_end(anchor: i64, start: i64, each: i32) -> i64 {
     // A month has 31 days at most, so this is not too far.
-    let mut months = i32::try_from((start - anchor).max(0) / (31 * 86_400)).unwrap_or_default();
+    let months = i32::try_from((start - anchor).max(0) / (31 * 86_400)).unwrap_or_default();
+    let mut months = months - months % each;
     while months_after(anchor, months) <= start {
-        months += 1;
+        months += each;
     }
     months_after(anchor, months)
 }
@@ -52,7 +53,7 @@ mod tests {
             datetime!(2027-03-31 10:00 UTC),
             datetime!(2027-04-30 10:00 UTC),
         ] {
-            start = period_end(anchor, start);
+            start = period_end(anchor, start, 1);
             assert_eq!(start, wanted.unix_timestamp());
         }
         let leap = datetime!(2027-12-31 23:59:59 UTC).unix_timestamp();
@@ -72,10 +73,14 @@ mod tests {
         #[test]
         fn periods_follow_each_other(anchor in 0_i64..4_000_000_000, after in 0_i64..400_000_000) {
             let start = anchor + after;
-            let end = period_end(anchor, start);
+            let end = period_end(anchor, start, 1);
             prop_assert!(end > start && end - start <= 31 * 86_400);
-            let next = period_end(anchor, end);
+            let next = period_end(anchor, end, 1);
             prop_assert!((28 * 86_400..=31 * 86_400).contains(&(next - end)));
+            let year = period_end(anchor, start, 12);
+            prop_assert!(year > start && year - start <= 366 * 86_400);
+            let next = period_end(anchor, year, 12);
+            prop_assert!((365 * 86_400..=366 * 86_400).contains(&(next - year)));
         }
 
         #[test]

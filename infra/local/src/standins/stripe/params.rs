@@ -36,6 +36,12 @@ impl Params {
         self.0.remove(name)
     }
 
+    /// The first name that begins with none of `names`.
+    pub(super) fn other_than(&self, names: &[&str]) -> Option<&str> {
+        let mut all = self.0.keys().map(|it| it.split('[').next().unwrap_or(it));
+        all.find(|it| !names.contains(it))
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

@@ -75,6 +75,13 @@ impl Refusal {
         Self { decline_code: Some("generic_decline"), ..refusal.code("card_declined") }
     }
 
+    /// The card's holder has to confirm the payment, and is not there: of a change of a subscription, or of an
+    /// invoice.
+    pub(super) fn must_confirm(code: &'static str) -> Self {
+        let message = "This payment requires additional user action before it can be completed.";
+        Self::new(StatusCode::PAYMENT_REQUIRED, "card_error", message).code(code)
+    }
+
     pub(super) fn rate_limited() -> Self {
         let message = "Request rate limit exceeded.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "invalid_request_error", message)

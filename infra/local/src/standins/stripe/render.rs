@@ -136,7 +136,7 @@ fn price(it: &Price, _: &State) -> Value {
         "nickname": it.nickname,
         "product": it.product,
         "recurring": {
-            "interval": "month",
+            "interval": it.interval.name(),
             "interval_count": 1,
             "meter": null,
             "trial_period_days": null,
@@ -249,7 +249,11 @@ fn payment_intent(it: &PaymentIntent, _: &State) -> Value {
         "livemode": false,
         "metadata": {},
         "payment_method_types": ["card"],
-        "status": if it.is_paid { "succeeded" } else { "requires_payment_method" },
+        "status": match (it.is_paid, it.must_confirm) {
+            (true, _) => "succeeded",
+            (false, true) => "requires_action",
+            (false, false) => "requires_payment_method",
+        },
     })
 }
 

@@ -22,35 +22,7 @@ fn subscription(it: &Subscription, state: &State) -> Value {
     let price = state.prices.get(&it.price);
     let currency = price.map(|price| price.currency.as_str());
     let cancel_at = it.cancel_at_period_end.then_some(it.period_end);
-    let item = json!({
-        "id": it.item,
-        "object": "subscription_item",
-        "created": it.created,
-        "current_period_end": it.period_end,
-        "current_period_start": it.period_start,
-        "discounts": [],
-        "metadata": {},
-        "plan": price.map(|price| json!({
-            "id": price.id,
-            "object": "plan",
-            "active": price.is_active,
-            "amount": price.unit_amount,
-            "billing_scheme": "per_unit",
-            "created": price.created,
-            "currency": price.currency,
-            "interval": "month",
-            "interval_count": 1,
-            "livemode": false,
-            "metadata": price.metadata,
-            "nickname": price.nickname,
-            "product": price.product,
-            "usage_type": "licensed",
-        })),
-        "price": state.show::<super::model::Price>(&it.price),
-        "quantity": it.quantity,
-        "subscription": it.id,
-        "tax_rates": [],
-    });
+    let item = item_at(it, (&it.price, it.quantity), state);
     json!({
         "id": it.id,
         "object": "subscription",
@@ -87,7 +59,17 @@ fn subscription(it: &Subscription, state: &State) -> Value {
             "resumes_at": null,
         })),
         "pending_setup_intent": null,
-        "pending_update": null,
+        "pending_update": it.pending_update.as_ref().map(|pending| json!({
+            "billing_cycle_anchor": pending.anchor,
+            "cancel_at_period_end": null,
+            "discount": null,
+            "discounts": null,
+            "expires_at": pending.expires_at,
+            "metadata": null,
+            "subscription_items": [item_at(it, (&pending.price, pending.quantity), state)],
+            "trial_end": null,
+            "trial_from_plan": null,
+        })),
         "schedule": null,
         "start_date": it.created,
         "status": it.status.name(),
@@ -101,6 +83,40 @@ fn subscription(it: &Subscription, state: &State) -> Value {
             },
         } },
         "trial_start": it.trial_start,
+    })
+}
+
+fn item_at(it: &Subscription, (price, quantity): (&str, i64), state: &State) -> Value {
+    let id = price;
+    let price = state.prices.get(id);
+    json!({
+        "id": it.item,
+        "object": "subscription_item",
+        "created": it.created,
+        "current_period_end": it.period_end,
+        "current_period_start": it.period_start,
+        "discounts": [],
+        "metadata": {},
+        "plan": price.map(|price| json!({
+            "id": price.id,
+            "object": "plan",
+            "active": price.is_active,
+            "amount": price.unit_amount,
+            "billing_scheme": "per_unit",
+            "created": price.created,
+            "currency": price.currency,
+            "interval": price.interval.name(),
+            "interval_count": 1,
+            "livemode": false,
+            "metadata": price.metadata,
+            "nickname": price.nickname,
+            "product": price.product,
+            "usage_type": "licensed",
+        })),
+        "price": state.show::<super::model::Price>(id),
+        "quantity": quantity,
+        "subscription": it.id,
+        "tax_rates": [],
     })
 }
 

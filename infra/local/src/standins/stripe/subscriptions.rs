@@ -6,12 +6,12 @@ use super::{
     catalogue,
     list::Window,
     model::{
-        BillingReason, Customer, Invoice, InvoiceStatus, Line, PauseBehavior, Subscription,
+        BillingReason, Card, Customer, Invoice, InvoiceStatus, Line, PauseBehavior, Subscription,
         SubscriptionStatus,
     },
     months::period_end,
     params::Params,
-    proration,
+    pending, proration,
     refusal::Refusal,
     state::{Object, State},
     table::Row,
@@ -66,10 +66,30 @@ enum Prorates {
 enum WhenUnpaid {
     Allow,
     Error,
+    Wait,
 }
 
 pub(super) fn update(state: &mut State, id: &str, params: &mut Params) -> Answer {
     let old = state.find::<Subscription>(id)?;
+    let when_unpaid = params
+        .choice(
+            "payment_behavior",
+            &[
+                ("allow_incomplete", WhenUnpaid::Allow),
+                ("error_if_incomplete", WhenUnpaid::Error),
+                ("pending_if_incomplete", WhenUnpaid::Wait),
+            ],
+        )?
+        .unwrap_or(WhenUnpaid::Allow);
+    if when_unpaid == WhenUnpaid::Wait
+        && let Some(other) = params.other_than(&pending::PARAMETERS)
+    {
+        let message = format!(
+            "You can only pass parameters supported by pending updates when `payment_behavior` is \
+             `pending_if_incomplete`: {other} is none."
+        );
+        return Err(Refusal::invalid(message).param(other));
+    }
     let item = params.nonempty("items[0][id]");
     let price = params.nonempty("items[0][price]");
     let quantity = params.number("items[0][quantity]")?;
@@ -83,12 +103,8 @@ pub(super) fn update(state: &mut State, id: &str, params: &mut Params) -> Answer
             ],
         )?
         .unwrap_or(Prorates::CreateProrations);
-    let when_unpaid = params
-        .choice(
-            "payment_behavior",
-            &[("allow_incomplete", WhenUnpaid::Allow), ("error_if_incomplete", WhenUnpaid::Error)],
-        )?
-        .unwrap_or(WhenUnpaid::Allow);
+    let anchors = [("now", true), ("unchanged", false)];
+    let anchor = params.choice("billing_cycle_anchor[type]", &anchors)?.unwrap_or(false);
     let cancels = params.flag("cancel_at_period_end")?;
     let pause = pause_collection(params)?;
     let metadata = params.metadata("metadata", &old.metadata)?;
@@ -125,23 +141,75 @@ pub(super) fn update(state: &mut State, id: &str, params: &mut Params) -> Answer
     if let Some(cancels) = cancels {
         mark(&mut new, cancels, state.now);
     }
+    let is_free = old.status == SubscriptionStatus::Trialing;
+    if is_free && anchor {
+        let message = "The billing cycle of a trial ends with the trial.";
+        return Err(Refusal::invalid(message).param("billing_cycle_anchor"));
+    }
+    if has_item || anchor {
+        // Of two changes that cost something the later one counts.
+        pending::cancel(state, id);
+        new.pending_update = None;
+        new.latest_invoice = state.subscriptions.get(id).and_then(|it| it.latest_invoice.clone());
+    }
+    change(state, &old, new, (prorates, anchor), when_unpaid)?;
+    Ok(state.show::<Subscription>(id))
+}
+
+/// Makes `new` of `old`, with what that costs; `anchor`: its cycle begins with now.
+fn change(
+    state: &mut State,
+    old: &Subscription,
+    mut new: Subscription,
+    (prorates, anchor): (Prorates, bool),
+    when_unpaid: WhenUnpaid,
+) -> Result<(), Refusal> {
     let is_changed = (&new.price, new.quantity) != (&old.price, old.quantity);
     let is_free = old.status == SubscriptionStatus::Trialing;
-    let lines = if is_changed && !is_free && prorates != Prorates::No {
-        vec![proration::credit(state, &old), proration::rest(state, &new)]
-    } else {
-        Vec::new()
-    };
-    if prorates == Prorates::AlwaysInvoice && !lines.is_empty() {
-        if when_unpaid == WhenUnpaid::Error && !can_pay(state, &old.customer, &lines) {
-            return Err(Refusal::card_declined());
-        }
-        invoice_now(state, new, lines);
-    } else {
-        state.edit::<Customer>(&old.customer, |it| it.pending.extend(lines));
-        state.update::<Subscription>(id, |it| *it = new);
+    let interval = billing::interval_of(state, &new.price);
+    // A year in place of a month begins now, too.
+    let begins = !is_free && (anchor || interval != billing::interval_of(state, &old.price));
+    let mut lines = Vec::new();
+    if (is_changed || begins) && !is_free && prorates != Prorates::No {
+        lines.push(proration::credit(state, old));
     }
-    Ok(state.show::<Subscription>(id))
+    if begins {
+        new.anchor = state.now;
+        new.period_start = state.now;
+        new.period_end = period_end(state.now, state.now, interval.months());
+        let period = (new.period_start, new.period_end);
+        lines.push(billing::period_line(state, &new, period, false));
+    } else if !lines.is_empty() {
+        lines.push(proration::rest(state, &new));
+    }
+    if !begins && (prorates != Prorates::AlwaysInvoice || lines.is_empty()) {
+        state.edit::<Customer>(&old.customer, |it| it.pending.extend(lines));
+        state.update::<Subscription>(&old.id, |it| *it = new);
+        return Ok(());
+    }
+    match when_unpaid {
+        WhenUnpaid::Error | WhenUnpaid::Wait if can_pay(state, &old.customer, &lines) => {
+            invoice_now(state, new, lines);
+        }
+        WhenUnpaid::Error => {
+            let card = state.customers.get(&old.customer).and_then(|it| it.card);
+            return Err(match card.is_some_and(Card::must_confirm) {
+                true => Refusal::must_confirm("subscription_payment_intent_requires_action"),
+                false => Refusal::card_declined(),
+            });
+        }
+        WhenUnpaid::Wait => pending::wait(state, &new, lines),
+        WhenUnpaid::Allow => invoice_now(state, new, lines),
+    }
+    Ok(())
+}
+
+/// As the dashboard does it: another price from now on, whose lines wait for the next invoice unless its
+/// cycle begins now.
+pub(super) fn move_to(state: &mut State, id: &str, price: &str) -> Result<(), Refusal> {
+    let old = state.find::<Subscription>(id)?;
+    let new = Subscription { price: price.to_owned(), ..old.clone() };
+    change(state, &old, new, (Prorates::No, false), WhenUnpaid::Allow)
 }
 
 /// `Some(None)`: payments are collected again.
@@ -223,6 +291,7 @@ pub(super) fn end(state: &mut State, id: &str, reason: Option<&str>) {
         it.cancel_reason = it.cancel_reason.take().or(reason.map(str::to_owned));
     });
     state.tell::<Subscription>(id, "customer.subscription.deleted");
+    pending::cancel(state, id);
     let of_it = |it: &&Invoice| it.subscription.as_deref() == Some(id);
     let is_going = |it: &&Invoice| matches!(it.status, InvoiceStatus::Draft | InvoiceStatus::Open);
     let invoices = state.invoices.iter().filter(of_it).filter(is_going);
@@ -243,7 +312,7 @@ pub(super) fn pause(state: &mut State, id: &str) {
 
 pub(super) fn resume(state: &mut State, id: &str, params: &mut Params) -> Answer {
     let old = state.find::<Subscription>(id)?;
-    params.choice("billing_cycle_anchor", &[("now", ())])?;
+    params.choice("billing_cycle_anchor[type]", &[("now", ())])?;
     params.finish()?;
     if old.status != SubscriptionStatus::Paused {
         return Err(Refusal::invalid("Only paused subscriptions can be resumed."));
@@ -257,7 +326,7 @@ pub(super) fn go_on(state: &mut State, mut it: Subscription) {
     let (id, now) = (it.id.clone(), state.now);
     it.anchor = now;
     it.period_start = now;
-    it.period_end = period_end(now, now);
+    it.period_end = period_end(now, now, billing::interval_of(state, &it.price).months());
     let line = billing::period_line(state, &it, (now, it.period_end), false);
     invoice_now(state, it, vec![line]);
     let latest = state.subscriptions.get(&id).and_then(|it| it.latest_invoice.as_ref());

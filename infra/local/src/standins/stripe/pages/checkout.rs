@@ -60,7 +60,7 @@ fn form(state: &State, id: &str, status: StatusCode, error: Option<&str>) -> Res
     let name = product_name(state, &price.product);
     let amount = money(price.unit_amount * session.quantity, &price.currency);
     let content = html! {
-        p { strong { (name) } ", " (amount) " per month" }
+        p { strong { (name) } ", " (amount) " per " (price.interval.name()) }
         @if let Some(days) = session.trial_days { p { (days) " days free" } }
         @if let Some(text) = error { (alert(text)) }
         form method="post" {

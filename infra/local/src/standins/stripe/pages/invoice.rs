@@ -13,7 +13,8 @@ use crate::standins::stripe::{
     Stripe,
     billing::{self, Attempt},
     checkout::attach,
-    model::{Invoice, InvoiceStatus},
+    model::{Card, Invoice, InvoiceStatus},
+    refusal::Refusal,
     state::State,
 };
 
@@ -22,7 +23,7 @@ pub(in super::super) async fn show(
     Path(id): Path<String>,
 ) -> Response {
     stripe.with(|state| match finalized(state, &id) {
-        Some(invoice) => invoice_page(&invoice, StatusCode::OK, None),
+        Some(invoice) => invoice_page(state, &invoice, StatusCode::OK, None),
         None => not_found(),
     })
 }
@@ -34,15 +35,43 @@ pub(in super::super) async fn pay(
 ) -> Response {
     stripe.with(|state| {
         let Some(invoice) = finalized(state, &id) else { return not_found() };
-        let card = card_in(&body).filter(|it| it.can_be_attached());
-        if let Some(card) = card.filter(|_| invoice.status == InvoiceStatus::Open) {
-            attach(state, &invoice.customer, card);
-            if billing::collect(state, &id, None, Attempt::ByHand) {
-                return Redirect::to(&format!("/pages/invoices/{id}")).into_response();
-            }
+        let paid = if asks_to_confirm(&body) {
+            confirm(state, &id).is_ok()
+        } else {
+            let card = card_in(&body).filter(|it| it.can_be_attached());
+            card.filter(|_| invoice.status == InvoiceStatus::Open).is_some_and(|card| {
+                attach(state, &invoice.customer, card);
+                // Whoever is asked to confirm does it here.
+                let own = Some((card, card.pays() || card.must_confirm()));
+                billing::collect(state, &id, own, Attempt::ByHand)
+            })
+        };
+        if paid {
+            return Redirect::to(&format!("/pages/invoices/{id}")).into_response();
         }
-        invoice_page(&invoice, StatusCode::PAYMENT_REQUIRED, Some("Your card was declined."))
+        let text = Some("Your card was declined.");
+        invoice_page(state, &invoice, StatusCode::PAYMENT_REQUIRED, text)
     })
+}
+
+/// What the card's holder does on the page: confirms the payment with the bank.
+pub(in super::super) fn confirm(state: &mut State, id: &str) -> Result<(), Refusal> {
+    let invoice = state.find::<Invoice>(id)?;
+    match own_card(state, &invoice).filter(|_| invoice.status == InvoiceStatus::Open) {
+        Some(card) if card.must_confirm() => {
+            billing::collect(state, id, Some((card, true)), Attempt::ByHand);
+            Ok(())
+        }
+        _ => Err(Refusal::invalid("There is nothing to be confirmed.")),
+    }
+}
+
+fn own_card(state: &State, invoice: &Invoice) -> Option<Card> {
+    state.customers.get(&invoice.customer).and_then(|it| it.card)
+}
+
+fn asks_to_confirm(form: &[u8]) -> bool {
+    url::form_urlencoded::parse(form).any(|(name, _)| name == "confirm")
 }
 
 /// A small file that says what it is.
@@ -67,7 +96,8 @@ fn finalized(state: &State, id: &str) -> Option<Invoice> {
     state.find::<Invoice>(id).ok().filter(|it| it.status != InvoiceStatus::Draft)
 }
 
-fn invoice_page(it: &Invoice, status: StatusCode, error: Option<&str>) -> Response {
+fn invoice_page(state: &State, it: &Invoice, status: StatusCode, error: Option<&str>) -> Response {
+    let must_confirm = own_card(state, it).is_some_and(Card::must_confirm);
     let content = html! {
         @if let Some(text) = error { (alert(text)) }
         p { (day(it.created)) ", " (it.status.name()) }
@@ -81,6 +111,11 @@ fn invoice_page(it: &Invoice, status: StatusCode, error: Option<&str>) -> Respon
             }
         }
         p { a href={ "/pages/invoices/" (it.id) "/pdf" } { "As a PDF" } }
+        @if it.status == InvoiceStatus::Open && must_confirm {
+            form method="post" {
+                button type="submit" name="confirm" value="yes" { "Confirm the payment" }
+            }
+        }
         @if it.status == InvoiceStatus::Open {
             form method="post" {
                 (card_field())

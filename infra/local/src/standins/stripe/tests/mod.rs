@@ -4,6 +4,7 @@ mod billing;
 mod checkout;
 mod objects;
 mod payments;
+mod pending;
 mod sums;
 mod webhooks;
 
