@@ -38,6 +38,7 @@ mod sandbox;
 mod sandbox_apart;
 mod search;
 mod shape;
+mod stripe_odd;
 mod usage;
 mod util;
 mod videos;

@@ -7,7 +7,7 @@ use crate::{
     plans::Plan,
 };
 
-const KINDS: [RecordKind; 9] = [
+const KINDS: [RecordKind; 11] = [
     RecordKind::Invoice,
     RecordKind::Receipt,
     RecordKind::Void,
@@ -17,6 +17,8 @@ const KINDS: [RecordKind; 9] = [
     RecordKind::RefundFailed,
     RecordKind::Dispute,
     RecordKind::DisputeWon,
+    RecordKind::CreditNote,
+    RecordKind::CreditNoteVoid,
 ];
 
 fn account(subscription: Option<Subscription>) -> Account {
@@ -79,13 +81,17 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
             lines: Vec::new(),
             email: None,
             company: None,
+            balance_cents: None,
+            paid_cents: None,
+            payment_intent: None,
         })
         .collect()
     })
 }
 
 fn expected(standing: Option<Subscription>, records: Vec<Record>) -> Expected {
-    Expected { has_customer: true, live: usize::from(standing.is_some()), standing, records }
+    let live = usize::from(standing.is_some());
+    Expected { has_customer: true, live, standing, records, is_partial: false }
 }
 
 /// Changes one thing of a subscription; the kind of difference that it makes.

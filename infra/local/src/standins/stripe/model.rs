@@ -15,6 +15,8 @@ pub enum Card {
     Declined,
     /// 4000 0000 0000 0341: pays at the checkout, and every later charge is declined.
     FailsLater,
+    /// 000123456789: an account at a bank, debited days later. Only where the checkout takes more than cards.
+    BankDebit,
 }
 
 impl Card {
@@ -25,6 +27,7 @@ impl Card {
             "4242424242424242" => Some(Self::Good),
             "4000000000000002" => Some(Self::Declined),
             "4000000000000341" => Some(Self::FailsLater),
+            "000123456789" => Some(Self::BankDebit),
             _ => None,
         }
     }
@@ -34,6 +37,7 @@ impl Card {
             Self::Good => "4242",
             Self::Declined => "0002",
             Self::FailsLater => "0341",
+            Self::BankDebit => "6789",
         }
     }
 
@@ -67,6 +71,9 @@ pub(super) struct Customer {
     pub(super) metadata: Metadata,
     /// Below zero: credit, which the next invoices use up. Above: owed, added to the next invoice.
     pub(super) balance: i64,
+    /// Of the address that was collected at a checkout.
+    #[serde(default)]
+    pub(super) country: Option<String>,
     pub(super) is_deleted: bool,
     pub(super) card: Option<Card>,
     pub(super) payment_method: Option<String>,
@@ -95,6 +102,9 @@ pub(super) struct Price {
     pub(super) currency: String,
     pub(super) unit_amount: i64,
     pub(super) lookup_key: Option<String>,
+    /// Whether tax comes on top of it; `None`: nobody has said.
+    #[serde(default)]
+    pub(super) is_exclusive: Option<bool>,
     pub(super) nickname: Option<String>,
     pub(super) is_active: bool,
     pub(super) metadata: Metadata,
@@ -123,6 +133,12 @@ pub(super) struct Session {
     pub(super) metadata: Metadata,
     pub(super) subscription_metadata: Metadata,
     pub(super) trial_days: Option<i64>,
+    /// Whether taxes are computed, of it and of the subscription that it becomes.
+    #[serde(default)]
+    pub(super) is_taxed: bool,
+    /// Whether only cards are taken.
+    #[serde(default)]
+    pub(super) only_cards: bool,
     pub(super) missing_payment_method: MissingPaymentMethod,
     pub(super) subscription: Option<String>,
     pub(super) invoice: Option<String>,
@@ -200,6 +216,8 @@ pub(super) struct Subscription {
     /// Whether the end of the trial has been announced.
     pub(super) is_trial_end_announced: bool,
     pub(super) pause_collection: Option<PauseBehavior>,
+    #[serde(default)]
+    pub(super) is_taxed: bool,
 }
 
 impl Subscription {
@@ -244,6 +262,9 @@ pub(super) enum BillingReason {
 pub(super) struct Line {
     pub(super) id: String,
     pub(super) amount: i64,
+    /// On top of it.
+    #[serde(default)]
+    pub(super) tax: i64,
     pub(super) description: String,
     pub(super) start: i64,
     pub(super) end: i64,
@@ -253,6 +274,12 @@ pub(super) struct Line {
     pub(super) subscription_item: String,
     /// Of a proration: the invoice item that it comes from.
     pub(super) invoice_item: Option<String>,
+}
+
+impl Line {
+    pub(super) fn gross(&self) -> i64 {
+        self.amount + self.tax
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -290,7 +317,11 @@ pub(super) struct Invoice {
 
 impl Invoice {
     pub(super) fn total(&self) -> i64 {
-        self.lines.iter().map(|line| line.amount).sum()
+        self.lines.iter().map(Line::gross).sum()
+    }
+
+    pub(super) fn tax(&self) -> i64 {
+        self.lines.iter().map(|line| line.tax).sum()
     }
 
     pub(super) fn remaining(&self) -> i64 {
