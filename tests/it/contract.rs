@@ -89,6 +89,13 @@ async fn use_everything(world: &World) {
     // What was not heard of comes when nobody is left.
     world.cloud.stripe.set_webhooks(heard);
     world.cloud.settle().await;
+    // A customer that was made for whoever is erased is deleted again.
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let stripe = app.stripe().await.expect("set up");
+    let late = stripe.create_customer(&ada.account_id, "late@example.com", None, "late").await;
+    let late = late.expect("made").id;
+    world.cloud.settle().await;
+    assert!(!world.cloud.stripe.customers().contains(&late));
     world.use_billing().await;
     use_refunds(world).await;
 }
@@ -185,6 +192,7 @@ async fn use_billing(world: &World, ada: &Customer) -> Webhooks {
     for it in stripe.subscriptions(&bought[1]) {
         stripe.cancel(&it.id).expect("ended");
     }
+    world.wait(Duration::days(1));
     assert_eq!(world.run_job(reconcile).await["left"], 0, "{}", world.logs(reconcile));
     heard
 }

@@ -49,6 +49,7 @@ mod sandbox_apart;
 mod search;
 mod shape;
 mod status;
+mod stripe_odd;
 mod sweep;
 mod unmetered;
 mod unpaid;

@@ -31,9 +31,15 @@ async fn bought(world: &World, email: &str, is_heard_of: bool) -> (Customer, Str
     (customer, at_stripe)
 }
 
+/// Runs the next day's pass.
+async fn run_next_day(world: &World) -> Value {
+    world.wait(Duration::days(1));
+    world.run_job(JOB).await
+}
+
 /// Runs the job; it names `wrong` and nobody else, and mends everything.
 async fn assert_mended(world: &World, wrong: &Customer, kinds: Value) {
-    let run = world.run_job(JOB).await;
+    let run = run_next_day(world).await;
     assert_eq!(run["differences"], kinds, "{run} {}", world.logs(JOB));
     let named = run["differing"].as_array().expect("accounts");
     assert_eq!(named.len(), 1, "{run}");
@@ -46,7 +52,7 @@ async fn assert_mended(world: &World, wrong: &Customer, kinds: Value) {
 }
 
 async fn assert_clean(world: &World, accounts: u64) {
-    let run = world.run_job(JOB).await;
+    let run = run_next_day(world).await;
     assert_eq!((&run["accounts"], &run["differences"]), (&json!(accounts), &json!({})), "{run}");
     assert_eq!((&run["left"], &run["complete"]), (&json!(0), &json!(true)), "{run}");
 }
@@ -72,7 +78,7 @@ async fn what_events_did_not_tell_is_found_and_mended() {
     assert_mended(&world, &ada, json!({ "record-missing": 1, "money": 1 })).await;
     // Who is gone at Stripe has bought nothing.
     stripe.delete_customer(&at_stripe).expect("deleted");
-    let run = world.run_job(JOB).await;
+    let run = run_next_day(&world).await;
     assert_eq!(run["differences"], json!({ "customer-missing": 1 }), "{run}");
     assert_eq!(run["left"], 0, "{run}");
     assert_eq!(world.get("/v1/usage", &ada).await.json()["plan"], "free");
@@ -92,7 +98,7 @@ async fn a_second_subscription_is_reported_until_it_is_ended() {
     world.cloud.stripe.pay(&session, Card::Good).expect("paid");
     billing::sync(&app, &at_stripe, world.cloud.clock.now()).await.expect("written down");
     for _ in 0..2 {
-        let run = world.run_job(JOB).await;
+        let run = run_next_day(&world).await;
         assert_eq!(run["differences"], json!({ "several-subscriptions": 1 }), "{run}");
         assert_eq!(run["left"], 1, "{run}");
     }
@@ -135,7 +141,7 @@ async fn an_account_that_cannot_be_compared_stops_no_other() {
         world.cloud.clock.now() - Duration::days(1),
     );
     plant(&world.cloud, Table::BillingRecords, &nonsense).await;
-    let run = world.run_job(JOB).await;
+    let run = run_next_day(&world).await;
     assert_eq!((&run["accounts"], &run["failed"]), (&json!(5), &json!(1)), "{run}");
     assert_eq!(run["differing"].as_array().expect("accounts").len(), 4, "{run}");
     assert_eq!((&run["left"], &run["complete"]), (&json!(0), &json!(true)), "{run}");
@@ -158,6 +164,59 @@ async fn a_run_without_time_is_gone_on_with() {
     assert!(run.accounts < 5 && run.complete, "{run:?}");
     let left = 5 - run.accounts;
     let run = reconcile(&app, now, far_away()).await.expect("it runs");
+    assert_eq!((run.accounts, run.complete), (0, true), "once a day");
+    let run = reconcile(&app, now + Duration::days(1), far_away()).await.expect("it runs");
     assert_eq!((run.accounts, run.complete), (5, true), "from the beginning again");
     assert_eq!(run.differing.len() as u64, left);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_is_gone_on_with_where_the_last_run_stopped_in_it() {
+    let world = unheard().await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    for n in 0..6 {
+        bought(&world, &format!("customer{n}@example.com"), true).await;
+    }
+    // As a run leaves it that had time for one account of the first part, and of nothing else.
+    let now = world.cloud.clock.now();
+    let (mut skipped, mut day) = (0, now);
+    for part in 0..64 {
+        day += Duration::days(1);
+        let place = json!({
+            "name": { "S": "reconcile-billing" }, "done_to": { "N": part.to_string() },
+            "offset": { "N": "1" }, "began_at": { "N": day.unix_timestamp().to_string() },
+        });
+        plant(&world.cloud, Table::Jobs, &place).await;
+        let from_there = reconcile(&app, day, far_away()).await.expect("it runs");
+        let place = json!({
+            "name": { "S": "reconcile-billing" }, "done_to": { "N": part.to_string() },
+            "began_at": { "N": day.unix_timestamp().to_string() },
+        });
+        plant(&world.cloud, Table::Jobs, &place).await;
+        let whole = reconcile(&app, day, far_away()).await.expect("it runs");
+        assert!(from_there.complete && whole.complete);
+        let less = whole.accounts - from_there.accounts;
+        assert!(less <= 1, "{less} of part {part}");
+        skipped += less;
+        if skipped > 0 && part > 20 {
+            break;
+        }
+    }
+    assert!(skipped > 0, "no part has an account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_age_of_the_last_whole_pass_is_told() {
+    let world = unheard().await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let (now, age) = (world.cloud.clock.now(), |hours: u64| hours * 3_600);
+    bought(&world, "ada@example.com", true).await;
+    let cut = |at| reconcile(&app, at, Instant::now());
+    assert_eq!(cut(now).await.expect("it runs").pass_age, 0);
+    let run = cut(now + Duration::hours(5)).await.expect("it runs");
+    assert_eq!((run.complete, run.pass_age), (false, age(5)), "since the first began");
+    let run = reconcile(&app, now + Duration::hours(6), far_away()).await.expect("it runs");
+    assert_eq!((run.complete, run.pass_age), (true, 0));
+    let run = cut(now + Duration::hours(46)).await.expect("it runs");
+    assert_eq!((run.complete, run.pass_age), (false, age(40)));
 }

@@ -7,14 +7,17 @@ pub struct Attempt {
     name: String,
     /// Whether the caller may send it again, under the same name.
     pub is_named: bool,
+    /// When it is made (epoch seconds).
+    pub at: i64,
 }
 
 impl Attempt {
     /// What the request is an attempt of.
     pub fn of(call: &Call) -> Result<Self, InputError> {
+        let at = call.now().unix_timestamp();
         Ok(match call.idempotency_key()? {
-            Some(key) => Self { name: format!("key {key}"), is_named: true },
-            None => Self { name: format!("request {}", call.request_id()), is_named: false },
+            Some(key) => Self { name: format!("key {key}"), is_named: true, at },
+            None => Self { name: format!("request {}", call.request_id()), is_named: false, at },
         })
     }
 
@@ -31,7 +34,7 @@ mod tests {
     #[test]
     fn attempts_are_told_apart_by_name_target_and_kind_of_name() {
         let pepper = Pepper::new(1, [7; 32]);
-        let attempt = |name: &str| Attempt { name: name.to_owned(), is_named: true };
+        let attempt = |name: &str| Attempt { name: name.to_owned(), is_named: true, at: 0 };
         let hash = attempt("key a").hash(&pepper, "acc_1");
         assert_eq!(attempt("key a").hash(&pepper, "acc_1"), hash);
         assert!(!hash.contains("key a"));

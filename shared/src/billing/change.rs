@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::{
     Attempt, BillingError, Stripe, SubscriptionView,
     standing::standing,
-    stripe::{Bought, PriceChange},
+    stripe::{Bought, Invoice, PriceChange},
     sync,
 };
 use crate::{
@@ -136,7 +136,9 @@ pub async fn change_plan(
                 // What was taken back may have been heard of before; the events of it come anyway.
                 tracing::warn!(error = %error, "a change that failed is not written down yet");
             }
-            done?;
+            if let Err(error) = done {
+                return Err(too_many(&stripe, &bought.id, customer, now, error).await);
+            }
         }
     }
     sync(app, customer, now).await?;
@@ -158,6 +160,32 @@ pub async fn change_plan(
 /// The note at the subscription of a change that waits for its payment.
 fn once_paid(key: &str) -> String {
     format!("once paid: {key}")
+}
+
+/// Invoices that Stripe makes of one subscription in a day (docs.stripe.com/rate-limits).
+const INVOICES_A_DAY: usize = 20;
+
+/// Why a change was not made: where Stripe has no room for another invoice today, trying again in a few seconds
+/// does not help.
+async fn too_many(
+    stripe: &Stripe,
+    subscription: &str,
+    customer: &str,
+    now: OffsetDateTime,
+    error: Error,
+) -> Error {
+    if !matches!(error, Error::Unavailable { dependency: "Stripe", .. }) {
+        return error;
+    }
+    let since = now.unix_timestamp() - 24 * 60 * 60;
+    let of_it =
+        |it: &Invoice| it.subscription.as_deref() == Some(subscription) && it.created > since;
+    match stripe.invoices(customer).await {
+        Ok(all) if all.iter().filter(|it| of_it(it)).count() >= INVOICES_A_DAY => {
+            BillingError::TooManyChanges.into()
+        }
+        _ => error,
+    }
 }
 
 /// Why nothing can be changed where nothing stands.

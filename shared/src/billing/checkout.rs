@@ -50,7 +50,7 @@ pub async fn start_checkout(
             }
             customer.clone()
         }
-        None => make_customer(app, &stripe, account).await?,
+        None => make_customer(app, &stripe, account, attempt).await?,
     };
     let (id, base) = (account.id.to_string(), &app.config.service.public_url);
     let order = CheckoutOrder {
@@ -59,6 +59,7 @@ pub async fn start_checkout(
         price: &price,
         success_url: format!("{base}/billing/done"),
         cancel_url: format!("{base}/billing/cancelled"),
+        is_taxed: app.config.billing.is_taxed,
     };
     let pepper = app.secrets.get().await?.pepper.current;
     // Without the plan: Stripe refuses the same key for another one.
@@ -133,10 +134,17 @@ fn is_running(bought: &Bought) -> bool {
 }
 
 /// The account's customer at Stripe; of several that are made at the same moment one stays.
-async fn make_customer(app: &App, stripe: &Stripe, account: &Account) -> Result<String, Error> {
+async fn make_customer(
+    app: &App,
+    stripe: &Stripe,
+    account: &Account,
+    attempt: &Attempt,
+) -> Result<String, Error> {
     let id = account.id.to_string();
-    // The version has changed if an earlier customer was deleted: the same key would answer that one.
-    let key = format!("customer {id} {}", account.billing_version);
+    // The version has changed if an earlier customer was deleted: the same key would answer that one. And the minute
+    // has if Stripe has failed: it would answer the same key with that failure for a day. Whoever is made twice by
+    // it, because only the answer was lost, is deleted by `adopt`.
+    let key = format!("customer {id} {} {}", account.billing_version, attempt.at / 60);
     let (email, company) = (account.email.expose(), account.company.as_deref());
     let made = stripe.create_customer(&id, email, company, &key).await?.id;
     let stands = adopt(app, stripe, &account.id, &made).await?;

@@ -36,8 +36,8 @@ pub async fn stop_renewals(
         }
     }
     for renewing in bought.iter().filter(|it| it.is_open() && it.cancel_at.is_none()) {
-        // Who has switched it on again since is a new day's.
-        let key = format!("no renewal {} {}", renewing.id, now.date());
+        // Another one each time: to set it again does nothing, and a failure would be remembered with it.
+        let key = format!("no renewal {} {}", renewing.id, now.unix_timestamp());
         stripe.cancel_at_period_end(&renewing.id, true, &key).await?;
     }
     Ok(())

@@ -5,8 +5,8 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    mails,
-    refund::{RefundView, owed},
+    mails, record,
+    refund::{RefundView, credited, owed},
     refund_payment::{CHAIN, note, pay},
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
@@ -84,10 +84,20 @@ async fn approve(
         RefundState::Refused => return Err(DECIDED_OTHERWISE),
         RefundState::Approved => found.clone(),
         RefundState::Open => {
-            let disputes = app.stripe().await?.disputes(&request.charge).await?;
+            let stripe = app.stripe().await?;
+            let disputes = stripe.disputes(&request.charge).await?;
             if disputes.iter().any(|it| it.takes_money && !it.is_won) {
                 return Err(Error::Conflict(
                     "the payment is disputed, so its bank decides: refuse the refund",
+                ));
+            }
+            let records = record::of_account(&app.store, &found.account).await?;
+            let made = stripe.refunds(&request.charge).await?;
+            let credited = credited(&records, &request.invoice);
+            if credited > request.credited_cents && owed(request, &made, credited) == 0 {
+                return Err(Error::Conflict(
+                    "nothing is outstanding: a larger plan that was bought since has used all of it; refuse the \
+                     refund with that as the reason",
                 ));
             }
             let request = RefundRequest {
@@ -125,7 +135,7 @@ async fn refuse(
         // Stripe may have refused it for good: it is disputed since, for example.
         RefundState::Approved => {
             let made = app.stripe().await?.refunds(&request.charge).await?;
-            if owed(request, &made) < request.cents {
+            if owed(request, &made, request.credited_cents) < request.cents {
                 return Err(DECIDED_OTHERWISE);
             }
         }

@@ -76,6 +76,15 @@ pub struct InvoiceView {
     /// Of it, taxes.
     #[schema(example = 0)]
     pub tax_cents: i64,
+    /// What your balance has paid of it; negative: what it has added to your balance.
+    #[schema(example = 0)]
+    pub from_balance_cents: i64,
+    /// What was paid for it in money.
+    #[schema(example = 2_000)]
+    pub paid_cents: i64,
+    /// What credit notes have taken off it since.
+    #[schema(example = 0)]
+    pub credited_cents: i64,
     /// Of what was paid for it, given back.
     #[schema(example = 0)]
     pub refunded_cents: i64,
@@ -208,6 +217,17 @@ fn view(issued: &Record, records: &[Record]) -> Option<InvoiceView> {
             _ => 0,
         })
         .sum();
+    let from_balance_cents = issued.balance_cents.unwrap_or_default();
+    // Older records do not say what was paid in money.
+    let in_money = |it: &Record| it.paid_cents.unwrap_or(it.amount_cents.max(0));
+    let notes = records.iter().filter(|it| it.of.as_ref() == Some(&issued.source));
+    let credited_cents = notes
+        .map(|it| match it.kind {
+            RecordKind::CreditNote => it.amount_cents,
+            RecordKind::CreditNoteVoid => -it.amount_cents,
+            _ => 0,
+        })
+        .sum();
     Some(InvoiceView {
         id: issued.source.clone(),
         number: issued.number.clone(),
@@ -216,6 +236,9 @@ fn view(issued: &Record, records: &[Record]) -> Option<InvoiceView> {
         paid_at: instant(paid.map(|it| it.issued_at)),
         total_cents: issued.amount_cents,
         tax_cents: issued.tax_cents.unwrap_or_default(),
+        from_balance_cents,
+        paid_cents: paid.map_or(0, in_money),
+        credited_cents,
         refunded_cents,
         currency: issued.currency.clone(),
         plan: issued.plan(),

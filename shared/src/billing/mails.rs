@@ -19,19 +19,23 @@ pub(super) fn of_record(
         RecordKind::Receipt => Some(receipt(public_url, record, invoice)),
         RecordKind::Void => Some(voided(record)),
         RecordKind::Refund => Some(refunded(record)),
+        RecordKind::CreditNote => Some(credited(record, invoice)),
         RecordKind::Invoice
         | RecordKind::WrittenOff
         | RecordKind::Payment
         | RecordKind::RefundFailed
         | RecordKind::Dispute
-        | RecordKind::DisputeWon => None,
+        | RecordKind::DisputeWon
+        | RecordKind::CreditNoteVoid => None,
     }
 }
 
 fn receipt(public_url: &str, record: &Record, invoice: Option<&Record>) -> Mail {
     let number = number(record);
     let amount = |cents| shown(cents, &record.currency);
-    let paid = match record.amount_cents {
+    // Older records do not say what was paid in money.
+    let money = record.paid_cents.unwrap_or(record.amount_cents);
+    let paid = match money {
         ..=0 => format!("Invoice {number} asks for nothing: a credit covers it."),
         _ => format!("Invoice {number} was paid on {}. Thank you.", day(record.issued_at)),
     };
@@ -42,12 +46,17 @@ fn receipt(public_url: &str, record: &Record, invoice: Option<&Record>) -> Mail 
         }
         paragraphs.extend(invoice.lines.iter().map(|it| line(it, &record.currency)));
     }
-    let tax = record.tax_cents.unwrap_or_default();
-    paragraphs.push(format!(
-        "Total: {}, of it taxes: {}.",
-        amount(record.amount_cents),
-        amount(tax)
-    ));
+    let total = amount(record.amount_cents);
+    paragraphs.push(match record.tax_cents.unwrap_or_default() {
+        0 => format!("Total: {total}."),
+        tax => format!("Total: {total}, of it taxes: {}.", amount(tax)),
+    });
+    if let Some(cents) = record.balance_cents.filter(|cents| *cents != 0) {
+        paragraphs.push(match cents {
+            1.. => format!("From your balance: {}. Paid: {}.", amount(-cents), amount(money)),
+            _ => format!("Added to your balance, for the next invoices: {}.", amount(-cents)),
+        });
+    }
     paragraphs.push(format!(
         "The invoice as a PDF: GET {public_url}/v1/billing/invoices/{} with your API key says where it \
          is.",
@@ -80,6 +89,29 @@ fn refunded(record: &Record) -> Mail {
         record.source
     );
     Mail::of(&format!("Your refund of {amount}"), &[text])
+}
+
+fn credited(record: &Record, invoice: Option<&Record>) -> Mail {
+    let note = number(record);
+    let amount = |cents| shown(cents, &record.currency);
+    let of = invoice.map(number).or(record.of.as_deref()).unwrap_or_default();
+    let mut paragraphs = vec![format!(
+        "Credit note {note} of {} takes {} off invoice {of}.",
+        day(record.issued_at),
+        amount(record.amount_cents)
+    )];
+    let to_balance = -record.balance_cents.unwrap_or_default();
+    if to_balance > 0 {
+        paragraphs
+            .push(format!("Added to your balance, for the next invoices: {}.", amount(to_balance)));
+    }
+    if to_balance < record.amount_cents {
+        paragraphs.push(format!(
+            "{} is less to be paid for it, or is given back to where it was paid from.",
+            amount(record.amount_cents - to_balance)
+        ));
+    }
+    Mail::of(&format!("Credit note {note}"), &paragraphs)
 }
 
 /// The number that the customer knows the invoice by.
@@ -214,6 +246,9 @@ mod tests {
             lines: vec![line("1 × Pro", 2_000), line("Unused time on <Basic>", -319)],
             email: None,
             company: None,
+            balance_cents: None,
+            paid_cents: None,
+            payment_intent: None,
         }
     }
 
@@ -237,6 +272,46 @@ mod tests {
         let credit = record(RecordKind::Receipt, -700);
         let text = of_record(URL, &credit, None).expect("a mail").text;
         assert!(text.contains("a credit covers it") && text.contains("Total: -$7.00"), "{text}");
+    }
+
+    #[test]
+    fn a_receipt_says_what_the_balance_has_paid_and_of_no_tax_where_there_is_none() {
+        let partly = Record {
+            tax_cents: Some(0),
+            balance_cents: Some(500),
+            paid_cents: Some(1_500),
+            lines: Vec::new(),
+            ..record(RecordKind::Receipt, 2_000)
+        };
+        let text = of_record(URL, &partly, None).expect("a mail").text;
+        assert!(text.contains("was paid on 2026-11-15"), "{text}");
+        assert!(text.contains("Total: $20.00.") && !text.contains("tax"), "{text}");
+        assert!(text.contains("From your balance: -$5.00. Paid: $15.00."), "{text}");
+        let covered = Record { balance_cents: Some(2_000), paid_cents: Some(0), ..partly.clone() };
+        let text = of_record(URL, &covered, None).expect("a mail").text;
+        assert!(text.contains("a credit covers it") && text.contains("Paid: $0.00."), "{text}");
+        let added = Record { balance_cents: Some(-700), paid_cents: Some(0), ..partly };
+        let text = of_record(URL, &added, None).expect("a mail").text;
+        assert!(text.contains("Added to your balance, for the next invoices: $7.00."), "{text}");
+    }
+
+    #[test]
+    fn a_credit_note_says_where_its_amount_went() {
+        let invoice = record(RecordKind::Invoice, 2_000);
+        let note = |balance| Record {
+            source: "cn_1".to_owned(),
+            number: Some("ABCD-0001-CN-01".to_owned()),
+            of: Some("in_1".to_owned()),
+            balance_cents: balance,
+            ..record(RecordKind::CreditNote, 700)
+        };
+        let mail = of_record(URL, &note(Some(-700)), Some(&invoice)).expect("a mail");
+        assert_eq!(mail.subject, "Credit note ABCD-0001-CN-01");
+        assert!(mail.text.contains("takes $7.00 off invoice ABCD-0001."), "{}", mail.text);
+        assert!(mail.text.contains("for the next invoices: $7.00."), "{}", mail.text);
+        assert!(!mail.text.contains("given back"), "{}", mail.text);
+        let text = of_record(URL, &note(None), Some(&invoice)).expect("a mail").text;
+        assert!(text.contains("$7.00 is less to be paid"), "{text}");
     }
 
     #[test]
@@ -297,6 +372,8 @@ mod tests {
             charge: "ch_1".to_owned(),
             cents: 2_000,
             returned_cents: 0,
+            credited_cents: 0,
+            failures: 0,
             currency: "usd".to_owned(),
             asked_at: datetime!(2026-11-16 10:30 UTC).unix_timestamp(),
             state: RefundState::Refused,

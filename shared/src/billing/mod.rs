@@ -39,7 +39,7 @@ pub use self::{
         InvoiceDetail, InvoiceLine, InvoiceList, InvoiceState, InvoiceView, invoice, list_invoices,
     },
     money::shown,
-    queue::{Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
+    queue::{HEAVY_USE, Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
     refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},
     refund_payment::CHAIN,
     stripe::Stripe,
@@ -98,6 +98,9 @@ pub enum BillingError {
          POST /v1/billing/portal, first"
     )]
     PastDue,
+    /// Stripe makes no more invoices of the subscription for now.
+    #[error("the plan was changed too often within a day: nothing has changed, try again tomorrow")]
+    TooManyChanges,
     /// Nothing can be given back any more.
     #[error("a refund can be asked for until 14 days after the first purchase")]
     RefundOver,

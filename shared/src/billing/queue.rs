@@ -4,8 +4,14 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::task::{self, OPERATOR, RefundState, Sign, Work};
+use super::{
+    record,
+    refund::{credited, returned},
+    task::{self, OPERATOR, RefundRequest, RefundState, Sign, Work},
+};
 use crate::{
+    accounts,
+    app::App,
     error::Error,
     ids::AccountId,
     inventory::Table,
@@ -29,8 +35,18 @@ pub struct QueuedRefund {
     pub task: String,
     /// Where it stands.
     pub state: RefundState,
-    /// How much, in minor units of `currency`.
+    /// How much was asked for, in minor units of `currency`.
     pub amount_cents: i64,
+    /// What of it a larger plan that was bought since has credited for the same time.
+    pub credited_cents: i64,
+    /// What would be given back now.
+    pub outstanding_cents: i64,
+    /// Requests of the present period that were used.
+    pub used: u64,
+    /// Requests that it has.
+    pub limit: u64,
+    /// Whether more than [`HEAVY_USE`] of them were used: then it is worth a second look.
+    pub is_heavily_used: bool,
     /// ISO 4217, lower case.
     pub currency: String,
     /// The first purchase's invoice.
@@ -63,8 +79,12 @@ pub struct Queue {
     pub flags: Vec<QueuedFlag>,
 }
 
-/// What waits for the operator. It names no address.
-pub async fn queue(store: &Store) -> Result<Queue, Error> {
+/// Percent of a period's requests beyond which a refund asks to be looked at twice.
+pub const HEAVY_USE: u64 = 20;
+
+/// What waits for the operator at `now`. It names no address.
+pub async fn queue(app: &App, now: OffsetDateTime) -> Result<Queue, Error> {
+    let store = &app.store;
     let mut items = in_queue(store).into_paginator().items().send();
     let mut queue = Queue::default();
     while let Some(item) = items.next().await {
@@ -78,15 +98,7 @@ pub async fn queue(store: &Store) -> Result<Queue, Error> {
         }
         let (account, task) = (found.account, found.task);
         match found.work {
-            Work::Refund(it) => queue.refunds.push(QueuedRefund {
-                account,
-                task,
-                state: it.state,
-                amount_cents: it.cents,
-                currency: it.currency,
-                invoice: it.invoice,
-                asked_at: instant(it.asked_at),
-            }),
+            Work::Refund(it) => queue.refunds.push(waiting(app, account, (task, it), now).await?),
             Work::Flag { sign, detail } => {
                 let since = instant(found.created_at);
                 queue.flags.push(QueuedFlag { account, task, sign, detail, since });
@@ -95,6 +107,41 @@ pub async fn queue(store: &Store) -> Result<Queue, Error> {
         }
     }
     Ok(queue)
+}
+
+/// A refund with what is known of it: what would be given back, and what was used of what was bought.
+async fn waiting(
+    app: &App,
+    account: AccountId,
+    (task, it): (String, RefundRequest),
+    now: OffsetDateTime,
+) -> Result<QueuedRefund, Error> {
+    let records = record::of_account(&app.store, &account).await?;
+    let credited = (credited(&records, &it.invoice) - it.credited_cents).max(0);
+    // Of a payment that was written down: what the operator gave back at Stripe is heard of within the minute.
+    let returned = returned(&records, &it.charge) - it.returned_cents;
+    let (used, limit) = match accounts::get(&app.store, &account).await? {
+        Some(known) => {
+            let plan = known.plan_at(now);
+            let standing = app.gate.standing(&account, plan, &known.period(now)).await?;
+            (standing.used, plan.requests_per_period())
+        }
+        None => (0, 0),
+    };
+    Ok(QueuedRefund {
+        account,
+        task,
+        state: it.state,
+        amount_cents: it.cents,
+        credited_cents: credited,
+        outstanding_cents: (it.cents - credited - returned).clamp(0, it.cents),
+        used,
+        limit,
+        is_heavily_used: used * 100 > limit * HEAVY_USE,
+        currency: it.currency,
+        invoice: it.invoice,
+        asked_at: instant(it.asked_at),
+    })
 }
 
 /// How much waits for the operator, and how long it has been waiting.

@@ -1,5 +1,6 @@
-//! Every night: holds what is written down against what Stripe says, reports where they differ, and reads
-//! those accounts' state back. Where events arrive, there is nothing to find.
+//! Once a day: holds what is written down against what Stripe says, reports where they differ, and reads
+//! those accounts' state back. Where events arrive, there is nothing to find. It runs every hour until it has come
+//! through, so that it comes through however many accounts there are.
 
 mod differences;
 #[cfg(test)]
@@ -20,7 +21,6 @@ use crate::{
     ids::AccountId,
     inventory::Table,
     jobs::Report,
-    retention::forget_done_to,
     store::{Item, Store, n, number, s, text, unavailable},
     telemetry::Metric,
 };
@@ -28,11 +28,12 @@ use crate::{
 /// The job, as it stands in the table `jobs`.
 const JOB: &str = "reconcile-billing";
 
-/// Parts in which the accounts are gone through: how far a run came is the number of a part, so that no
-/// account's id is kept for it.
+/// Parts in which the accounts are gone through: how far a run came is the number of a part and a count in it, so
+/// that no account's id is kept for it.
 const PARTS: i32 = 64;
 
-/// Accounts that are looked at at the same time: Stripe takes 100 requests a second.
+/// Accounts that are looked at at the same time. Stripe takes 25 calls of each operation in a second; with half a
+/// second for an account this makes eight, and leaves room for events and customers.
 const AT_ONCE: usize = 4;
 
 /// Accounts that are read at once.
@@ -67,6 +68,8 @@ pub struct Reconciled {
     pub failed: u64,
     /// Whether all were looked at; if not, the next run goes on.
     pub complete: bool,
+    /// Seconds since all were looked at the last time.
+    pub pass_age: u64,
 }
 
 impl Reconciled {
@@ -77,6 +80,8 @@ impl Reconciled {
             Metric::count("BillingDifferences", self.differences.values().sum()),
             Metric::count("BillingDifferencesLeft", self.left),
             Metric::count("BillingFailures", self.failed),
+            Metric::count("BillingIncomplete", u64::from(!self.complete)),
+            Metric::seconds("BillingPassAge", self.pass_age),
         ];
         let kinds = self.differences.iter();
         metrics.extend(kinds.map(|(kind, count)| Metric::count(kind.metric(), *count)));
@@ -94,21 +99,54 @@ impl Reconciled {
     }
 }
 
-/// Goes through every account that has a customer at Stripe, from where the last run stopped. One that
-/// fails stops no other.
+/// Goes through every account that has a customer at Stripe, once a day (UTC): from where the last run stopped, or
+/// from the beginning where a new day has begun. One that fails stops no other.
 pub async fn reconcile(
     app: &App,
     now: OffsetDateTime,
     deadline: Instant,
 ) -> Result<Reconciled, Error> {
     let mut reconciled = Reconciled::default();
-    for part in reached(&app.store).await?..PARTS {
-        let mut start = None;
+    let mut pass = Pass::load(&app.store).await?;
+    if !pass.is_under_way() {
+        if pass.completed_on(now) {
+            reconciled.complete = true;
+            reconciled.pass_age = pass.age(now);
+            return Ok(reconciled);
+        }
+        pass.began_at = Some(now.unix_timestamp());
+        pass.save(&app.store).await?;
+    }
+    if !go_on(app, &mut pass, &mut reconciled, now, deadline).await? {
+        reconciled.pass_age = pass.age(now);
+        return Ok(reconciled);
+    }
+    pass = Pass { completed_at: Some(now.unix_timestamp()), ..Pass::default() };
+    pass.save(&app.store).await?;
+    reconciled.complete = true;
+    reconciled.pass_age = pass.age(now);
+    Ok(reconciled)
+}
+
+/// Goes on with `pass`; whether it came to its end.
+async fn go_on(
+    app: &App,
+    pass: &mut Pass,
+    reconciled: &mut Reconciled,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<bool, Error> {
+    while pass.part < PARTS {
+        let (mut start, mut passed) = (None, 0);
         loop {
-            let (accounts, next) = page(&app.store, part, start).await?;
-            for some in accounts.chunks(AT_ONCE) {
+            let (accounts, next) = page(&app.store, pass.part, start).await?;
+            // What an earlier run has looked at is read again, and no more: the order stays the same.
+            let known = pass.offset.saturating_sub(passed).min(accounts.len());
+            passed += accounts.len();
+            for some in accounts[known..].chunks(AT_ONCE) {
                 if Instant::now() >= deadline {
-                    return Ok(reconciled);
+                    pass.save(&app.store).await?;
+                    return Ok(false);
                 }
                 for outcome in join_all(some.iter().map(|it| look_and_mend(app, it, now))).await {
                     reconciled.accounts += 1;
@@ -120,17 +158,21 @@ pub async fn reconcile(
                         }
                     }
                 }
+                pass.offset += some.len();
+            }
+            if known < accounts.len() {
+                // A run that is killed loses one page.
+                pass.save(&app.store).await?;
             }
             start = next;
             if start.is_none() {
                 break;
             }
         }
-        set_reached(&app.store, part + 1).await?;
+        (pass.part, pass.offset) = (pass.part + 1, 0);
+        pass.save(&app.store).await?;
     }
-    forget_done_to(&app.store, JOB).await?;
-    reconciled.complete = true;
-    Ok(reconciled)
+    Ok(true)
 }
 
 /// In what the account differs, if it does, and in what still after its state has been read back.
@@ -191,6 +233,7 @@ async fn expected(
         live: live(&at_stripe.subscriptions),
         is_uncollected: at_stripe.subscriptions.iter().any(|it| it.is_uncollected && it.is_open()),
         records,
+        is_partial: !at_stripe.unreadable.is_empty(),
     })
 }
 
@@ -229,14 +272,62 @@ async fn page(
     Ok((ids, answer.last_evaluated_key))
 }
 
-/// The part that the last run did not come through.
-async fn reached(store: &Store) -> Result<i32, Error> {
-    let item = store.get(Table::Jobs, [("name", JOB.to_owned())]).await?;
-    let part = item.and_then(|it| number(&it, "done_to")).and_then(|it| i32::try_from(it).ok());
-    Ok(part.filter(|it| (0..PARTS).contains(it)).unwrap_or(0))
+/// How far the day's pass has come. It names no account: the parts are numbered, and the accounts of one counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pass {
+    /// The part that it is at.
+    part: i32,
+    /// Accounts of that part that were looked at.
+    offset: usize,
+    /// When it began (epoch seconds), while it is under way.
+    began_at: Option<i64>,
+    /// When the last one was complete.
+    completed_at: Option<i64>,
 }
 
-async fn set_reached(store: &Store, part: i32) -> Result<(), Error> {
-    let put = store.client().put_item().table_name(store.name(Table::Jobs));
-    put.item("name", s(JOB)).item("done_to", n(part)).send().await.map(drop).map_err(unavailable)
+impl Pass {
+    fn is_under_way(&self) -> bool {
+        self.began_at.is_some() || self.part > 0 || self.offset > 0
+    }
+
+    /// Whether one was complete on the day of `now`.
+    fn completed_on(&self, now: OffsetDateTime) -> bool {
+        let at = self.completed_at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        at.is_some_and(|at| at.date() == now.date())
+    }
+
+    /// Seconds since the last one was complete, or where none ever was, since the first began.
+    fn age(&self, now: OffsetDateTime) -> u64 {
+        let since = self.completed_at.or(self.began_at);
+        since.map_or(0, |at| (now.unix_timestamp() - at).max(0).unsigned_abs())
+    }
+
+    async fn load(store: &Store) -> Result<Self, Error> {
+        let Some(item) = store.get(Table::Jobs, [("name", JOB.to_owned())]).await? else {
+            return Ok(Self::default());
+        };
+        let part = number(&item, "done_to").and_then(|it| i32::try_from(it).ok());
+        let offset = number(&item, "offset").and_then(|it| usize::try_from(it).ok());
+        Ok(Self {
+            part: part.filter(|it| (0..PARTS).contains(it)).unwrap_or(0),
+            offset: offset.unwrap_or(0),
+            began_at: number(&item, "began_at"),
+            completed_at: number(&item, "completed_at"),
+        })
+    }
+
+    async fn save(&self, store: &Store) -> Result<(), Error> {
+        let mut put = store
+            .client()
+            .put_item()
+            .table_name(store.name(Table::Jobs))
+            .item("name", s(JOB))
+            .item("done_to", n(self.part))
+            .item("offset", n(self.offset));
+        let times = [("began_at", self.began_at), ("completed_at", self.completed_at)];
+        for (name, at) in times.into_iter().filter_map(|(name, at)| Some((name, at?))) {
+            put = put.item(name, n(at));
+        }
+        put.send().await.map(drop).map_err(unavailable)
+    }
 }

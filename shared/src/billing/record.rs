@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::stripe::{Charge, Dispute, Invoice, Refund};
+use super::stripe::{Charge, CreditNote, Dispute, Invoice, Refund};
 use crate::{
     dates::day,
     error::Error,
@@ -39,6 +39,10 @@ pub enum RecordKind {
     Dispute,
     /// That was decided for us, and the money is here again.
     DisputeWon,
+    /// Something was taken off an invoice. What was given back of it is a refund besides.
+    CreditNote,
+    /// That was withdrawn.
+    CreditNoteVoid,
 }
 
 impl RecordKind {
@@ -54,6 +58,8 @@ impl RecordKind {
             Self::RefundFailed => "refund-failed",
             Self::Dispute => "dispute",
             Self::DisputeWon => "dispute-won",
+            Self::CreditNote => "credit-note",
+            Self::CreditNoteVoid => "credit-note-void",
         }
     }
 
@@ -63,6 +69,8 @@ impl RecordKind {
             Self::Payment | Self::RefundFailed | Self::DisputeWon => cents,
             Self::Refund | Self::Dispute => -cents,
             Self::Invoice | Self::Receipt | Self::Void | Self::WrittenOff => 0,
+            // What of it was paid out is a refund's.
+            Self::CreditNote | Self::CreditNoteVoid => 0,
         }
     }
 }
@@ -101,8 +109,18 @@ pub struct Record {
     /// Of it, taxes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax_cents: Option<i64>,
+    /// What the customer's balance has paid of an invoice; negative: what was added to it by an invoice or a credit
+    /// note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance_cents: Option<i64>,
+    /// What was paid for a receipt's invoice, beside the balance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_cents: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: String,
+    /// A payment's number at Stripe (`pi_…`), by which it can be redacted once its customer is deleted there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_intent: Option<String>,
     /// The invoice's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
@@ -140,7 +158,9 @@ pub fn records(
         };
         if charge.is_paid {
             let of = invoice.map(|it| it.id.clone());
-            all.push(new(RecordKind::Payment, &charge.id, charge.created, charge.cents, of));
+            let payment = new(RecordKind::Payment, &charge.id, charge.created, charge.cents, of);
+            let payment_intent = charge.payment_intent.clone();
+            all.push(Record { payment_intent, ..payment });
         }
         let of = || Some(charge.id.clone());
         for refund in refunds {
@@ -168,6 +188,7 @@ fn of_invoice(account: &AccountId, invoice: &Invoice) -> Vec<Record> {
     let new = |kind, at: Option<i64>, cents| {
         at.map(|at| Record {
             tax_cents: Some(invoice.tax_cents),
+            balance_cents: invoice.balance_cents.filter(|cents| *cents != 0),
             number: invoice.number.clone(),
             of: invoice.subscription.clone(),
             email: invoice.email.clone(),
@@ -186,13 +207,26 @@ fn of_invoice(account: &AccountId, invoice: &Invoice) -> Vec<Record> {
         .map(|it| Record { lines: invoice.lines.iter().map(line).collect(), ..it });
     [
         issued,
-        new(RecordKind::Receipt, invoice.paid_at, invoice.total_cents),
+        new(RecordKind::Receipt, invoice.paid_at, invoice.total_cents)
+            .map(|it| Record { paid_cents: Some(invoice.paid_cents), ..it }),
         new(RecordKind::Void, invoice.voided_at, invoice.total_cents),
         new(RecordKind::WrittenOff, invoice.uncollectible_at, invoice.total_cents),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The records that follow from a credit note.
+pub(super) fn of_credit_note(account: &AccountId, note: &CreditNote) -> Vec<Record> {
+    let new = |kind, at: i64| Record {
+        number: note.number.clone(),
+        of: Some(note.invoice.clone()),
+        balance_cents: Some(-note.to_balance_cents).filter(|cents| *cents != 0),
+        ..Record::new(account, kind, &note.id, at, (note.cents, &note.currency))
+    };
+    let voided = note.voided_at.map(|at| new(RecordKind::CreditNoteVoid, at));
+    std::iter::once(new(RecordKind::CreditNote, note.created)).chain(voided).collect()
 }
 
 impl Record {
@@ -211,6 +245,9 @@ impl Record {
             issued_at: at,
             amount_cents: cents,
             tax_cents: None,
+            balance_cents: None,
+            paid_cents: None,
+            payment_intent: None,
             currency: currency.to_owned(),
             number: None,
             of: None,
@@ -304,6 +341,7 @@ mod tests {
             is_disputed: dispute.is_some(),
             payment_intent: Some(format!("pi_{n}")),
             has_refunds: !refunds.is_empty(),
+            refunds: None,
         };
         let refund = |(k, cents): (usize, &i64)| Refund {
             id: format!("re_{n}_{k}"),

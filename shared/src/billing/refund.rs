@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{
     BillingError,
     queue::REFUND,
-    record::{self, Record, RecordKind},
+    record::{self, Record, RecordKind, RecordLine},
     stripe::Refund,
     task::{self, OPERATOR, RefundRequest, RefundState, Task, Work},
 };
@@ -53,11 +53,58 @@ impl Share {
     }
 }
 
-/// What of `request` is still to be given back after `made`, in minor units. Whatever was given back since it
-/// was asked for counts, by whomever.
-pub(super) fn owed(request: &RefundRequest, made: &[Refund]) -> i64 {
+/// What of `request` is still to be given back after `made`, in minor units, where `credited` was credited in all.
+/// Whatever was given back or credited since it was asked for counts, by whomever.
+pub(super) fn owed(request: &RefundRequest, made: &[Refund], credited: i64) -> i64 {
     let given: i64 = made.iter().filter(|it| !it.has_failed()).map(|it| it.cents).sum();
-    (request.returned_cents + request.cents - given).clamp(0, request.cents)
+    let since = (credited - request.credited_cents).max(0);
+    (request.returned_cents + request.cents - given - since).clamp(0, request.cents)
+}
+
+/// What was credited of `invoice`, with taxes: by later invoices for the time that it had paid for, because a larger
+/// plan was bought, and by credit notes to the customer's balance.
+pub(super) fn credited(records: &[Record], invoice: &str) -> i64 {
+    let of_kind = |kind| records.iter().filter(move |it| it.kind == kind);
+    let noted: i64 = of_kind(RecordKind::CreditNote)
+        .filter(|it| it.of.as_deref() == Some(invoice))
+        .map(|it| -it.balance_cents.unwrap_or_default())
+        .sum();
+    let Some(first) = of_kind(RecordKind::Invoice).find(|it| it.source == invoice) else {
+        return noted;
+    };
+    let paid_for = |line: &RecordLine| {
+        let mut paid = first.lines.iter().filter(|it| it.cents > 0);
+        line.cents < 0
+            && paid.any(|it| it.plan == line.plan && it.from <= line.from && line.to <= it.to)
+    };
+    let is_paid = |it: &&Record| of_kind(RecordKind::Receipt).any(|paid| paid.source == it.source);
+    let later = of_kind(RecordKind::Invoice)
+        .filter(|it| it.source != invoice && it.of == first.of && it.of.is_some())
+        .filter(is_paid);
+    let by_lines: i64 = later
+        .map(|it| {
+            let cents = it.lines.iter().filter(|line| paid_for(line)).map(|line| -line.cents).sum();
+            with_tax(cents, it)
+        })
+        .sum();
+    noted + by_lines
+}
+
+/// What of the payment `charge` was given back, by these records.
+pub(super) fn returned(records: &[Record], charge: &str) -> i64 {
+    let about_it = records.iter().filter(|it| it.of.as_deref() == Some(charge));
+    let given =
+        about_it.filter(|it| matches!(it.kind, RecordKind::Refund | RecordKind::RefundFailed));
+    -given.map(|it| it.kind.money(it.amount_cents)).sum::<i64>()
+}
+
+/// `cents` of an invoice's lines with their share of its taxes.
+fn with_tax(cents: i64, invoice: &Record) -> i64 {
+    let tax = invoice.tax_cents.unwrap_or_default();
+    match invoice.amount_cents - tax {
+        0 => cents,
+        net => cents + cents * tax / net,
+    }
 }
 
 /// The payment that was an account's first.
@@ -171,7 +218,8 @@ pub async fn request_refund(
         return Ok((view, false));
     }
     let share = share(purchase.paid_at, now).ok_or(BillingError::RefundOver)?;
-    let cents = share.of(purchase.cents, purchase.gone);
+    let credited = credited(&records, &purchase.invoice);
+    let cents = share.of(purchase.cents, purchase.gone + credited);
     if cents == 0 {
         return Err(BillingError::RefundOver.into());
     }
@@ -180,6 +228,8 @@ pub async fn request_refund(
         charge: purchase.charge,
         cents,
         returned_cents: purchase.returned,
+        credited_cents: credited,
+        failures: 0,
         currency: purchase.currency,
         asked_at: now.unix_timestamp(),
         state: RefundState::Open,

@@ -5,9 +5,9 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
-    mails,
-    refund::owed,
-    stripe::Stripe,
+    mails, record,
+    refund::{credited, owed},
+    stripe::{Failed, Stripe},
     sync,
     task::{self, RefundRequest, RefundState, Task, Work},
 };
@@ -31,7 +31,8 @@ pub(super) async fn pay(
         return Err(Error::internal("the refund is not approved"));
     }
     let stripe = app.stripe().await?;
-    give_back(&stripe, request).await?;
+    let (task, given) = give_back(app, &stripe, task, request).await?;
+    let request = &given;
     end_plan(&stripe, account, request, now).await?;
     if let Some(customer) = account.and_then(|it| it.customer.as_deref()) {
         sync(app, customer, now).await?;
@@ -47,7 +48,7 @@ pub(super) async fn pay(
     let mut closed = Task { work: Work::Refund(paid.clone()), ..task.clone() };
     closed.close(now);
     // Where another run has closed it meanwhile, it has closed it in the same way.
-    task::save(&app.store, &closed, task).await?;
+    task::save(&app.store, &closed, &task).await?;
     Ok(paid)
 }
 
@@ -76,7 +77,8 @@ async fn end_plan(
     if !paid_besides {
         return stripe.cancel(&subscription).await;
     }
-    let key = format!("refunded {}", request.invoice);
+    // Another one each time: to set it again does nothing, and a failure would be remembered with it.
+    let key = format!("refunded {} {}", request.invoice, now.unix_timestamp());
     stripe.cancel_at_period_end(&subscription, true, &key).await.map(drop)
 }
 
@@ -93,18 +95,41 @@ pub(super) async fn note(
     audit::append(&app.store, CHAIN, now, act, &details).await.map(drop)
 }
 
-/// Gives back what is still owed of it. What was given back since it was asked for counts, by whomever: the
-/// operator may have done it at Stripe, and Stripe forgets a key after a while.
-async fn give_back(stripe: &Stripe, request: &RefundRequest) -> Result<(), Error> {
+/// Gives back what is still owed of it: the task, and the request with what it came to. What was given back or
+/// credited since it was asked for counts, by whomever: the operator may have done it at Stripe, and Stripe forgets a
+/// key after a while.
+async fn give_back(
+    app: &App,
+    stripe: &Stripe,
+    task: &Task,
+    request: &RefundRequest,
+) -> Result<(Task, RefundRequest), Error> {
     let made = stripe.refunds(&request.charge).await?;
-    let owed = owed(request, &made);
+    let records = record::of_account(&app.store, &task.account).await?;
+    let credited = credited(&records, &request.invoice);
+    let owed = owed(request, &made, credited);
+    // What was credited since is none of what is given back.
+    let since = (credited - request.credited_cents).clamp(0, request.cents);
+    let given = RefundRequest { cents: request.cents - since, ..request.clone() };
     if owed == 0 {
-        return Ok(());
+        return Ok((task.clone(), given));
     }
-    // Another key after each that has failed: the same one would answer that one.
-    let key = format!("refund {} {}", request.invoice, made.len());
-    match stripe.refund(&request.charge, owed, &key).await?.has_failed() {
-        true => Err(Error::internal("Stripe could not pay a refund")),
-        false => Ok(()),
+    // Another key after each that has failed, and after each answer that it cannot be paid: the same one would be
+    // answered as before. Never another one where no answer came: it may have been paid.
+    let key = match request.failures {
+        0 => format!("refund {} {}", request.invoice, made.len()),
+        failures => format!("refund {} {} {failures}", request.invoice, made.len()),
+    };
+    match stripe.refund(&request.charge, owed, &key).await {
+        Ok(refund) if refund.has_failed() => Err(Error::internal("Stripe could not pay a refund")),
+        Ok(_) => Ok((task.clone(), given)),
+        Err(Failed { error, is_answered }) => {
+            if is_answered {
+                let failures = request.failures + 1;
+                let work = Work::Refund(RefundRequest { failures, ..request.clone() });
+                task::save(&app.store, &Task { work, ..task.clone() }, task).await?;
+            }
+            Err(error)
+        }
     }
 }

@@ -147,6 +147,7 @@ mod tests {
             tax_cents: 0,
             due_cents: 2_000,
             paid_cents: 0,
+            balance_cents: None,
             currency: "usd".to_owned(),
             created: at,
             finalized_at: Some(at),

@@ -17,10 +17,10 @@ use super::{
     Stripe,
     checkout::adopt,
     event::{self, StripeEvent},
-    record::{self, Record, RecordKind, records},
-    refund::owed,
+    record::{self, Record, RecordKind, of_credit_note, records},
+    refund::{credited, owed},
     standing::{live, standing},
-    stripe::{Bought, Charge, Dispute, Invoice, Refund},
+    stripe::{Bought, Charge, CreditNote, Dispute, Invoice, Refund},
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
 use crate::{
@@ -30,14 +30,16 @@ use crate::{
     error::Error,
     ids::AccountId,
     inventory::Table,
+    privacy,
     store::{Store, n, putting, s, to_value, transact, updating},
 };
 
 /// Parts of one transaction, with some to spare (DynamoDB takes 100).
 const MOST_PARTS: usize = 90;
 
-/// Payments that are asked about at the same time.
-const AT_ONCE: usize = 8;
+/// Payments that are asked about at the same time. Few: Stripe takes 25 calls of each operation in a second, and
+/// other customers' events are handled meanwhile.
+const AT_ONCE: usize = 2;
 
 /// What reading a customer's state back came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -59,6 +61,12 @@ pub struct AtStripe {
     pub invoices: Vec<Invoice>,
     /// Its payments, with what was given back and what is disputed.
     pub charges: Vec<(Charge, Vec<Refund>, Vec<Dispute>)>,
+    /// What was taken off its invoices.
+    pub credit_notes: Vec<CreditNote>,
+    /// Ids of what was not understood: all else is gone by all the same.
+    pub unreadable: Vec<String>,
+    /// Whether a subscription is among that: what was bought is not known then.
+    pub is_vague: bool,
 }
 
 /// Reads the state of `customer` (`cus_…`) back from Stripe and writes down what follows. Doing it again
@@ -111,6 +119,12 @@ async fn sync_hinted(
         {
             continue;
         }
+        if known.is_none() && found.is_some() && privacy::is_erased(&app.store, &account).await? {
+            // Made for an account that was erased before anybody had noted it: nobody else would delete it.
+            stripe.delete_customer(customer).await?;
+            event::note(&app.store, events, "deleted", now).await?;
+            return Ok(Synced::default());
+        }
         let Some(known) = known.filter(|it| it.customer.as_deref() == Some(customer)) else {
             // Erased, or another customer has taken its place.
             event::note(&app.store, events, "no account", now).await?;
@@ -133,15 +147,24 @@ async fn sync_hinted(
 impl AtStripe {
     /// Reads it.
     pub async fn read(stripe: &Stripe, customer: &str) -> Result<Self, Error> {
-        let (subscriptions, invoices, charges) = try_join!(
-            stripe.subscriptions(customer),
-            stripe.invoices(customer),
-            stripe.charges(customer)
+        let (subscriptions, invoices, charges, credit_notes) = try_join!(
+            stripe.read_subscriptions(customer),
+            stripe.read_invoices(customer),
+            stripe.read_charges(customer),
+            stripe.read_credit_notes(customer)
         )?;
-        let details = charges.into_iter().map(|charge| async move {
-            let refunds = match charge.has_refunds {
-                false => Vec::new(),
-                true => stripe.refunds(&charge.id).await?,
+        let is_vague = !subscriptions.unreadable.is_empty();
+        let unreadable = [
+            subscriptions.unreadable,
+            invoices.unreadable,
+            charges.unreadable,
+            credit_notes.unreadable,
+        ];
+        let details = charges.all.into_iter().map(|mut charge| async move {
+            let refunds = match (charge.refunds.take(), charge.has_refunds) {
+                (Some(all), _) => all,
+                (None, false) => Vec::new(),
+                (None, true) => stripe.refunds(&charge.id).await?,
             };
             let disputes = match charge.is_disputed {
                 false => Vec::new(),
@@ -150,7 +173,14 @@ impl AtStripe {
             Ok::<_, Error>((charge, refunds, disputes))
         });
         let charges = stream::iter(details).buffered(AT_ONCE).try_collect().await?;
-        Ok(Self { subscriptions, invoices, charges })
+        Ok(Self {
+            subscriptions: subscriptions.all,
+            invoices: invoices.all,
+            charges,
+            credit_notes: credit_notes.all,
+            unreadable: unreadable.concat(),
+            is_vague,
+        })
     }
 
     /// What the customer is entitled to. A payment that has gone back whole, by the bank or by the operator,
@@ -177,7 +207,10 @@ impl AtStripe {
 
     /// The records that follow from it.
     pub fn records(&self, account: &AccountId) -> Vec<Record> {
-        records(account, &self.invoices, &self.charges)
+        let mut all = records(account, &self.invoices, &self.charges);
+        all.extend(self.credit_notes.iter().flat_map(|it| of_credit_note(account, it)));
+        all.sort_by(|a, b| a.record.cmp(&b.record));
+        all
     }
 }
 
@@ -220,8 +253,14 @@ async fn write(
             return Ok(None);
         }
     }
-    let subscription = if is_deleted { None } else { at_stripe.standing() };
-    parts.extend(todo(store, account, subscription.as_ref(), at_stripe, &tasks, now)?);
+    let subscription = match (is_deleted, at_stripe.is_vague) {
+        (true, _) => None,
+        // Nothing is taken from whom Stripe's answer was not understood about.
+        (false, true) => account.subscription.clone(),
+        (false, false) => at_stripe.standing(),
+    };
+    let bought = subscription.as_ref();
+    parts.extend(todo(store, account, bought, (at_stripe, &all), &tasks, now)?);
     if parts.len() >= MOST_PARTS {
         let rest = parts.split_off(MOST_PARTS);
         if transact(store, std::mem::replace(&mut parts, rest)).await?.is_some() {
@@ -242,11 +281,16 @@ async fn write(
 }
 
 /// The refund in `task`, to be decided on again: it was paid, and the money did not reach its owner.
-fn unpaid(task: &Task, at_stripe: &AtStripe, now: OffsetDateTime) -> Option<Task> {
+fn unpaid(
+    task: &Task,
+    (at_stripe, records): (&AtStripe, &[Record]),
+    now: OffsetDateTime,
+) -> Option<Task> {
     let Work::Refund(request) = &task.work else { return None };
     let of_it = |it: &&(Charge, Vec<Refund>, Vec<Dispute>)| it.0.id == request.charge;
     let (_, made, _) = at_stripe.charges.iter().find(of_it)?;
-    let has_failed = made.iter().any(Refund::has_failed) && owed(request, made) > 0;
+    let has_failed = made.iter().any(Refund::has_failed)
+        && owed(request, made, credited(records, &request.invoice)) > 0;
     (request.state == RefundState::Paid && has_failed).then(|| {
         let open = RefundRequest { state: RefundState::Open, decided_at: None, ..request.clone() };
         Task::new(&task.account, task.task.clone(), Work::Refund(open), OPERATOR, now)
@@ -279,7 +323,7 @@ fn tells(record: &Record, all: &[Record]) -> bool {
         let mut others = all.iter().filter(|it| it.source == record.source);
         others.any(|it| it.kind == RecordKind::RefundFailed)
     };
-    let kinds = [RecordKind::Receipt, RecordKind::Void, RecordKind::Refund];
+    let kinds = [RecordKind::Receipt, RecordKind::Void, RecordKind::Refund, RecordKind::CreditNote];
     kinds.contains(&record.kind) && record.amount_cents != 0 && !has_failed()
 }
 
@@ -362,7 +406,7 @@ fn todo(
     store: &Store,
     account: &Account,
     subscription: Option<&Subscription>,
-    at_stripe: &AtStripe,
+    (at_stripe, records): (&AtStripe, &[Record]),
     tasks: &[Task],
     now: OffsetDateTime,
 ) -> Result<Vec<TransactWriteItem>, Error> {
@@ -410,8 +454,12 @@ fn todo(
         let work = Work::Flag { sign: Sign::RefundFailed, detail: refund.id.clone() };
         new(format!("flag#refund#{}", refund.id), work, OPERATOR)?;
     }
+    for id in &at_stripe.unreadable {
+        let work = Work::Flag { sign: Sign::Unreadable, detail: id.clone() };
+        new(format!("flag#unreadable#{id}"), work, OPERATOR)?;
+    }
     for task in tasks {
-        if let Some(again) = unpaid(task, at_stripe, now) {
+        if let Some(again) = unpaid(task, (at_stripe, records), now) {
             parts.push(again.put(store)?);
         }
         let is_dunning = matches!(task.work, Work::Dunning { .. });

@@ -72,6 +72,13 @@ pub struct RefundRequest {
     /// What had been given back of the payment before, in minor units: that is not of this refund.
     #[serde(default)]
     pub returned_cents: i64,
+    /// What a larger plan that was bought since had credited for the same time by then, in minor units: that is not
+    /// of it either.
+    #[serde(default)]
+    pub credited_cents: i64,
+    /// How often Stripe has answered that it cannot be paid. It says so to the same idempotency key for a day.
+    #[serde(default)]
+    pub failures: u32,
     /// ISO 4217, lower case.
     pub currency: String,
     /// When it was asked for (epoch seconds).
@@ -114,6 +121,8 @@ pub enum Sign {
     RefundFailed,
     /// The payments of a subscription are not collected, so that it entitles to nothing new.
     CollectionPaused,
+    /// An object of Stripe's was not understood.
+    Unreadable,
 }
 
 /// A task as it is stored.
@@ -301,6 +310,8 @@ mod tests {
             charge: "ch_1".to_owned(),
             cents: 1_000,
             returned_cents: 0,
+            credited_cents: 0,
+            failures: 0,
             currency: "usd".to_owned(),
             asked_at: 1_795_521_600,
             state: RefundState::Refused,

@@ -158,8 +158,11 @@ async fn put_off(
     }
     let pause = Duration::minutes(5) * 2_i32.pow(attempts.min(6));
     let next_at = Some((now + pause).unix_timestamp());
+    // What the try itself has noted stays.
+    let noted = task::load(&app.store, &task.account, &task.task).await?;
+    let put_off = Task { attempts, next_at, ..noted.unwrap_or_else(|| task.clone()) };
     // What another run has stored meanwhile stands.
-    task::save(&app.store, &Task { attempts, next_at, ..task.clone() }, task).await.map(drop)
+    task::save(&app.store, &put_off, task).await.map(drop)
 }
 
 async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Error> {
@@ -196,8 +199,13 @@ async fn mail_record(app: &App, account: &Account, name: &str) -> Result<(), Err
     let Some(record) = records.iter().find(|it| it.record == name) else {
         return Err(Error::internal("the record that a mail is about is not there"));
     };
+    // A credit note's is another object.
+    let of = match record.kind {
+        RecordKind::CreditNote => record.of.as_ref(),
+        _ => Some(&record.source),
+    };
     let invoice =
-        records.iter().find(|it| it.kind == RecordKind::Invoice && it.source == record.source);
+        records.iter().find(|it| it.kind == RecordKind::Invoice && Some(&it.source) == of);
     match mails::of_record(&app.config.service.public_url, record, invoice) {
         Some(mail) => app.mailer.send(&account.email, mail).await,
         None => Ok(()),

@@ -36,7 +36,7 @@ pub use self::{
     },
     work::Processed,
 };
-use crate::{accounts::Account, app::App, error::Error, mail::Mail};
+use crate::{accounts::Account, app::App, error::Error, ids::AccountId, mail::Mail, store::Store};
 
 /// Schedules the deletion of `account`, to begin after the grace period, and says so by mail, once.
 /// Asking again returns the request that is open.
@@ -49,10 +49,21 @@ pub async fn request_deletion(
     let erasure = Request::erasure(account, grace, now);
     let mut erasure = request::open(&app.store, account, erasure, now).await?;
     if erasure.state == State::Scheduled {
+        payments::close_checkouts(app, account).await;
         let mail = mails::scheduled(&app.config.service.public_url, account, &erasure);
         tell(app, account, &mut erasure, mail, now).await?;
     }
     Ok(erasure)
+}
+
+/// Whether `account` was erased, by the ledger. Not of one that never was, or that a restored backup does not know.
+pub(crate) async fn is_erased(store: &Store, account: &AccountId) -> Result<bool, Error> {
+    for it in request::of_account(store, account).await? {
+        if it.kind == Kind::Erasure && ledger::find(store, &it.id).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Cancels a deletion of `account` that has not begun, and says so by mail, once.

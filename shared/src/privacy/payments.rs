@@ -6,9 +6,12 @@ use time::{Duration, OffsetDateTime};
 
 use super::request::{Request, load, put_new, save};
 use crate::{
-    accounts,
+    accounts::{self, Account},
     app::App,
-    billing::{self, Stripe},
+    billing::{
+        self, Stripe,
+        record::{self, RecordKind},
+    },
     error::Error,
     ids::{AccountId, RequestId},
     store::Store,
@@ -16,6 +19,16 @@ use crate::{
 
 /// How long after the last payment Stripe takes no redaction of it.
 const REDACTABLE_AFTER: Duration = Duration::days(90);
+
+/// Closes the checkouts that `account` has open: whoever has asked to go buys nothing by a page that was left open.
+/// As long as Stripe does not answer, the deletion is asked for all the same, and the erasure closes them.
+pub(super) async fn close_checkouts(app: &App, account: &Account) {
+    let Some(customer) = &account.customer else { return };
+    let closed = async { app.stripe().await?.expire_checkouts(customer).await };
+    if let Err(error) = closed.await {
+        tracing::warn!(error = %error, "checkouts stay open until the deletion begins");
+    }
+}
 
 /// Ends what could still be charged, and writes down what follows.
 pub(super) async fn stop(app: &App, account: &AccountId, now: OffsetDateTime) -> Result<(), Error> {
@@ -96,10 +109,25 @@ async fn open_remainder(
     for customer in &customers {
         last = last.max(billing::last_payment(stripe, customer).await?);
     }
+    // Of a customer that was deleted there, Stripe may tell nothing any more; our own records do. They name its
+    // invoices and payments, by which these can be redacted if not by the customer.
+    let records = record::of_account(&app.store, &erasure.account).await?;
+    let paid = records.iter().filter(|it| it.kind.money(1) != 0);
+    last = last.max(paid.map(|it| it.issued_at).max());
+    let mut objects: Vec<String> = records
+        .iter()
+        .flat_map(|it| match it.kind {
+            RecordKind::Invoice => Some(it.source.clone()),
+            _ => it.payment_intent.clone(),
+        })
+        .collect();
+    objects.sort_unstable();
+    objects.dedup();
     let last = last.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()).unwrap_or(now);
     // Not before the customer is deleted.
     let run = (last + REDACTABLE_AFTER).max(now + Duration::DAY);
-    put_new(&app.store, &Request::redaction(id, erasure, customers, run, now)).await
+    let whom = (customers, objects);
+    put_new(&app.store, &Request::redaction(id, erasure, whom, run, now)).await
 }
 
 async fn customer(store: &Store, account: &AccountId) -> Result<Option<String>, Error> {

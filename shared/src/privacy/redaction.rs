@@ -10,7 +10,15 @@ use super::{
     request::{Kind, Request, State, save},
     work::{HELD_FOR, Processed, work_off},
 };
-use crate::{app::App, audit, billing::stripe::RedactionState, error::Error};
+use crate::{
+    app::App,
+    audit,
+    billing::{
+        Stripe,
+        stripe::{MOST_OBJECTS, RedactionState},
+    },
+    error::Error,
+};
 
 /// When Stripe is asked again how far it is.
 const WAIT: Duration = Duration::minutes(5);
@@ -45,15 +53,10 @@ async fn advance(app: &App, request: &mut Request, now: OffsetDateTime) -> Resul
     let stripe = app.stripe().await?;
     let id = match &request.redaction {
         Some(id) => id.clone(),
-        None => {
-            // The same look until it is refused; then another one.
-            let refused = request.done.get(REFUSED).copied().unwrap_or_default();
-            let key = format!("redact {} {refused}", request.id);
-            let redaction = stripe.create_redaction(&request.customers, &key).await?;
-            request.redaction = Some(redaction.id.clone());
-            save(&app.store, request).await?;
-            redaction.id
-        }
+        None => match begin(app, &stripe, request).await? {
+            Some(id) => id,
+            None => return finish(app, request, now).await,
+        },
     };
     match stripe.redaction(&id).await?.map(|it| it.state) {
         Some(RedactionState::Working) => wait(app, request, now + WAIT).await,
@@ -62,12 +65,15 @@ async fn advance(app: &App, request: &mut Request, now: OffsetDateTime) -> Resul
             wait(app, request, now + WAIT).await
         }
         Some(RedactionState::Done) => {
-            request.done.insert(REDACTED.to_owned(), now.unix_timestamp());
-            let details = serde_json::json!({ "request": request.id.to_string() });
-            audit::append(&app.store, "erasures", now, REDACTED, &details).await?;
+            // With a customer all that is theirs is redacted; otherwise the next few are.
+            let is_all = !request.customers.is_empty();
+            let rest = request.objects.split_off(request.objects.len().min(MOST_OBJECTS));
+            if is_all || rest.is_empty() {
+                return finish(app, request, now).await;
+            }
+            request.objects = rest;
             request.redaction = None;
-            request.close(State::Done, now);
-            save(&app.store, request).await
+            wait(app, request, now).await
         }
         // Stripe forgets what was never started.
         Some(RedactionState::Refused) | None => {
@@ -76,6 +82,38 @@ async fn advance(app: &App, request: &mut Request, now: OffsetDateTime) -> Resul
             wait(app, request, now + REFUSED_FOR).await
         }
     }
+}
+
+/// Has Stripe look at the customers, or where it takes them for such as never were because they are deleted, at some
+/// of their invoices and payments: its number. `None`: there is nothing to be redacted.
+async fn begin(app: &App, stripe: &Stripe, request: &mut Request) -> Result<Option<String>, Error> {
+    let refused = request.done.get(REFUSED).copied().unwrap_or_default();
+    // The same look until it is refused or fails; then another one. One look too many does nothing.
+    let key = |what: &str, attempts| format!("redact {} {refused} {attempts} {what}", request.id);
+    let mut made = None;
+    if !request.customers.is_empty() {
+        let key = key("customers", request.attempts);
+        made = stripe.create_redaction(&request.customers, &key).await?;
+    }
+    if made.is_none() {
+        let some = &request.objects[..request.objects.len().min(MOST_OBJECTS)];
+        let Some(first) = some.first() else { return Ok(None) };
+        made = stripe.create_redaction(some, &key(first, request.attempts)).await?;
+        request.customers.clear();
+    }
+    let made = made.ok_or_else(|| Error::internal("Stripe knows of nothing to redact"))?;
+    request.redaction = Some(made.id.clone());
+    save(&app.store, request).await?;
+    Ok(Some(made.id))
+}
+
+async fn finish(app: &App, request: &mut Request, now: OffsetDateTime) -> Result<(), Error> {
+    request.done.insert(REDACTED.to_owned(), now.unix_timestamp());
+    let details = serde_json::json!({ "request": request.id.to_string() });
+    audit::append(&app.store, "erasures", now, REDACTED, &details).await?;
+    request.redaction = None;
+    request.close(State::Done, now);
+    save(&app.store, request).await
 }
 
 /// It has gone on: failures before count no more.

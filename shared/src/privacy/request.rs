@@ -120,6 +120,9 @@ pub struct Request {
     /// once it is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) customers: Vec<String>,
+    /// And which invoices and payments of theirs (`in_…`, `pi_…`), if they cannot be named any more themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) objects: Vec<String>,
     /// And what is on its way there (`prj_…`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) redaction: Option<String>,
@@ -153,7 +156,7 @@ impl Request {
     pub(super) fn redaction(
         id: RequestId,
         erasure: &Self,
-        customers: Vec<String>,
+        (customers, objects): (Vec<String>, Vec<String>),
         run: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Self {
@@ -162,6 +165,7 @@ impl Request {
             id,
             due_at: (run + DEADLINE).unix_timestamp(),
             customers,
+            objects,
             ..Self::about(Kind::Redaction, whose, run, now)
         }
     }
@@ -193,6 +197,7 @@ impl Request {
             found: BTreeMap::new(),
             remainder: None,
             customers: Vec::new(),
+            objects: Vec::new(),
             redaction: None,
             closed_at: None,
             queue: Some(kind.name().to_owned()),
@@ -227,6 +232,7 @@ impl Request {
         self.closed_at = Some(now.unix_timestamp());
         self.email = None;
         self.customers.clear();
+        self.objects.clear();
         self.mailed_at = None;
         self.queue = None;
         self.next_at = None;

@@ -50,7 +50,11 @@ fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
             mail_from: "no-reply@example.com".to_owned(),
             deletion_grace_days: 7,
         },
-        billing: BillingSettings { stripe_url: setting("STRIPE_API_URL"), events_queue_url: None },
+        billing: BillingSettings {
+            stripe_url: setting("STRIPE_API_URL"),
+            is_taxed: false,
+            events_queue_url: None,
+        },
         sources: SourcesSettings {
             oembed_url: "http://127.0.0.1:1/".to_owned(),
             api_url: "http://127.0.0.1:1/".to_owned(),

@@ -59,6 +59,7 @@ pub(crate) async fn open_checkout(
         price: &price,
         success_url: "https://www.example.com/done".to_owned(),
         cancel_url: "https://www.example.com/back".to_owned(),
+        is_taxed: false,
     };
     let key = format!("checkout {}", vidintel::ids::random_base62(12));
     let session = stripe.create_checkout(&order, &key).await.expect("a session").id;
@@ -106,6 +107,9 @@ pub(crate) fn records(account: &str, at: OffsetDateTime) -> Vec<Record> {
         lines: Vec::new(),
         email: None,
         company: None,
+        balance_cents: None,
+        paid_cents: None,
+        payment_intent: None,
     };
     let named = |it: Record| Record {
         number: Some("ABC-0001".to_owned()),
@@ -131,6 +135,8 @@ pub(crate) fn tasks(account: &str, now: OffsetDateTime) -> Vec<Task> {
         charge: "ch_1".to_owned(),
         cents: 1000,
         returned_cents: 0,
+        credited_cents: 0,
+        failures: 0,
         currency: "usd".to_owned(),
         asked_at: now.unix_timestamp(),
         state: RefundState::Refused,

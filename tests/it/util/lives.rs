@@ -102,6 +102,7 @@ impl Lives {
                 price: &price,
                 success_url: "https://api.example.com/done".to_owned(),
                 cancel_url: "https://api.example.com/cancelled".to_owned(),
+                is_taxed: false,
             };
             let session = self.stripe.create_checkout(&order, &key).await.expect("a session");
             let card = if choice < 3 { Card::FailsLater } else { Card::Good };

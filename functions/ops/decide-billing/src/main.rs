@@ -28,7 +28,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 async fn work(app: &App, order: Order) -> Result<Value, Error> {
     let Event { account, task, decision, reason } = order.read()?;
     let answer = match (account, task, decision) {
-        (None, None, None) => serde_json::to_value(queue(&app.store).await?),
+        (None, None, None) => serde_json::to_value(queue(app, order.time).await?),
         (Some(account), Some(task), Some(decision)) => {
             let decided = decide(app, &account, &task, decision, reason, order.time).await?;
             serde_json::to_value(decided)

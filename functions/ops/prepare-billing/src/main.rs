@@ -1,8 +1,10 @@
-//! Makes at Stripe what is sold: the product and the price of each plan that it does not have yet.
+//! Makes at Stripe what is sold: the product and the price of each plan that it does not have yet. Says which events
+//! the webhook endpoint there must be sent.
 
 use serde_json::{Value, json};
 use vidintel::{
     app::App,
+    billing::events::KINDS,
     error::Error,
     ops::{Order, serve},
 };
@@ -13,5 +15,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn work(app: &App, _: Order) -> Result<Value, Error> {
-    Ok(json!({ "made": app.stripe().await?.prepare().await? }))
+    Ok(json!({ "made": app.stripe().await?.prepare().await?, "webhook_events": KINDS.to_vec() }))
 }

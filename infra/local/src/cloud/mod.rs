@@ -168,6 +168,8 @@ impl Cloud {
         stripe.set_url(&format!("http://{stripe_address}"));
         stripe.set_webhooks(Webhooks {
             url: Some(format!("{url}/webhooks/stripe")),
+            // As docs/OPERATIONS.md tells to set the endpoint up.
+            events: Some(stripe::ENDPOINT_EVENTS.map(str::to_owned).into()),
             secrets: vec![stripe::WEBHOOK_SECRET.to_owned()],
             ..Webhooks::default()
         });

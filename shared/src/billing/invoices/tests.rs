@@ -30,6 +30,9 @@ fn record(kind: RecordKind, source: &str, at: i64, cents: i64, of: Option<&str>)
         lines,
         email: None,
         company: None,
+        balance_cents: None,
+        paid_cents: None,
+        payment_intent: None,
     }
 }
 

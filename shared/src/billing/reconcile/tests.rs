@@ -7,7 +7,7 @@ use crate::{
     plans::Plan,
 };
 
-const KINDS: [RecordKind; 9] = [
+const KINDS: [RecordKind; 11] = [
     RecordKind::Invoice,
     RecordKind::Receipt,
     RecordKind::Void,
@@ -17,6 +17,8 @@ const KINDS: [RecordKind; 9] = [
     RecordKind::RefundFailed,
     RecordKind::Dispute,
     RecordKind::DisputeWon,
+    RecordKind::CreditNote,
+    RecordKind::CreditNoteVoid,
 ];
 
 fn account(subscription: Option<Subscription>) -> Account {
@@ -83,6 +85,9 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
             lines: Vec::new(),
             email: None,
             company: None,
+            balance_cents: None,
+            paid_cents: None,
+            payment_intent: None,
         })
         .collect()
     })

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
+use crate::plans::Plan;
 
 const PAID: OffsetDateTime = datetime!(2026-11-15 10:30:05 UTC);
 
@@ -46,6 +47,9 @@ fn record(kind: RecordKind, source: &str, at: i64, cents: i64, of: Option<&str>)
         lines: Vec::new(),
         email: None,
         company: None,
+        balance_cents: None,
+        paid_cents: None,
+        payment_intent: None,
     }
 }
 
@@ -123,6 +127,8 @@ fn what_was_given_back_since_it_was_asked_for_is_not_given_again() {
         charge: "ch_1".to_owned(),
         cents: 2_000,
         returned_cents: 300,
+        credited_cents: 0,
+        failures: 0,
         currency: "usd".to_owned(),
         asked_at: 1_000,
         state: RefundState::Approved,
@@ -137,7 +143,7 @@ fn what_was_given_back_since_it_was_asked_for_is_not_given_again() {
             created: 1_000,
             status: (*status).to_owned(),
         };
-        owed(&request, &made.iter().map(refund).collect::<Vec<_>>())
+        owed(&request, &made.iter().map(refund).collect::<Vec<_>>(), 0)
     };
     let before = (300, "succeeded");
     assert_eq!(owed_after(&[before]), 2_000);
@@ -151,4 +157,41 @@ fn what_was_given_back_since_it_was_asked_for_is_not_given_again() {
     assert_eq!(owed_after(&[before, (3_000, "succeeded")]), 0);
     // What had been given back before has failed since: that is not of this refund.
     assert_eq!(owed_after(&[(300, "failed")]), 2_000);
+}
+
+#[test]
+fn what_a_larger_plan_credits_is_less_to_be_given_back() {
+    let invoice = |source: &str, lines: Vec<RecordLine>, tax| {
+        let cents: i64 = lines.iter().map(|it| it.cents).sum::<i64>() + tax;
+        let mut it = record(RecordKind::Invoice, source, 10, cents, Some("sub_1"));
+        it.lines = lines;
+        it.tax_cents = Some(tax);
+        it
+    };
+    let line = |cents, plan, from, to| RecordLine {
+        description: String::new(),
+        cents,
+        from,
+        to,
+        plan: Some(plan),
+    };
+    let first = || invoice("in_1", vec![line(2_000, Plan::Pro, 0, 100)], 0);
+    let raise = |tax| {
+        let lines = vec![line(-1_500, Plan::Pro, 25, 100), line(10_000, Plan::Business, 25, 125)];
+        invoice("in_2", lines, tax)
+    };
+    let paid = || record(RecordKind::Receipt, "in_2", 20, 8_500, Some("sub_1"));
+    assert_eq!(credited(&[first(), raise(0), paid()], "in_1"), 1_500);
+    assert_eq!(credited(&[first(), raise(1_700), paid()], "in_1"), 1_800, "with its taxes");
+    assert_eq!(credited(&[first(), raise(0)], "in_1"), 0, "what was not paid has credited nothing");
+    // Of another plan, of a later period, of another subscription.
+    for other in [line(-1_500, Plan::Basic, 25, 100), line(-1_500, Plan::Pro, 100, 200)] {
+        let later = invoice("in_2", vec![other, line(10_000, Plan::Business, 25, 125)], 0);
+        assert_eq!(credited(&[first(), later, paid()], "in_1"), 0);
+    }
+    let elsewhere = Record { of: Some("sub_2".to_owned()), ..raise(0) };
+    assert_eq!(credited(&[first(), elsewhere, paid()], "in_1"), 0);
+    let mut note = record(RecordKind::CreditNote, "cn_1", 30, 700, Some("in_1"));
+    note.balance_cents = Some(-300);
+    assert_eq!(credited(&[first(), note], "in_1"), 300, "the rest is a refund");
 }

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use futures_util::TryStreamExt;
-use stripe::{ApiErrorsType, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use serde::Serialize;
+use stripe::{ApiErrorsType, IdempotencyKey, RequestStrategy, StripeError};
 use stripe_billing::{
     billing_portal_session::CreateBillingPortalSession,
     invoice::VoidInvoiceInvoice,
@@ -15,27 +15,34 @@ use stripe_billing::{
     },
 };
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
+    CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes,
+    CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
+    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
     CreateCheckoutSessionSubscriptionDataBillingMode,
-    CreateCheckoutSessionSubscriptionDataBillingModeType, ExpireCheckoutSession,
-    ListCheckoutSession,
+    CreateCheckoutSessionSubscriptionDataBillingModeType, CreateCheckoutSessionTaxIdCollection,
+    ExpireCheckoutSession,
 };
+use stripe_client_core::{RequestBuilder, StripeMethod};
 use stripe_core::{
     customer::{CreateCustomer, DeleteCustomer, UpdateCustomer},
     refund::CreateRefund,
 };
 use stripe_product::{
-    price::{
-        CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, ListPrice, RetrievePrice,
-    },
+    price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, UpdatePrice},
     product::CreateProduct,
 };
-use stripe_shared::{CheckoutSessionMode, CheckoutSessionStatus};
+use stripe_shared::{
+    CheckoutSessionBillingAddressCollection, CheckoutSessionMode, PriceTaxBehavior,
+};
 use stripe_types::Currency;
 
 use super::{
-    Bought, Customer, Refund, Stripe, all, failed, missing,
+    Bought, Customer, Refund, Stripe, failed, get, is_final, missing,
     objects::{ACCOUNT, KEEP_PLAN, KEEP_PRICE, KEEP_UNTIL, LAST_CHANGE, PRICE},
+    wire::{
+        self, CustomerWire, Listed, PriceWire, RefundWire, SessionWire, SubscriptionWire, ask, read,
+    },
 };
 use crate::{
     error::{Error, InputError},
@@ -55,6 +62,8 @@ pub struct CheckoutOrder<'a> {
     pub success_url: String,
     /// And where if it is not.
     pub cancel_url: String,
+    /// Whether Stripe computes taxes on it, and collects what it needs for that.
+    pub is_taxed: bool,
 }
 
 /// A checkout that can still be paid.
@@ -95,10 +104,43 @@ pub enum PriceChange<'a> {
     Back,
 }
 
+/// A change that failed.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: Error,
+    /// Whether Stripe has answered. It gives the same key the same answer for a day then, so that another key is
+    /// needed. Without an answer the change may have been made: only the same key finds out.
+    pub is_answered: bool,
+}
+
+impl From<StripeError> for Failed {
+    fn from(error: StripeError) -> Self {
+        Self { is_answered: is_final(&error), error: failed(error) }
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, is_answered: false }
+    }
+}
+
+/// Keys that are tried for one checkout, each after the one before was answered with a failure of Stripe's.
+const KEYS: u32 = 3;
+
 /// Sends a change once under `key`.
 macro_rules! once {
     ($stripe:expr, $request:expr, $key:expr) => {
-        $request.customize().request_strategy(strategy($key)?).send(&$stripe.client).await
+        wire::change($stripe, &$request, strategy($key)?).await
+    };
+}
+
+/// Sends a change once, without a key: doing it again does nothing. A key would have a failure remembered for a
+/// day, and every repetition answered with it.
+macro_rules! plainly {
+    ($stripe:expr, $request:expr) => {
+        wire::change($stripe, &$request, RequestStrategy::Once).await
     };
 }
 
@@ -117,7 +159,8 @@ impl Stripe {
             Some(company) => request.name(company),
             None => request,
         };
-        once!(self, request, key).map(Into::into).map_err(failed)
+        let made = once!(self, request, key).map_err(failed)?;
+        read::<CustomerWire>(made).map(Into::into)
     }
 
     /// Tells Stripe the address that invoices go to.
@@ -127,21 +170,27 @@ impl Stripe {
 
     /// Deletes the customer with cards and address; its subscriptions end. One that is gone is fine.
     pub async fn delete_customer(&self, id: &str) -> Result<(), Error> {
-        missing(once!(self, DeleteCustomer::new(id), &format!("delete {id}"))).map(drop)
+        missing(plainly!(self, DeleteCustomer::new(id))).map(drop)
     }
 
     /// The price of `plan`; `None` for the free one and where it has not been made (see
     /// [`Stripe::prepare`]).
     pub async fn price(&self, plan: Plan) -> Result<Option<String>, Error> {
+        Ok(self.sold_price(plan).await?.map(|it| it.id))
+    }
+
+    async fn sold_price(&self, plan: Plan) -> Result<Option<PriceWire>, Error> {
         let Some(key) = plan.price_key() else { return Ok(None) };
-        let list = ListPrice::new().lookup_keys([key]).active(true);
-        let found = list.send(&self.client).await.map_err(failed)?.data.into_iter().next();
-        let fits = |it: &stripe_shared::Price| it.unit_amount == Some(plan.cents_per_month());
+        let wanted = Wanted { lookup_keys: [key], active: true };
+        let request = RequestBuilder::new(StripeMethod::Get, "/prices").query(&wanted);
+        let answer = wire::ask(self, request).await.map_err(failed)?;
+        let found = read::<Prices>(answer)?.data.into_iter().next();
+        // Whoever changed it by hand would charge another amount than the one that is shown.
         match found {
-            Some(price) if fits(&price) => Ok(Some(price.id.to_string())),
-            // Whoever changed it by hand would charge another amount than the one that is shown.
-            Some(_) => Err(Error::internal("a price at Stripe is not the plan's")),
-            None => Ok(None),
+            Some(price) if price.unit_amount != Some(plan.cents_per_month()) => {
+                Err(Error::internal("a price at Stripe is not the plan's"))
+            }
+            found => Ok(found),
         }
     }
 
@@ -152,27 +201,34 @@ impl Stripe {
         plan: Plan,
     ) -> Result<Option<String>, Error> {
         if let Some(id) = known {
-            let found = missing(RetrievePrice::new(id).send(&self.client).await)?;
-            if found.is_some_and(|it| it.active) {
+            let found = missing(ask(self, get(&format!("/prices/{id}"))).await)?;
+            let found: Option<PriceWire> = found.map(read).transpose()?;
+            if found.is_some_and(|it| it.active == Some(true)) {
                 return Ok(Some(id.to_owned()));
             }
         }
         self.price(plan).await
     }
 
-    /// Makes the product and the price of each plan that Stripe does not have yet; the number made.
+    /// Makes the product and the price of each plan that Stripe does not have yet; the number made. Taxes come on
+    /// top of each price, of those too that were made before anybody said so.
     pub async fn prepare(&self) -> Result<usize, Error> {
         let mut made = 0;
         for plan in Plan::ALL {
             let (Some(product), Some(lookup)) = (plan.product(), plan.price_key()) else {
                 continue;
             };
-            if self.price(plan).await?.is_some() {
+            if let Some(price) = self.sold_price(plan).await? {
+                if price.tax_behavior.as_deref() != Some("exclusive") {
+                    let request = UpdatePrice::new(price.id.as_str())
+                        .tax_behavior(PriceTaxBehavior::Exclusive);
+                    plainly!(self, request).map_err(failed)?;
+                }
                 continue;
             }
             let name = format!("TikTok Video Intelligence API, {}", plan.name());
             let request = CreateProduct::new(name).id(&product);
-            match once!(self, request, &format!("product {product}")) {
+            match plainly!(self, request) {
                 Ok(_) => {}
                 // It is there from an earlier price.
                 Err(StripeError::Stripe(error, 400))
@@ -184,8 +240,10 @@ impl Stripe {
                 .product(&product)
                 .unit_amount(plan.cents_per_month())
                 .recurring(monthly)
+                .tax_behavior(PriceTaxBehavior::Exclusive)
                 .lookup_key(&lookup);
-            once!(self, request, &format!("price {lookup}")).map_err(failed)?;
+            // A lookup key is one price's only.
+            plainly!(self, request).map_err(failed)?;
             made += 1;
         }
         Ok(made)
@@ -215,9 +273,23 @@ impl Stripe {
             // The lines are not among what a list shows.
             .metadata(only(PRICE, order.price.to_owned()))
             .subscription_data(subscription)
+            // Others, debited from a bank for example, come in days after the subscription has begun, or do not.
+            .allowed_payment_method_types([CreateCheckoutSessionAllowedPaymentMethodTypes::Card])
             .success_url(&order.success_url)
             .cancel_url(&order.cancel_url);
-        session(once!(self, request, key).map_err(reused)?)
+        let request = if order.is_taxed { taxed(request) } else { request };
+        let mut key = key.to_owned();
+        for n in 1..=KEYS {
+            match once!(self, request, &key) {
+                // Stripe will say so again for a day. What it may have made all the same is closed with the others.
+                Err(error @ StripeError::Stripe(_, 500..)) if n < KEYS => {
+                    tracing::warn!(error = %failed(error), "a checkout is tried with another key");
+                    key = format!("{key} {n}");
+                }
+                made => return session(read(made.map_err(reused)?)?),
+            }
+        }
+        Err(Error::internal("no key was tried"))
     }
 
     /// Ids of the customer's checkouts that are still open.
@@ -227,19 +299,14 @@ impl Stripe {
 
     /// The customer's checkouts that are still open.
     pub async fn open_sessions(&self, customer: &str) -> Result<Vec<OpenCheckout>, Error> {
-        let list =
-            ListCheckoutSession::new().customer(customer).status(CheckoutSessionStatus::Open);
-        let open = all!(self, list.limit(100))?.into_iter().map(|it| {
-            let price = it.metadata.as_ref().and_then(|it| it.get(PRICE)).cloned();
-            let (id, url) = (it.id.to_string(), it.url.unwrap_or_default());
-            OpenCheckout { session: Session { id, url, expires_at: Some(it.expires_at) }, price }
-        });
-        Ok(open.collect())
+        let listed = Listed { customer: Some(customer), status: Some("open"), ..Listed::default() };
+        let found = self.list::<SessionWire>("/checkout/sessions", listed).await.map_err(failed)?;
+        Ok(found.whole()?.into_iter().map(Into::into).collect())
     }
 
     /// Closes a checkout. One that is being paid at this moment, or has ended, stays as it is.
     pub async fn expire_checkout(&self, session: &str) -> Result<(), Error> {
-        match once!(self, ExpireCheckoutSession::new(session), &format!("expire {session}")) {
+        match plainly!(self, ExpireCheckoutSession::new(session)) {
             Ok(_) | Err(StripeError::Stripe(_, 400)) => Ok(()),
             Err(error) => Err(failed(error)),
         }
@@ -257,8 +324,7 @@ impl Stripe {
     pub async fn create_portal(&self, customer: &str, return_url: &str) -> Result<Session, Error> {
         let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
         // Nothing changes by opening one more.
-        let portal = request.send(&self.client).await.map_err(failed)?;
-        Ok(Session { id: portal.id.to_string(), url: portal.url, expires_at: None })
+        session(read(plainly!(self, request).map_err(failed)?)?)
     }
 
     /// Changes the price of a subscription. Also takes back a cancellation. A declined card is
@@ -302,7 +368,7 @@ impl Stripe {
             PriceChange::AtOnce => request.billing_cycle_anchor(now()),
             PriceChange::Later { .. } | PriceChange::Back => request,
         };
-        once!(self, request, key).map(Into::into).map_err(reused)
+        read::<SubscriptionWire>(once!(self, request, key).map_err(reused)?).map(Into::into)
     }
 
     /// As [`PriceChange::AtOnce`], once its payment has been confirmed: until then, and if it is not, nothing
@@ -322,7 +388,7 @@ impl Stripe {
             .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
             .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
             .billing_cycle_anchor(now());
-        once!(self, request, key).map(Into::into).map_err(reused)
+        read::<SubscriptionWire>(once!(self, request, key).map_err(reused)?).map(Into::into)
     }
 
     /// Notes at the subscription which change was asked for last.
@@ -347,25 +413,26 @@ impl Stripe {
         let request = UpdateSubscription::new(subscription)
             .cancel_at_period_end(ends)
             .metadata(only(LAST_CHANGE, key.to_owned()));
-        once!(self, request, key).map(Into::into).map_err(reused)
+        read::<SubscriptionWire>(once!(self, request, key).map_err(reused)?).map(Into::into)
     }
 
     /// Ends a subscription now; nothing is given back by it. One that has ended is fine.
     pub async fn cancel(&self, subscription: &str) -> Result<(), Error> {
         let request = CancelSubscription::new(subscription);
-        missing(once!(self, request, &format!("cancel {subscription}"))).map(drop)
+        missing(plainly!(self, request)).map(drop)
     }
 
     /// Withdraws an open invoice.
     pub async fn void(&self, invoice: &str) -> Result<(), Error> {
         let request = VoidInvoiceInvoice::new(invoice);
-        missing(once!(self, request, &format!("void {invoice}"))).map(drop)
+        missing(plainly!(self, request)).map(drop)
     }
 
     /// Gives back `cents` of a payment.
-    pub async fn refund(&self, charge: &str, cents: i64, key: &str) -> Result<Refund, Error> {
+    pub async fn refund(&self, charge: &str, cents: i64, key: &str) -> Result<Refund, Failed> {
         let request = CreateRefund::new().charge(charge).amount(cents);
-        once!(self, request, key).map(Into::into).map_err(failed)
+        let made = once!(self, request, key)?;
+        Ok(read::<RefundWire>(made).map(Into::into)?)
     }
 }
 
@@ -396,7 +463,32 @@ fn currency() -> Currency {
     CURRENCY.parse().unwrap_or(Currency::USD)
 }
 
-fn session(it: stripe_shared::CheckoutSession) -> Result<Session, Error> {
-    let url = it.url.ok_or_else(|| Error::internal("Stripe's checkout has no address"))?;
-    Ok(Session { id: it.id.to_string(), url, expires_at: Some(it.expires_at) })
+/// The prices that a key finds.
+#[derive(Serialize)]
+struct Wanted {
+    lookup_keys: [String; 1],
+    active: bool,
+}
+
+#[derive(serde::Deserialize)]
+struct Prices {
+    data: Vec<PriceWire>,
+}
+
+/// Has Stripe compute taxes, and collect the address and the tax number that they follow from: both are the
+/// customer's from then on (docs.stripe.com/tax/checkout).
+fn taxed(request: CreateCheckoutSession) -> CreateCheckoutSession {
+    let mut update = CreateCheckoutSessionCustomerUpdate::new();
+    update.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
+    update.name = Some(CreateCheckoutSessionCustomerUpdateName::Auto);
+    request
+        .automatic_tax(CreateCheckoutSessionAutomaticTax::new(true))
+        .billing_address_collection(CheckoutSessionBillingAddressCollection::Required)
+        .tax_id_collection(CreateCheckoutSessionTaxIdCollection::new(true))
+        .customer_update(update)
+}
+
+fn session(it: SessionWire) -> Result<Session, Error> {
+    let url = it.url.ok_or_else(|| Error::internal("Stripe's page has no address"))?;
+    Ok(Session { id: it.id, url, expires_at: it.expires_at })
 }

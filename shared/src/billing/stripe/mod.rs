@@ -4,41 +4,29 @@
 mod changes;
 mod objects;
 mod redaction;
+mod wire;
 
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use secrecy::ExposeSecret;
 use stripe::{ApiErrorsCode, Client, ClientBuilder, RequestStrategy, StripeError};
-use stripe_billing::{
-    invoice::{ListInvoice, RetrieveInvoice},
-    subscription::{ListSubscription, ListSubscriptionStatus},
-};
-use stripe_core::{
-    charge::{ListCharge, RetrieveCharge},
-    customer::{RetrieveCustomer, RetrieveCustomerReturned},
-    dispute::ListDispute,
-    refund::ListRefund,
-};
+use stripe_client_core::{RequestBuilder, StripeMethod};
 
+use self::wire::{
+    ChargeWire, CreditNoteWire, CustomerWire, DisputeWire, InvoiceWire, Listed, RefundWire,
+    SubscriptionWire, ask, read,
+};
 pub use self::{
-    changes::{CheckoutOrder, OpenCheckout, PriceChange, Session},
+    changes::{CheckoutOrder, Failed, OpenCheckout, PriceChange, Session},
     objects::{
-        ACCOUNT, Bought, Charge, Customer, Dispute, Invoice, InvoiceStatus, KEEP_PLAN, KEEP_PRICE,
-        KEEP_UNTIL, LAST_CHANGE, Line, Refund,
+        ACCOUNT, Bought, Charge, CreditNote, Customer, Dispute, Invoice, InvoiceStatus, KEEP_PLAN,
+        KEEP_PRICE, KEEP_UNTIL, LAST_CHANGE, Line, Refund,
     },
-    redaction::{Redaction, RedactionState},
+    redaction::{MOST_OBJECTS, Redaction, RedactionState},
+    wire::Read,
 };
 use super::BillingError;
 use crate::{error::Error, secrets::StripeCredentials};
-
-/// Everything on a list, page by page: each page is asked for with the list's own conditions.
-macro_rules! all {
-    ($stripe:expr, $list:expr) => {
-        $list.paginate().stream(&$stripe.client).try_collect::<Vec<_>>().await.map_err(failed)
-    };
-}
-use all;
 
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -68,56 +56,98 @@ impl Stripe {
 
     /// The customer; `None` if there is none, or none any more.
     pub async fn customer(&self, id: &str) -> Result<Option<Customer>, Error> {
-        match missing(RetrieveCustomer::new(id).send(&self.client).await)? {
-            Some(RetrieveCustomerReturned::Customer(it)) => Ok(Some(it.into())),
-            Some(RetrieveCustomerReturned::DeletedCustomer(_)) | None => Ok(None),
-        }
+        let Some(found) = missing(ask(self, get(&format!("/customers/{id}"))).await)? else {
+            return Ok(None);
+        };
+        let found: CustomerWire = read(found)?;
+        Ok((found.deleted != Some(true)).then(|| found.into()))
     }
 
     /// Every subscription that the customer ever had.
     pub async fn subscriptions(&self, customer: &str) -> Result<Vec<Bought>, Error> {
-        let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All);
-        all!(self, list.limit(100)).map(|all| all.into_iter().map(Into::into).collect())
+        self.read_subscriptions(customer).await?.whole()
     }
 
-    /// Every invoice of the customer, with its payments.
+    /// As [`Self::subscriptions`], without those that were not understood.
+    pub async fn read_subscriptions(&self, customer: &str) -> Result<Read<Bought>, Error> {
+        let listed = Listed { customer: Some(customer), status: Some("all"), ..Listed::default() };
+        let found = self.list::<SubscriptionWire>("/subscriptions", listed).await;
+        found.map(|it| it.each(Into::into)).map_err(failed)
+    }
+
+    /// Every invoice of the customer, with its lines and payments.
     pub async fn invoices(&self, customer: &str) -> Result<Vec<Invoice>, Error> {
-        let list = ListInvoice::new().customer(customer).expand(["data.payments".to_owned()]);
-        let all = all!(self, list.limit(100))?;
-        Ok(all.into_iter().filter_map(Invoice::read).collect())
+        Ok(self.read_invoices(customer).await?.all)
+    }
+
+    /// As [`Self::invoices`]; says too which were not understood.
+    pub async fn read_invoices(&self, customer: &str) -> Result<Read<Invoice>, Error> {
+        let expand = &["data.payments"];
+        let listed = Listed { customer: Some(customer), expand, ..Listed::default() };
+        let found = self.list::<InvoiceWire>("/invoices", listed).await.map_err(failed)?;
+        self.with_lines(found).await
     }
 
     /// One invoice.
     pub async fn invoice(&self, id: &str) -> Result<Option<Invoice>, Error> {
-        let expand = ["payments".to_owned()];
-        let found = missing(RetrieveInvoice::new(id).expand(expand).send(&self.client).await)?;
-        Ok(found.and_then(Invoice::read))
+        let shown = Listed { expand: &["payments"], ..Listed::default() };
+        let request = get(&format!("/invoices/{id}")).query(&shown);
+        let Some(found) = missing(ask(self, request).await)? else { return Ok(None) };
+        let found = Read { all: vec![read::<InvoiceWire>(found)?], unreadable: Vec::new() };
+        Ok(self.with_lines(found).await?.all.pop())
     }
 
     /// Every payment of the customer, tried or done.
     pub async fn charges(&self, customer: &str) -> Result<Vec<Charge>, Error> {
-        let list = ListCharge::new().customer(customer).expand(["data.refunds".to_owned()]);
-        let all = all!(self, list.limit(100))?;
-        Ok(all.into_iter().map(Into::into).collect())
+        Ok(self.read_charges(customer).await?.all)
+    }
+
+    /// As [`Self::charges`]; says too which were not understood.
+    pub async fn read_charges(&self, customer: &str) -> Result<Read<Charge>, Error> {
+        let expand = &["data.refunds"];
+        let listed = Listed { customer: Some(customer), expand, ..Listed::default() };
+        let found = self.list::<ChargeWire>("/charges", listed).await;
+        found.map(|it| it.each(Into::into)).map_err(failed)
+    }
+
+    /// Every credit note of the customer; says too which were not understood.
+    pub async fn read_credit_notes(&self, customer: &str) -> Result<Read<CreditNote>, Error> {
+        let listed = Listed { customer: Some(customer), ..Listed::default() };
+        let found = self.list::<CreditNoteWire>("/credit_notes", listed).await;
+        found.map(|it| it.each(Into::into)).map_err(failed)
     }
 
     /// Whose payment it is (`cus_…`), if anybody's.
     pub async fn payer(&self, charge: &str) -> Result<Option<String>, Error> {
-        let found = missing(RetrieveCharge::new(charge).send(&self.client).await)?;
-        Ok(found.and_then(|it| it.customer).map(|it| it.into_id().to_string()))
+        let found = missing(ask(self, get(&format!("/charges/{charge}"))).await)?;
+        Ok(found.map(read::<ChargeWire>).transpose()?.and_then(ChargeWire::customer))
     }
 
     /// What was given back of a payment.
     pub async fn refunds(&self, charge: &str) -> Result<Vec<Refund>, Error> {
-        let all = all!(self, ListRefund::new().charge(charge).limit(100))?;
-        Ok(all.into_iter().map(Into::into).collect())
+        let listed = Listed { charge: Some(charge), ..Listed::default() };
+        let found = self.list::<RefundWire>("/refunds", listed).await.map_err(failed)?;
+        found.each(Into::into).whole()
     }
 
     /// Disputes about a payment.
     pub async fn disputes(&self, charge: &str) -> Result<Vec<Dispute>, Error> {
-        let all = all!(self, ListDispute::new().charge(charge).limit(100))?;
-        Ok(all.into_iter().map(Into::into).collect())
+        let listed = Listed { charge: Some(charge), ..Listed::default() };
+        let found = self.list::<DisputeWire>("/disputes", listed).await.map_err(failed)?;
+        found.each(Into::into).whole()
     }
+}
+
+fn get(path: &str) -> RequestBuilder {
+    RequestBuilder::new(StripeMethod::Get, path)
+}
+
+/// Whether Stripe refuses because there is no such customer, or none any more.
+fn is_unknown_customer(error: &StripeError) -> bool {
+    let StripeError::Stripe(error, 400) = error else { return false };
+    let is_missing = error.code == Some(stripe::ApiErrorsCode::ResourceMissing);
+    let param = error.param.as_deref().unwrap_or_default();
+    is_missing && (param == "customer" || param.starts_with("objects[customers]"))
 }
 
 /// What was asked for; `None` where Stripe has no such thing.
@@ -135,10 +165,21 @@ fn must_confirm(error: &stripe_shared::ApiErrors) -> bool {
     code.is_some_and(|it| it.ends_with("payment_intent_requires_action"))
 }
 
+/// Whether Stripe has answered, and will answer the same idempotency key so again: not where it had no time for the
+/// request, or is at an earlier one of the same key.
+fn is_final(error: &StripeError) -> bool {
+    matches!(error, StripeError::Stripe(_, status) if !matches!(status, 409 | 429))
+}
+
 /// Stripe's refusals as ours. Its own messages may quote what was sent, so they stay out of the log.
 fn failed(error: StripeError) -> Error {
     match error {
         StripeError::Stripe(error, 402) if must_confirm(&error) => BillingError::MustConfirm.into(),
+        // The event of it takes the customer off the account.
+        gone if is_unknown_customer(&gone) => Error::Unavailable {
+            dependency: "Stripe",
+            detail: "the customer was deleted there a moment ago".to_owned(),
+        },
         StripeError::Stripe(error, 402) => {
             tracing::info!(code = ?error.code, "a card was declined");
             BillingError::CardDeclined.into()

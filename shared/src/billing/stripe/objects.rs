@@ -1,12 +1,9 @@
 //! What we read of Stripe's objects: only what billing goes by. Amounts are in minor units, times in epoch
 //! seconds. `Debug` shows no personal data.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
-use stripe_shared::{
-    InvoiceBillingReason, InvoiceStatus as StripeInvoiceStatus, RecurringInterval,
-    SubscriptionStatus,
-};
+use stripe_shared::SubscriptionStatus;
 
 use crate::{accounts::Span, plans::Plan};
 
@@ -40,13 +37,6 @@ pub struct Customer {
 impl fmt::Debug for Customer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Customer").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl From<stripe_shared::Customer> for Customer {
-    fn from(it: stripe_shared::Customer) -> Self {
-        let account = it.metadata.and_then(|mut metadata| metadata.remove(ACCOUNT));
-        Self { id: it.id.to_string(), account, email: it.email, created: it.created }
     }
 }
 
@@ -101,53 +91,6 @@ impl Bought {
     }
 }
 
-impl From<stripe_shared::Subscription> for Bought {
-    fn from(it: stripe_shared::Subscription) -> Self {
-        let item = it.items.data.into_iter().next();
-        let period = item
-            .as_ref()
-            .map(|item| Span { start: item.current_period_start, end: item.current_period_end });
-        let ends = it.cancel_at_period_end.then(|| period.map(|it| it.end)).flatten();
-        let keep = |metadata: &HashMap<String, String>| {
-            let plan = Plan::from_name(metadata.get(KEEP_PLAN)?)?;
-            Some((plan, metadata.get(KEEP_UNTIL)?.parse().ok()?))
-        };
-        let plan_of =
-            |it: &stripe_shared::SubscriptionItem| Plan::of_product(it.price.product.id().as_str());
-        let is_monthly = |it: &stripe_shared::Recurring| {
-            it.interval == RecurringInterval::Month && it.interval_count == 1
-        };
-        let pending = it.pending_update.and_then(|it| {
-            let plan = it.subscription_items?.first().and_then(plan_of)?;
-            Some((plan, it.expires_at))
-        });
-        Self {
-            id: it.id.to_string(),
-            status: it.status,
-            plan: item.as_ref().and_then(plan_of),
-            price: item.as_ref().map(|it| it.price.id.to_string()),
-            is_monthly: item
-                .as_ref()
-                .and_then(|it| it.price.recurring.as_ref())
-                .is_some_and(is_monthly),
-            is_uncollected: it.pause_collection.is_some(),
-            pending,
-            latest_invoice: it.latest_invoice.and_then(|it| it.into_id()).map(|it| it.to_string()),
-            cents: item.as_ref().and_then(|it| it.price.unit_amount),
-            currency: it.currency.to_string(),
-            item: item.map(|it| it.id.to_string()),
-            period,
-            anchor: it.billing_cycle_anchor,
-            cancel_at: it.cancel_at.or(ends),
-            keep: keep(&it.metadata),
-            keep_price: it.metadata.get(KEEP_PRICE).cloned(),
-            last_change: it.metadata.get(LAST_CHANGE).cloned(),
-            created: it.created,
-            ended_at: it.ended_at,
-        }
-    }
-}
-
 /// Where an invoice stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvoiceStatus {
@@ -197,6 +140,8 @@ pub struct Invoice {
     pub due_cents: i64,
     /// Paid.
     pub paid_cents: i64,
+    /// What of the total the customer's balance has paid, where that is known. Negative: added to it.
+    pub balance_cents: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: String,
     /// When it was made.
@@ -235,63 +180,6 @@ impl fmt::Debug for Invoice {
     }
 }
 
-impl Invoice {
-    /// What Stripe calls an invoice; `None` for one that has no id (a preview).
-    pub(super) fn read(it: stripe_shared::Invoice) -> Option<Self> {
-        let status = match it.status? {
-            StripeInvoiceStatus::Draft => InvoiceStatus::Draft,
-            StripeInvoiceStatus::Open => InvoiceStatus::Open,
-            StripeInvoiceStatus::Paid => InvoiceStatus::Paid,
-            StripeInvoiceStatus::Void => InvoiceStatus::Void,
-            StripeInvoiceStatus::Uncollectible => InvoiceStatus::Uncollectible,
-            _ => return None,
-        };
-        let subscription = it.parent.and_then(|it| it.subscription_details);
-        let line = |it: stripe_shared::InvoiceLineItem| Line {
-            description: it.description.unwrap_or_default(),
-            cents: it.amount,
-            period: Span { start: it.period.start, end: it.period.end },
-            plan: it
-                .pricing
-                .and_then(|it| it.price_details)
-                .and_then(|it| Plan::of_product(&it.product)),
-        };
-        let intent = |it: stripe_shared::InvoicePayment| {
-            it.payment.payment_intent.map(|intent| intent.into_id().to_string())
-        };
-        Some(Self {
-            id: it.id?.to_string(),
-            number: it.number,
-            status,
-            subscription: subscription.map(|it| it.subscription.into_id().to_string()),
-            is_of_change: it.billing_reason == Some(InvoiceBillingReason::SubscriptionUpdate),
-            total_cents: it.total,
-            tax_cents: it.total_taxes.iter().flatten().map(|it| it.amount).sum(),
-            due_cents: it.amount_due,
-            paid_cents: it.amount_paid,
-            currency: it.currency.to_string(),
-            created: it.created,
-            finalized_at: it.status_transitions.finalized_at,
-            paid_at: it.status_transitions.paid_at,
-            voided_at: it.status_transitions.voided_at,
-            uncollectible_at: it.status_transitions.marked_uncollectible_at,
-            is_attempted: it.attempted,
-            next_attempt: it.next_payment_attempt,
-            lines: it.lines.data.into_iter().map(line).collect(),
-            email: it.customer_email,
-            name: it.customer_name,
-            page: it.hosted_invoice_url,
-            pdf: it.invoice_pdf,
-            payment_intents: it
-                .payments
-                .into_iter()
-                .flat_map(|it| it.data)
-                .filter_map(intent)
-                .collect(),
-        })
-    }
-}
-
 /// A payment, tried or done.
 #[derive(Clone, Debug)]
 pub struct Charge {
@@ -311,22 +199,29 @@ pub struct Charge {
     pub payment_intent: Option<String>,
     /// Whether anything was ever given back of it, what has failed since included.
     pub has_refunds: bool,
+    /// All that was given back of it, where the answer has said all.
+    pub refunds: Option<Vec<Refund>>,
 }
 
-impl From<stripe_shared::Charge> for Charge {
-    fn from(it: stripe_shared::Charge) -> Self {
-        Self {
-            id: it.id.to_string(),
-            cents: it.amount,
-            currency: it.currency.to_string(),
-            created: it.created,
-            is_paid: it.paid,
-            is_disputed: it.disputed,
-            payment_intent: it.payment_intent.map(|it| it.into_id().to_string()),
-            has_refunds: it.amount_refunded > 0
-                || it.refunds.is_some_and(|refunds| !refunds.data.is_empty()),
-        }
-    }
+/// What was taken off an invoice after it was issued.
+#[derive(Clone, Debug)]
+pub struct CreditNote {
+    /// `cn_…`
+    pub id: String,
+    /// The number that the customer knows.
+    pub number: Option<String>,
+    /// The invoice (`in_…`).
+    pub invoice: String,
+    /// How much, with taxes.
+    pub cents: i64,
+    /// What of it went to the customer's balance. The rest was not paid yet, or was given back.
+    pub to_balance_cents: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// When.
+    pub created: i64,
+    /// When it was withdrawn.
+    pub voided_at: Option<i64>,
 }
 
 /// Money given back.
@@ -351,18 +246,6 @@ impl Refund {
     }
 }
 
-impl From<stripe_shared::Refund> for Refund {
-    fn from(it: stripe_shared::Refund) -> Self {
-        Self {
-            id: it.id.to_string(),
-            cents: it.amount,
-            currency: it.currency.to_string(),
-            created: it.created,
-            status: it.status.unwrap_or_default(),
-        }
-    }
-}
-
 /// A payment that the card's holder disputes.
 #[derive(Clone, Debug)]
 pub struct Dispute {
@@ -381,22 +264,4 @@ pub struct Dispute {
     pub is_won: bool,
     /// The network's word for why: `fraudulent`, for example.
     pub reason: String,
-}
-
-impl From<stripe_shared::Dispute> for Dispute {
-    fn from(it: stripe_shared::Dispute) -> Self {
-        use stripe_shared::DisputeStatus as Status;
-        Self {
-            id: it.id.to_string(),
-            cents: it.amount,
-            currency: it.currency.to_string(),
-            created: it.created,
-            takes_money: !matches!(
-                it.status,
-                Status::WarningNeedsResponse | Status::WarningUnderReview | Status::WarningClosed
-            ),
-            is_won: it.status == Status::Won,
-            reason: it.reason,
-        }
-    }
 }

@@ -5,8 +5,11 @@ use serde::Serialize;
 use stripe::{IdempotencyKey, RequestStrategy};
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
-use super::{Stripe, failed, missing};
+use super::{Stripe, failed, is_unknown_customer, missing};
 use crate::error::Error;
+
+/// Objects that one redaction takes (docs.stripe.com/privacy/redaction/example).
+pub const MOST_OBJECTS: usize = 10;
 
 /// Where a redaction stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,28 +53,44 @@ impl From<Job> for Redaction {
 
 #[derive(Serialize)]
 struct Objects<'a> {
-    objects: Customers<'a>,
+    objects: Named<'a>,
     validation_behavior: &'static str,
 }
 
 #[derive(Serialize)]
-struct Customers<'a> {
-    customers: &'a [String],
+struct Named<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    customers: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    invoices: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    payment_intents: Vec<&'a str>,
 }
 
 impl Stripe {
-    /// Has Stripe look whether these customers can be redacted. `key` makes it one look.
+    /// Has Stripe look whether these objects (customers, invoices, payment intents, [`MOST_OBJECTS`] of them) can
+    /// be redacted. `key` makes it one look. `None` where it takes a customer for one that never was, because it
+    /// was deleted.
     pub async fn create_redaction(
         &self,
-        customers: &[String],
+        objects: &[String],
         key: &str,
-    ) -> Result<Redaction, Error> {
-        let form = Objects { objects: Customers { customers }, validation_behavior: "fix" };
+    ) -> Result<Option<Redaction>, Error> {
+        let of = |prefix: &str| -> Vec<&str> {
+            objects.iter().map(String::as_str).filter(|it| it.starts_with(prefix)).collect()
+        };
+        let objects =
+            Named { customers: of("cus_"), invoices: of("in_"), payment_intents: of("pi_") };
+        let form = Objects { objects, validation_behavior: "fix" };
         let request =
             RequestBuilder::new(StripeMethod::Post, "/privacy/redaction_jobs").form(&form);
         let key = IdempotencyKey::new(key).map_err(Error::internal)?;
         let request = request.customize::<Job>().request_strategy(RequestStrategy::Idempotent(key));
-        request.send(&self.client).await.map(Into::into).map_err(failed)
+        match request.send(&self.client).await {
+            Ok(job) => Ok(Some(job.into())),
+            Err(error) if is_unknown_customer(&error) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Where a redaction stands; `None` if there is no such one.
@@ -84,9 +103,9 @@ impl Stripe {
     /// Starts a redaction that is ready. It cannot be undone.
     pub async fn run_redaction(&self, id: &str) -> Result<(), Error> {
         let path = format!("/privacy/redaction_jobs/{id}/run");
-        let key = IdempotencyKey::new(format!("run {id}")).map_err(Error::internal)?;
         let request = RequestBuilder::new(StripeMethod::Post, path).customize::<Job>();
-        let request = request.request_strategy(RequestStrategy::Idempotent(key));
+        // Without a key: running it again does nothing, and a failure would be remembered with it for a day.
+        let request = request.request_strategy(RequestStrategy::Once);
         request.send(&self.client).await.map(drop).map_err(failed)
     }
 }

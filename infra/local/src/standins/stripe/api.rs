@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    SECRET_KEY, Stripe, catalogue, checkout, customers, events,
+    SECRET_KEY, Stripe, catalogue, checkout, credit_notes, customers, events,
     events::{API_VERSION, RequestRef},
-    expand, invoices,
+    expand,
+    fault::Course,
+    invoices,
     params::Params,
     payments, portal, redaction,
     refusal::Refusal,
@@ -41,6 +43,8 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("POST", "/v1/checkout/sessions", checkout::create),
     ("GET", "/v1/checkout/sessions/{id}", checkout::retrieve),
     ("POST", "/v1/checkout/sessions/{id}/expire", checkout::expire),
+    ("GET", "/v1/credit_notes", credit_notes::list),
+    ("GET", "/v1/credit_notes/{id}", credit_notes::retrieve),
     ("GET", "/v1/customers", customers::list),
     ("POST", "/v1/customers", customers::create),
     ("GET", "/v1/customers/{id}", customers::retrieve),
@@ -52,12 +56,14 @@ const ROUTES: &[(&str, &str, Handler)] = &[
     ("GET", "/v1/events/{id}", events::retrieve),
     ("GET", "/v1/invoices", invoices::list),
     ("GET", "/v1/invoices/{id}", invoices::retrieve),
+    ("GET", "/v1/invoices/{id}/lines", invoices::lines),
     ("POST", "/v1/invoices/{id}/pay", invoices::pay),
     ("POST", "/v1/invoices/{id}/void", invoices::void),
     ("GET", "/v1/payment_intents/{id}", payments::charges::retrieve_intent),
     ("GET", "/v1/prices", catalogue::list_prices),
     ("POST", "/v1/prices", catalogue::create_price),
     ("GET", "/v1/prices/{id}", catalogue::retrieve_price),
+    ("POST", "/v1/prices/{id}", catalogue::update_price),
     ("POST", "/v1/privacy/redaction_jobs", redaction::create),
     ("GET", "/v1/privacy/redaction_jobs/{id}", redaction::retrieve),
     ("POST", "/v1/privacy/redaction_jobs/{id}/run", redaction::run),
@@ -106,7 +112,13 @@ pub(super) async fn answer(Shared(stripe): Shared<Stripe>, request: Request) -> 
         Ok(call) => {
             let name = format!("{} {}", parts.method, call.pattern);
             match stripe.enter(name).await {
-                Ok(()) => stripe.with(|state| call.make(state)),
+                Ok(course) => {
+                    let made = stripe.with(|state| call.make(state, course));
+                    if course == Course::Mute {
+                        return std::future::pending().await;
+                    }
+                    made.respond(&stripe)
+                }
                 Err(refusal) => refused(&refusal),
             }
         }
@@ -150,7 +162,7 @@ impl Call {
         Ok(Self { handler, pattern, path: path.to_owned(), id, params, idempotency_key })
     }
 
-    fn make(mut self, state: &mut State) -> Response {
+    fn make(mut self, state: &mut State, course: Course) -> Made {
         let request = state.id("req_");
         let params = self.params.canonical();
         if let Some(key) = &self.idempotency_key {
@@ -160,35 +172,60 @@ impl Call {
                 if it.path != self.path || it.params != params {
                     let message = "Keys for idempotent requests can only be used with the same \
                                    endpoint and parameters they were first used with.";
-                    return refused(&Refusal::idempotency(message));
+                    let refusal = Refusal::idempotency(message);
+                    let (status, body) = (refusal.status, refusal.body());
+                    return Made { status, body, request, is_replayed: false };
                 }
                 let status = StatusCode::from_u16(it.status).unwrap_or_default();
-                let original = [("original-request", it.request.as_str())];
-                let mut response = respond(status, &it.body, &it.request, &original);
-                let replayed = HeaderValue::from_static("true");
-                response.headers_mut().insert("idempotent-replayed", replayed);
-                return response;
+                let (body, request) = (it.body.clone(), it.request.clone());
+                return Made { status, body, request, is_replayed: true };
             }
         }
         let idempotency_key = self.idempotency_key.clone();
         state.request = Some(RequestRef { id: request.clone(), idempotency_key });
         let paths = self.params.list("expand");
-        let outcome = (self.handler)(state, &self.id, &mut self.params)
-            .and_then(|object| expand::expand(state, object, &paths));
+        let outcome = match course {
+            Course::FailsInside => Err(Refusal::down()),
+            Course::Well | Course::Mute => (self.handler)(state, &self.id, &mut self.params)
+                .and_then(|object| expand::expand(state, object, &paths)),
+        };
         state.request = None;
         let (status, body) = match &outcome {
             Ok(body) => (StatusCode::OK, body.clone()),
             Err(refusal) => (refusal.status, refusal.body()),
         };
-        // What was refused before anything was tried is not kept: it may be sent again, mended.
-        let is_kept = status == StatusCode::OK || status == StatusCode::PAYMENT_REQUIRED;
+        // All that a handler has answered is kept, failures too (docs.stripe.com/api/idempotent_requests). What
+        // was refused before anything was tried is not: it may be sent again, put right.
+        let is_kept = outcome.as_ref().err().is_none_or(Refusal::is_kept);
         if let Some(key) = self.idempotency_key.filter(|_| is_kept) {
             let (at, status, body) = (state.now, status.as_u16(), body.clone());
             let it =
                 Remembered { at, path: self.path, params, status, body, request: request.clone() };
             state.remembered.insert(key, it);
         }
-        respond(status, &body, &request, &[])
+        Made { status, body, request, is_replayed: false }
+    }
+}
+
+/// What a call came to.
+struct Made {
+    status: StatusCode,
+    body: Value,
+    request: String,
+    is_replayed: bool,
+}
+
+impl Made {
+    fn respond(self, stripe: &Stripe) -> Response {
+        let body = stripe.shown(self.body);
+        if !self.is_replayed {
+            return respond(self.status, &body, &self.request, &[]);
+        }
+        let original = [("original-request", self.request.as_str())];
+        let mut response = respond(self.status, &body, &self.request, &original);
+        let replayed = HeaderValue::from_static("true");
+        response.headers_mut().insert("idempotent-replayed", replayed);
+        response
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     state::State,
     subscriptions,
     table::Row,
+    tax,
 };
 
 /// Days from one failed attempt to collect to the next.
@@ -38,6 +39,7 @@ pub(super) fn period_line(
     Line {
         id: state.id("il_"),
         amount,
+        tax: if it.is_taxed { tax::on(amount) } else { 0 },
         description,
         start,
         end,
@@ -236,7 +238,7 @@ fn charge(state: &mut State, invoice: &Invoice, intent: &str, card: Card, is_pai
     }
 }
 
-fn settle(state: &mut State, id: &str) {
+pub(super) fn settle(state: &mut State, id: &str) {
     let now = state.now;
     state.update::<Invoice>(id, |it| {
         it.status = InvoiceStatus::Paid;

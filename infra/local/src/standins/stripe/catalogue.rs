@@ -50,6 +50,7 @@ pub(super) fn create_price(state: &mut State, _: &str, params: &mut Params) -> A
     let nickname = params.nonempty("nickname");
     let is_active = params.flag("active")?.unwrap_or(true);
     let metadata = params.metadata("metadata", &Metadata::new())?;
+    let is_exclusive = tax_behavior(params)?;
     params.finish()?;
     state.refer::<Product>(&product, "product")?;
     if currency.len() != 3 {
@@ -78,12 +79,37 @@ pub(super) fn create_price(state: &mut State, _: &str, params: &mut Params) -> A
         unit_amount,
         interval,
         lookup_key,
+        is_exclusive,
         nickname,
         is_active,
         metadata,
     };
     state.announce(price, "price.created");
     Ok(state.show::<Price>(&id))
+}
+
+fn tax_behavior(params: &mut Params) -> Result<Option<bool>, Refusal> {
+    let behaviors = [("exclusive", Some(true)), ("inclusive", Some(false)), ("unspecified", None)];
+    Ok(params.choice("tax_behavior", &behaviors)?.flatten())
+}
+
+/// Of a price little can be changed; how it is taxed, once.
+pub(super) fn update_price(state: &mut State, id: &str, params: &mut Params) -> Answer {
+    let old = state.find::<Price>(id)?;
+    let is_exclusive = tax_behavior(params)?;
+    let is_active = params.flag("active")?;
+    let metadata = params.metadata("metadata", &old.metadata)?;
+    params.finish()?;
+    if old.is_exclusive.is_some() && is_exclusive.is_some() && old.is_exclusive != is_exclusive {
+        let message = "The tax behavior of a price cannot be changed once it is set.";
+        return Err(Refusal::invalid(message).param("tax_behavior"));
+    }
+    state.update::<Price>(id, |it| {
+        it.is_exclusive = is_exclusive.or(it.is_exclusive);
+        it.is_active = is_active.unwrap_or(it.is_active);
+        it.metadata = metadata;
+    });
+    Ok(state.show::<Price>(id))
 }
 
 pub(super) fn retrieve_price(state: &mut State, id: &str, params: &mut Params) -> Answer {

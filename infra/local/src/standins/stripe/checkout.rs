@@ -48,9 +48,12 @@ pub(super) fn create(state: &mut State, _: &str, params: &mut Params) -> Answer 
     let expires_at = params.number("expires_at")?;
     // Say nothing that is played otherwise.
     params.text("locale");
-    params.choice("payment_method_types[0]", &[("card", ())])?;
+    // Version 2026-09-30 took `payment_method_types` away.
+    let only_cards = params.choice("allowed_payment_method_types[0]", &[("card", ())])?.is_some();
+    let taxes = Taxes::take(params)?;
     params.finish()?;
-    catalogue::sold_at(state, &price, "line_items[0][price]")?;
+    let sold = catalogue::sold_at(state, &price, "line_items[0][price]")?;
+    taxes.check(state, customer.as_deref(), sold.is_exclusive)?;
     if let Some(customer) = &customer {
         customers::referred(state, customer)?;
         if customer_email.is_some() {
@@ -98,11 +101,66 @@ pub(super) fn create(state: &mut State, _: &str, params: &mut Params) -> Answer 
         metadata,
         subscription_metadata,
         trial_days,
+        is_taxed: taxes.computes,
+        only_cards,
         missing_payment_method: missing_payment_method.unwrap_or_default(),
         subscription: None,
         invoice: None,
     });
     Ok(state.show::<Session>(&id))
+}
+
+/// What a session says of taxes.
+#[derive(Clone, Copy, Debug)]
+struct Taxes {
+    computes: bool,
+    collects_id: bool,
+    /// What is typed in goes to the customer.
+    keeps_address: bool,
+    keeps_name: bool,
+}
+
+impl Taxes {
+    fn take(params: &mut Params) -> Result<Self, Refusal> {
+        let auto = [("auto", true), ("never", false)];
+        // Says nothing that is played otherwise: what taxes need is asked for in any case.
+        params.choice("billing_address_collection", &[("auto", ()), ("required", ())])?;
+        Ok(Self {
+            computes: params.flag("automatic_tax[enabled]")?.unwrap_or(false),
+            collects_id: params.flag("tax_id_collection[enabled]")?.unwrap_or(false),
+            keeps_address: params.choice("customer_update[address]", &auto)?.unwrap_or(false),
+            keeps_name: params.choice("customer_update[name]", &auto)?.unwrap_or(false),
+        })
+    }
+
+    fn check(
+        self,
+        state: &State,
+        customer: Option<&str>,
+        is_exclusive: Option<bool>,
+    ) -> Result<(), Refusal> {
+        let keeps = self.keeps_address || self.keeps_name;
+        if keeps && customer.is_none() {
+            let message = "`customer_update` can only be used with `customer`.";
+            return Err(Refusal::invalid(message).param("customer_update"));
+        }
+        if self.computes && is_exclusive.is_none() {
+            let message = "A price that is taxed automatically must have a tax behavior.";
+            return Err(Refusal::invalid(message).param("line_items[0][price]"));
+        }
+        let has_address = |id| state.customers.get(id).is_some_and(|it| it.country.is_some());
+        if self.computes && !self.keeps_address && customer.is_some_and(|id| !has_address(id)) {
+            let message = "Automatic tax calculation in Checkout requires a valid address on the \
+                           Customer: set `customer_update[address]` to 'auto'.";
+            return Err(Refusal::invalid(message).code("customer_tax_location_invalid"));
+        }
+        if self.collects_id && !self.keeps_name && customer.is_some() {
+            let message = "Tax ID collection for an existing customer needs `customer_update[name]` \
+                           set to `auto`.";
+            return Err(Refusal::invalid(message).param("tax_id_collection"));
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn retrieve(state: &mut State, id: &str, params: &mut Params) -> Answer {
@@ -123,6 +181,7 @@ pub(super) fn list(state: &mut State, _: &str, params: &mut Params) -> Answer {
     )?;
     let window = Window::take(params)?;
     params.finish()?;
+    customers::listed(state, customer.as_deref())?;
     window.cut::<Session>(state, "/v1/checkout/sessions", |it| {
         customer.as_ref().is_none_or(|wanted| it.customer.as_ref() == Some(wanted))
             && subscription.as_ref().is_none_or(|wanted| it.subscription.as_ref() == Some(wanted))
@@ -159,6 +218,9 @@ pub(super) fn complete(state: &mut State, id: &str, card: Card) -> Result<String
     if !card.can_be_attached() {
         return Err(Refusal::card_declined());
     }
+    if card == Card::BankDebit && session.only_cards {
+        return Err(Refusal::invalid("Only cards are taken here."));
+    }
     let customer = match session.customer {
         Some(customer) => customer,
         None => {
@@ -167,6 +229,10 @@ pub(super) fn complete(state: &mut State, id: &str, card: Card) -> Result<String
         }
     };
     attach(state, &customer, card);
+    if session.is_taxed {
+        // Typed in on the page.
+        state.update::<Customer>(&customer, |it| it.country = Some("DE".to_owned()));
+    }
     let now = state.now;
     let trial_end = session.trial_days.map(|days| now + days * DAY);
     let anchor = trial_end.unwrap_or(now);
@@ -197,6 +263,7 @@ pub(super) fn complete(state: &mut State, id: &str, card: Card) -> Result<String
         is_trial_end_announced: false,
         pause_collection: None,
         pending_update: None,
+        is_taxed: session.is_taxed,
     };
     let (subscription, invoice) = begin(state, new, card);
     state.edit::<Session>(id, |it| {
@@ -218,8 +285,10 @@ fn begin(state: &mut State, mut new: Subscription, card: Card) -> (String, Strin
     state.announce(new, "customer.subscription.created");
     state.tell::<Invoice>(&invoice, "invoice.created");
     billing::finalize(state, &invoice);
-    // Every card that can be attached pays here.
-    billing::collect(state, &invoice, Some((card, true)), Attempt::Scheduled);
+    // Every card that can be attached pays here; what is debited from a bank comes days later, or does not.
+    if card != Card::BankDebit {
+        billing::collect(state, &invoice, Some((card, true)), Attempt::Scheduled);
+    }
     (id, invoice)
 }
 

@@ -4,10 +4,12 @@ use anyhow::{Result, anyhow};
 use serde_json::Value;
 
 use super::{
-    Stripe, billing, checkout, customers,
+    Stripe, billing, checkout, credit_notes,
+    credit_notes::CreditTo,
+    customers,
     model::{
-        Card, Charge, Customer, DisputeStatus, Interval, Invoice, Metadata, PauseBehavior, Price,
-        Session, SessionStatus, Subscription,
+        Card, Charge, Customer, DisputeStatus, Interval, Invoice, Line, Metadata, PauseBehavior,
+        Price, Session, SessionStatus, Subscription,
     },
     pages,
     payments::{disputes, refunds},
@@ -246,6 +248,68 @@ impl Stripe {
     /// The bank of the customer sends a refund back.
     pub fn fail_refund(&self, refund: &str) -> Result<()> {
         self.act(|state| refunds::fail(state, refund))
+    }
+
+    /// Credits a part of an invoice, from the dashboard: the credit note's id.
+    pub fn credit(&self, invoice: &str, amount: i64, to: CreditTo) -> Result<String> {
+        self.act(|state| credit_notes::issue(state, invoice, amount, to))
+    }
+
+    /// Sets a customer's balance, from the dashboard: below zero it pays the next invoices.
+    pub fn set_balance(&self, customer: &str, cents: i64) -> Result<()> {
+        self.act(|state| {
+            customers::existing(state, customer)?;
+            state.update::<Customer>(customer, |it| it.balance = cents);
+            Ok(())
+        })
+    }
+
+    /// Adds an item to the customer's next invoice, from the dashboard.
+    pub fn add_item(&self, customer: &str, description: &str, amount: i64) -> Result<()> {
+        self.act(|state| {
+            customers::existing(state, customer)?;
+            let (start, end) = (state.now, state.now);
+            let own =
+                state.subscriptions.iter().find(|it| it.customer == customer && !it.is_over());
+            let (subscription, subscription_item) =
+                own.map(|it| (it.id.clone(), it.item.clone())).unwrap_or_default();
+            let line = Line {
+                id: state.id("il_"),
+                amount,
+                tax: 0,
+                description: description.to_owned(),
+                start,
+                end,
+                price: String::new(),
+                quantity: 1,
+                subscription,
+                subscription_item,
+                invoice_item: Some(state.id("ii_")),
+            };
+            state.edit::<Customer>(customer, |it| it.pending.push(line));
+            Ok(())
+        })
+    }
+
+    /// Takes the ids of deleted customers in lists and redactions, or refuses them. Stripe's documents do not
+    /// say what the real one does; at first they are refused.
+    pub fn know_deleted(&self, knows: bool) {
+        self.state().knows_deleted = knows;
+    }
+
+    /// What the API shows of an invoice.
+    pub fn invoice(&self, id: &str) -> Value {
+        self.state().show::<Invoice>(id)
+    }
+
+    /// What the API shows of a charge.
+    pub fn charge(&self, id: &str) -> Value {
+        self.state().show::<Charge>(id)
+    }
+
+    /// What the API shows of a subscription.
+    pub fn subscription(&self, id: &str) -> Value {
+        self.state().show::<Subscription>(id)
     }
 
     /// Deletes a customer, from the dashboard.

@@ -38,6 +38,7 @@ pub(super) fn make(
         name,
         metadata,
         balance: 0,
+        country: None,
         is_deleted: false,
         card: None,
         payment_method: None,
@@ -85,6 +86,17 @@ pub(super) fn existing(state: &State, id: &str) -> Result<Customer, Refusal> {
 pub(super) fn referred(state: &State, id: &str) -> Result<Customer, Refusal> {
     let missing = || Refusal::missing_reference(Customer::NAME, id, "customer");
     state.find::<Customer>(id).ok().filter(|it| !it.is_deleted).ok_or_else(missing)
+}
+
+/// Checks the customer that a list is asked of. One that never was is refused; whether one that was deleted is,
+/// Stripe's documents do not say: it is, unless a test wants it otherwise.
+pub(super) fn listed(state: &State, id: Option<&str>) -> Result<(), Refusal> {
+    let Some(id) = id else { return Ok(()) };
+    let is_listed = |it: &Customer| !it.is_deleted || state.knows_deleted;
+    match state.customers.get(id).is_some_and(is_listed) {
+        true => Ok(()),
+        false => Err(Refusal::missing_reference(Customer::NAME, id, "customer")),
+    }
 }
 
 pub(super) fn update(state: &mut State, id: &str, params: &mut Params) -> Answer {

@@ -18,6 +18,7 @@ use super::{
     Stripe,
     events::Event,
     fault::Random,
+    lifecycle,
     state::{Object, State},
 };
 use crate::http::Client;
@@ -34,11 +35,51 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// How many events are on the way at once when their order does not matter.
 const LANES: usize = 8;
 
+/// The events that the local cloud's endpoint is sent: those that docs/OPERATIONS.md names.
+pub const ENDPOINT_EVENTS: [&str; 34] = [
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
+    "charge.failed",
+    "charge.refunded",
+    "charge.succeeded",
+    "charge.updated",
+    "checkout.session.async_payment_failed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
+    "customer.created",
+    "customer.deleted",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "customer.subscription.resumed",
+    "customer.subscription.updated",
+    "invoice.finalized",
+    "invoice.marked_uncollectible",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.updated",
+    "invoice.voided",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
+];
+
 /// Where events are sent, and how badly.
 #[derive(Clone, Debug, Default)]
 pub struct Webhooks {
     /// Where to. `None`: events wait for [`Stripe::take_events`].
     pub url: Option<String>,
+    /// Which are sent; `None`: all of them.
+    pub events: Option<Vec<String>>,
     /// What they are signed with: two of them while a secret is replaced.
     pub secrets: Vec<String>,
     /// How many more times each event is sent.
@@ -47,6 +88,14 @@ pub struct Webhooks {
     pub reorder: Option<u64>,
     /// Real time from an event to its being sent.
     pub delay: Duration,
+}
+
+impl Webhooks {
+    /// Whether events of this type are sent anywhere.
+    fn wants(&self, kind: &str) -> bool {
+        let is_named = |all: &Vec<String>| all.iter().any(|it| it == kind);
+        self.url.is_some() && self.events.as_ref().is_none_or(is_named)
+    }
 }
 
 /// An event as it is sent.
@@ -162,6 +211,7 @@ impl Desk {
 impl Stripe {
     /// Sets where events are sent and how. Those that wait are sent then, too.
     pub fn set_webhooks(&self, settings: Webhooks) {
+        self.state().hears_of_drafts = settings.wants("invoice.created");
         let mut desk = self.0.office.desk();
         if let Some(seed) = settings.reorder {
             desk.random = Random(seed);
@@ -257,9 +307,17 @@ impl Stripe {
                     }
                 }
                 Next::Send(parcel, settings) => {
-                    let is_taken = self.send(&parcel.event, &settings).await;
+                    let event = self.state().events.get(&parcel.event).cloned();
+                    let is_wanted = event.as_ref().is_some_and(|it| settings.wants(&it.kind));
+                    let is_taken = !is_wanted || self.send(&parcel.event, &settings).await;
                     if is_taken {
                         self.state().edit::<Event>(&parcel.event, |it| it.is_pending = false);
+                    }
+                    let draft = event.filter(|it| it.kind == "invoice.created");
+                    if let Some(draft) = draft.filter(|_| is_wanted && is_taken)
+                        && let Some(invoice) = draft.data["object"]["id"].as_str()
+                    {
+                        self.with(|state| lifecycle::draft_is_heard_of(state, invoice));
                     }
                     office.desk().done(parcel, is_taken);
                     office.work.notify_waiters();

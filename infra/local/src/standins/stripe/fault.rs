@@ -1,6 +1,12 @@
 //! How often the API was asked, and what is wrong with it.
 
-use std::{collections::BTreeMap, future::pending, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::pending,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
 
 use super::{Stripe, refusal::Refusal};
 
@@ -27,6 +33,25 @@ pub enum Fault {
         /// …then so many fail.
         times: u64,
     },
+    /// Some calls of one interface fail inside the service. Nothing is done, and the failure is the answer to
+    /// their idempotency keys for a day, as any answer of a handler's is.
+    DownInside {
+        /// As [`Stripe::counts`] names it.
+        interface: &'static str,
+        /// So many of its calls since the start go well…
+        after: u64,
+        /// …then so many fail.
+        times: u64,
+    },
+    /// Some calls of one interface are done, and no answer to them ever comes.
+    Mute {
+        /// As [`Stripe::counts`] names it.
+        interface: &'static str,
+        /// So many of its calls since the start go well…
+        after: u64,
+        /// …then so many are not answered.
+        times: u64,
+    },
     /// Of a thousand calls, about so many are refused before anything is done.
     Random {
         /// What decides which.
@@ -38,11 +63,48 @@ pub enum Fault {
     },
 }
 
+/// How a call that is let in goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// As it should.
+    Well,
+    /// It fails inside the service, and that is remembered.
+    FailsInside,
+    /// It is done and not answered.
+    Mute,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     fault: Fault,
     random: Random,
     counts: BTreeMap<String, u64>,
+    /// Calls of one interface that are taken within a second of real time, if there is a limit.
+    per_second: Option<usize>,
+    /// When each interface was asked within the last second.
+    recent: BTreeMap<String, VecDeque<Instant>>,
+    /// Calls that were refused for the limit.
+    limited: u64,
+    /// Fields that are left out of answers: the object's name, the field's.
+    omitted: Vec<(String, String)>,
+}
+
+impl Faults {
+    /// Whether one more call of the interface is within the limit now.
+    fn is_within_rate(&mut self, name: &str) -> bool {
+        let Some(most) = self.per_second else { return true };
+        let now = Instant::now();
+        let recent = self.recent.entry(name.to_owned()).or_default();
+        while recent.front().is_some_and(|at| now.duration_since(*at) >= Duration::from_secs(1)) {
+            recent.pop_front();
+        }
+        if recent.len() >= most {
+            self.limited += 1;
+            return false;
+        }
+        recent.push_back(now);
+        true
+    }
 }
 
 /// A small generator (`SplitMix64`) that can be begun again.
@@ -76,34 +138,79 @@ impl Stripe {
         self.faults().counts.clone()
     }
 
+    /// Takes at most so many calls of each interface within a second of real time, as the real one does (25,
+    /// docs.stripe.com/rate-limits). Off at first: here an answer takes a hundredth of the real one's time, so
+    /// that a limit says something only together with [`Fault::Slow`].
+    pub fn limit_rate(&self, per_second: Option<usize>) {
+        self.faults().per_second = per_second;
+    }
+
+    /// How many calls were refused for that limit.
+    pub fn limited(&self) -> u64 {
+        self.faults().limited
+    }
+
+    /// Leaves `field` out of every `object` (its `object` says so: `invoice`, `charge`) in answers.
+    pub fn omit(&self, object: &str, field: &str) {
+        self.faults().omitted.push((object.to_owned(), field.to_owned()));
+    }
+
+    /// Shows again what [`Self::omit`] left out.
+    pub fn omit_nothing(&self) {
+        self.faults().omitted.clear();
+    }
+
+    /// What an answer's body shows, without what is left out.
+    pub(super) fn shown(&self, mut body: Value) -> Value {
+        let omitted = self.faults().omitted.clone();
+        if !omitted.is_empty() {
+            strip(&mut body, &omitted);
+        }
+        body
+    }
+
     fn faults(&self) -> std::sync::MutexGuard<'_, Faults> {
         self.0.faults.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Counts the call and applies the fault.
-    pub(super) async fn enter(&self, name: String) -> Result<(), Refusal> {
+    /// Counts the call and applies limit and fault.
+    pub(super) async fn enter(&self, name: String) -> Result<Course, Refusal> {
         let (fault, roll, count) = {
             let mut faults = self.faults();
             let count = faults.counts.entry(name.clone()).or_default();
             *count += 1;
             let count = *count;
+            if !faults.is_within_rate(&name) {
+                return Err(Refusal::rate_limited());
+            }
             (faults.fault, faults.random.below(1_000), count)
         };
+        let is_in = |after: u64, times: u64| (after + 1..=after + times).contains(&count);
         match fault {
-            Fault::None => Ok(()),
+            Fault::None => Ok(Course::Well),
             Fault::RateLimited => Err(Refusal::rate_limited()),
             Fault::Down => Err(Refusal::down()),
             Fault::Slow(time) => {
                 tokio::time::sleep(time).await;
-                Ok(())
+                Ok(Course::Well)
             }
             Fault::Hang => pending().await,
             Fault::DownOnce { interface, after, times }
-                if interface == name && (after + 1..=after + times).contains(&count) =>
+                if interface == name && is_in(after, times) =>
             {
                 Err(Refusal::down())
             }
-            Fault::DownOnce { .. } => Ok(()),
+            Fault::DownInside { interface, after, times }
+                if interface == name && is_in(after, times) =>
+            {
+                Ok(Course::FailsInside)
+            }
+            Fault::Mute { interface, after, times } if interface == name && is_in(after, times) => {
+                Ok(Course::Mute)
+            }
+            Fault::DownOnce { .. } | Fault::DownInside { .. } | Fault::Mute { .. } => {
+                Ok(Course::Well)
+            }
             Fault::Random { per_mille_429, per_mille_500, .. } => {
                 let (limited, down) = (u64::from(per_mille_429), u64::from(per_mille_500));
                 if roll < limited {
@@ -111,9 +218,23 @@ impl Stripe {
                 } else if roll < limited + down {
                     Err(Refusal::down())
                 } else {
-                    Ok(())
+                    Ok(Course::Well)
                 }
             }
         }
+    }
+}
+
+fn strip(at: &mut Value, omitted: &[(String, String)]) {
+    match at {
+        Value::Object(fields) => {
+            let name = fields.get("object").and_then(Value::as_str).map(str::to_owned);
+            for (_, field) in omitted.iter().filter(|(object, _)| name.as_ref() == Some(object)) {
+                fields.remove(field);
+            }
+            fields.values_mut().for_each(|it| strip(it, omitted));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|it| strip(it, omitted)),
+        _ => {}
     }
 }

@@ -3,10 +3,12 @@
 use super::{
     api::Answer,
     billing::{self, Attempt},
+    customers,
     list::Window,
     model::{Card, Invoice, InvoiceStatus},
     params::Params,
     refusal::Refusal,
+    render, render_billing,
     state::{Object, State},
 };
 
@@ -30,11 +32,45 @@ pub(super) fn list(state: &mut State, _: &str, params: &mut Params) -> Answer {
     )?;
     let window = Window::take(params)?;
     params.finish()?;
+    customers::listed(state, customer.as_deref())?;
     window.cut::<Invoice>(state, "/v1/invoices", |it| {
         customer.as_ref().is_none_or(|wanted| *wanted == it.customer)
             && subscription.as_ref().is_none_or(|wanted| it.subscription.as_ref() == Some(wanted))
             && status.is_none_or(|wanted| wanted == it.status)
     })
+}
+
+/// An invoice's lines, page by page: the invoice itself shows the first ten.
+pub(super) fn lines(state: &mut State, id: &str, params: &mut Params) -> Answer {
+    let invoice = state.find::<Invoice>(id)?;
+    let limit = params.number("limit")?.unwrap_or(10);
+    let limit = usize::try_from(limit).ok().filter(|it| (1..=100).contains(it));
+    let limit = limit.ok_or_else(|| Refusal::parameter_invalid("limit", "between 1 and 100"))?;
+    let after = params.nonempty("starting_after");
+    params.finish()?;
+    let start = match &after {
+        None => 0,
+        Some(after) => {
+            let at = invoice.lines.iter().position(|line| line.id == *after);
+            1 + at
+                .ok_or_else(|| Refusal::missing_reference("line_item", after, "starting_after"))?
+        }
+    };
+    let rest = &invoice.lines[start..];
+    let shown = rest.iter().take(limit).map(|it| render_billing::line(it, &invoice, state));
+    let url = format!("/v1/invoices/{id}/lines");
+    Ok(render::list(shown.collect(), &url, rest.len() > limit))
+}
+
+/// Stripe makes ten new invoices of a subscription in a minute, and twenty in a day (docs.stripe.com/rate-limits).
+pub(super) fn may_have_another(state: &State, subscription: &str) -> Result<(), Refusal> {
+    let own = state.invoices.iter().filter(|it| it.subscription.as_deref() == Some(subscription));
+    let times: Vec<i64> = own.map(|it| it.created).collect();
+    let within = |seconds| times.iter().filter(|at| state.now < **at + seconds).count();
+    match within(60) >= 10 || within(86_400) >= 20 {
+        true => Err(Refusal::too_many_invoices()),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn void(state: &mut State, id: &str, params: &mut Params) -> Answer {

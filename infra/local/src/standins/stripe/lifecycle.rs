@@ -15,6 +15,9 @@ use super::{
 
 /// How long a renewal's invoice stays a draft, seconds.
 const DRAFT_FOR: i64 = 3_600;
+/// How long the endpoint's answer to `invoice.created` is waited for, before that, seconds
+/// (docs.stripe.com/invoicing/integration/workflow-transitions).
+const ANSWER_WITHIN: i64 = 72 * 3_600;
 /// How long before its end a trial's end is announced, seconds.
 const TRIAL_NOTICE: i64 = 3 * 86_400;
 
@@ -92,6 +95,14 @@ pub(super) fn run(state: &mut State, now: i64) {
     state.now = now;
 }
 
+/// The endpoint has taken the event of this draft: an hour later it is finalized.
+pub(super) fn draft_is_heard_of(state: &mut State, invoice: &str) {
+    let at = state.now + DRAFT_FOR;
+    state.edit::<Invoice>(invoice, |it| {
+        it.finalizes_at = it.finalizes_at.map(|waits_until| waits_until.min(at));
+    });
+}
+
 fn end_period(state: &mut State, id: &str) {
     let Some(it) = state.subscriptions.get(id).cloned() else { return };
     let has_card = state.customers.get(&it.customer).is_some_and(|it| it.card.is_some());
@@ -118,7 +129,8 @@ fn renew(state: &mut State, it: &Subscription) {
     let invoice = billing::prepare(state, it, BillingReason::Cycle, vec![line], past);
     let is_unpaid = it.status == SubscriptionStatus::Unpaid;
     if it.pause_collection.is_none() && !is_unpaid {
-        state.edit::<Invoice>(&invoice, |it| it.finalizes_at = Some(start + DRAFT_FOR));
+        let wait = if state.hears_of_drafts { ANSWER_WITHIN } else { DRAFT_FOR };
+        state.edit::<Invoice>(&invoice, |it| it.finalizes_at = Some(start + wait));
     }
     state.update::<Subscription>(&it.id, |it| {
         it.period_start = start;

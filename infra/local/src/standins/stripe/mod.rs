@@ -4,7 +4,7 @@
 //!
 //! It lives by the cloud's clock: what is due happens in [`Stripe::run_due`], or else before the next
 //! thing that is asked of it, in either case as at the instant at which it was due. It answers in the forms of one API version and refuses what the real one refuses. What
-//! it does not know of the real one (coupons, taxes, several items in a subscription, …) is refused as
+//! it does not know of the real one (coupons, several items in a subscription, …) is refused as
 //! an unknown parameter.
 
 mod api;
@@ -12,6 +12,7 @@ mod billing;
 mod catalogue;
 mod checkout;
 mod controls;
+mod credit_notes;
 mod customers;
 mod delivery;
 mod events;
@@ -35,6 +36,7 @@ mod render_billing;
 mod state;
 mod subscriptions;
 mod table;
+mod tax;
 #[cfg(test)]
 mod tests;
 
@@ -52,7 +54,8 @@ use time::OffsetDateTime;
 
 pub use self::{
     controls::{ChargeView, InvoiceView, RefundView, SubscriptionView, Totals},
-    delivery::{EventView, Webhooks},
+    credit_notes::CreditTo,
+    delivery::{ENDPOINT_EVENTS, EventView, Webhooks},
     events::API_VERSION,
     fault::Fault,
     model::{AfterRetries, Card, PauseBehavior},

@@ -18,6 +18,8 @@ pub enum Card {
     /// 4000 0027 6000 3184: its holder must confirm each payment with the bank (3-D Secure), so it pays
     /// where a person is: at the checkout and on an invoice's page.
     MustConfirm,
+    /// 000123456789: an account at a bank, debited days later. Only where the checkout takes more than cards.
+    BankDebit,
 }
 
 impl Card {
@@ -29,6 +31,7 @@ impl Card {
             "4000000000000002" => Some(Self::Declined),
             "4000000000000341" => Some(Self::FailsLater),
             "4000002760003184" => Some(Self::MustConfirm),
+            "000123456789" => Some(Self::BankDebit),
             _ => None,
         }
     }
@@ -39,6 +42,7 @@ impl Card {
             Self::Declined => "0002",
             Self::FailsLater => "0341",
             Self::MustConfirm => "3184",
+            Self::BankDebit => "6789",
         }
     }
 
@@ -101,6 +105,9 @@ pub(super) struct Customer {
     pub(super) metadata: Metadata,
     /// Below zero: credit, which the next invoices use up. Above: owed, added to the next invoice.
     pub(super) balance: i64,
+    /// Of the address that was collected at a checkout.
+    #[serde(default)]
+    pub(super) country: Option<String>,
     pub(super) is_deleted: bool,
     pub(super) card: Option<Card>,
     pub(super) payment_method: Option<String>,
@@ -131,6 +138,9 @@ pub(super) struct Price {
     #[serde(default)]
     pub(super) interval: Interval,
     pub(super) lookup_key: Option<String>,
+    /// Whether tax comes on top of it; `None`: nobody has said.
+    #[serde(default)]
+    pub(super) is_exclusive: Option<bool>,
     pub(super) nickname: Option<String>,
     pub(super) is_active: bool,
     pub(super) metadata: Metadata,
@@ -159,6 +169,12 @@ pub(super) struct Session {
     pub(super) metadata: Metadata,
     pub(super) subscription_metadata: Metadata,
     pub(super) trial_days: Option<i64>,
+    /// Whether taxes are computed, of it and of the subscription that it becomes.
+    #[serde(default)]
+    pub(super) is_taxed: bool,
+    /// Whether only cards are taken.
+    #[serde(default)]
+    pub(super) only_cards: bool,
     pub(super) missing_payment_method: MissingPaymentMethod,
     pub(super) subscription: Option<String>,
     pub(super) invoice: Option<String>,
@@ -254,6 +270,7 @@ pub(super) struct Subscription {
     pub(super) pause_collection: Option<PauseBehavior>,
     #[serde(default)]
     pub(super) pending_update: Option<PendingUpdate>,
+    pub(super) is_taxed: bool,
 }
 
 impl Subscription {
@@ -298,6 +315,9 @@ pub(super) enum BillingReason {
 pub(super) struct Line {
     pub(super) id: String,
     pub(super) amount: i64,
+    /// On top of it.
+    #[serde(default)]
+    pub(super) tax: i64,
     pub(super) description: String,
     pub(super) start: i64,
     pub(super) end: i64,
@@ -307,6 +327,12 @@ pub(super) struct Line {
     pub(super) subscription_item: String,
     /// Of a proration: the invoice item that it comes from.
     pub(super) invoice_item: Option<String>,
+}
+
+impl Line {
+    pub(super) fn gross(&self) -> i64 {
+        self.amount + self.tax
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -344,7 +370,11 @@ pub(super) struct Invoice {
 
 impl Invoice {
     pub(super) fn total(&self) -> i64 {
-        self.lines.iter().map(|line| line.amount).sum()
+        self.lines.iter().map(Line::gross).sum()
+    }
+
+    pub(super) fn tax(&self) -> i64 {
+        self.lines.iter().map(|line| line.tax).sum()
     }
 
     pub(super) fn remaining(&self) -> i64 {

@@ -61,6 +61,7 @@ impl Params {
             Refusal::invalid(format!("Invalid integer: {text}"))
                 .code("parameter_invalid_integer")
                 .param(name)
+                .unexecuted()
         };
         text.parse().map(Some).map_err(|_| invalid())
     }

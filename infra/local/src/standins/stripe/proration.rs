@@ -5,6 +5,7 @@ use super::{
     model::{Line, Subscription},
     months::share,
     state::State,
+    tax,
 };
 
 /// Gives back the time not used at the old price.
@@ -26,9 +27,11 @@ fn line(state: &mut State, it: &Subscription, words: &str, sign: i64) -> Line {
     let part = (it.period_end - state.now).clamp(0, whole);
     let day = time::OffsetDateTime::from_unix_timestamp(state.now).map(|at| at.date());
     let day = day.map(|it| it.to_string()).unwrap_or_default();
+    let amount = sign * share(unit_amount * it.quantity, part, whole);
     Line {
         id: state.id("il_"),
-        amount: sign * share(unit_amount * it.quantity, part, whole),
+        amount,
+        tax: if it.is_taxed { tax::on(amount) } else { 0 },
         description: format!("{words} {name} after {day}"),
         start: state.now,
         end: it.period_end,

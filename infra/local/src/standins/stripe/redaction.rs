@@ -1,11 +1,13 @@
 //! Redaction (a preview at Stripe): personal data of customers is overwritten, for good.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     api::Answer,
-    model::{Charge, Customer, DisputeStatus, Invoice, InvoiceStatus},
+    model::{Charge, Customer, DisputeStatus, Invoice, InvoiceStatus, PaymentIntent},
     params::Params,
     refusal::Refusal,
     render::{list, rows},
@@ -38,6 +40,10 @@ pub(super) struct RedactionJob {
     pub(super) id: String,
     created: i64,
     customers: Vec<String>,
+    #[serde(default)]
+    invoices: Vec<String>,
+    #[serde(default)]
+    payment_intents: Vec<String>,
     fixes: bool,
     status: JobStatus,
     /// Since when it is in this status.
@@ -56,6 +62,15 @@ impl RedactionJob {
         let goes_on = matches!(self.status, JobStatus::Validating | JobStatus::Redacting);
         goes_on.then_some(self.since + STEP)
     }
+
+    /// Whose objects these are.
+    fn owners(&self, state: &State) -> BTreeSet<String> {
+        let invoices = self.invoices.iter().filter_map(|id| state.invoices.get(id));
+        let intents = self.payment_intents.iter().filter_map(|id| state.payment_intents.get(id));
+        let owners = invoices.map(|it| it.customer.clone());
+        let owners = owners.chain(intents.map(|it| it.customer.clone()));
+        owners.chain(self.customers.iter().cloned()).collect()
+    }
 }
 
 fn job(it: &RedactionJob, _: &State) -> Value {
@@ -69,9 +84,9 @@ fn job(it: &RedactionJob, _: &State) -> Value {
             "checkout_sessions": [],
             "customers": it.customers,
             "identity_verification_sessions": [],
-            "invoices": [],
+            "invoices": it.invoices,
             "issuing_cardholders": [],
-            "payment_intents": [],
+            "payment_intents": it.payment_intents,
             "radar_value_list_items": [],
             "setup_intents": [],
         },
@@ -82,15 +97,32 @@ fn job(it: &RedactionJob, _: &State) -> Value {
 
 pub(super) fn create(state: &mut State, _: &str, params: &mut Params) -> Answer {
     let customers = params.list("objects[customers]");
+    let invoices = params.list("objects[invoices]");
+    let payment_intents = params.list("objects[payment_intents]");
     let fixes =
         params.choice("validation_behavior", &[("error", false), ("fix", true)])?.unwrap_or(false);
     params.finish()?;
-    if customers.is_empty() {
+    let count = customers.len() + invoices.len() + payment_intents.len();
+    if count == 0 {
         return Err(Refusal::parameter_missing("objects"));
     }
+    // docs.stripe.com/privacy/redaction/example
+    if count > 10 {
+        return Err(Refusal::parameter_invalid("objects", "10 identifiers or fewer"));
+    }
     for customer in &customers {
-        // A deleted one can still be redacted.
-        state.refer::<Customer>(customer, "objects[customers]")?;
+        // Whether a deleted one is taken, Stripe's documents do not say.
+        let found = state.refer::<Customer>(customer, "objects[customers]")?;
+        if found.is_deleted && !state.knows_deleted {
+            let name = Customer::NAME;
+            return Err(Refusal::missing_reference(name, customer, "objects[customers]"));
+        }
+    }
+    for invoice in &invoices {
+        state.refer::<Invoice>(invoice, "objects[invoices]")?;
+    }
+    for intent in &payment_intents {
+        state.refer::<PaymentIntent>(intent, "objects[payment_intents]")?;
     }
     let (id, now) = (state.id(RedactionJob::PREFIX), state.now);
     let status = JobStatus::Validating;
@@ -99,6 +131,8 @@ pub(super) fn create(state: &mut State, _: &str, params: &mut Params) -> Answer 
         id: id.clone(),
         created: now,
         customers,
+        invoices,
+        payment_intents,
         fixes,
         status,
         since: now,
@@ -147,13 +181,14 @@ pub(super) fn go_on(state: &mut State, id: &str) {
     match job.status {
         JobStatus::Validating => {
             let errors: Vec<_> =
-                job.customers.iter().flat_map(|customer| hindrances(state, customer)).collect();
+                job.owners(state).iter().flat_map(|it| hindrances(state, it)).collect();
             let status = if errors.is_empty() { JobStatus::Ready } else { JobStatus::Failed };
             state.edit::<RedactionJob>(id, |it| it.errors = errors);
             enter(state, id, status);
         }
         JobStatus::Redacting => {
             job.customers.iter().for_each(|customer| redact(state, customer));
+            redact_objects(state, &job);
             enter(state, id, JobStatus::Succeeded);
         }
         JobStatus::Ready | JobStatus::Failed | JobStatus::Succeeded => {}
@@ -201,15 +236,42 @@ fn hindrances(state: &State, customer: &str) -> Vec<(String, String, String)> {
     found.map(|(_, code, text)| (code.to_owned(), text.to_owned(), customer.to_owned())).collect()
 }
 
-fn redact(state: &mut State, customer: &str) {
-    let hide = |field: &mut Option<String>| {
-        if field.is_some() {
-            *field = Some(REDACTED.to_owned());
+fn hide(field: &mut Option<String>) {
+    if field.is_some() {
+        *field = Some(REDACTED.to_owned());
+    }
+}
+
+/// Invoices and payments that are named themselves, with what belongs to them.
+fn redact_objects(state: &mut State, job: &RedactionJob) {
+    let mut ids: BTreeSet<String> =
+        job.invoices.iter().chain(&job.payment_intents).cloned().collect();
+    for it in state.invoices.iter_mut().filter(|it| ids.contains(&it.id)) {
+        hide(&mut it.customer_email);
+        hide(&mut it.customer_name);
+    }
+    for it in state.charges.iter_mut() {
+        if ids.contains(&it.payment_intent) {
+            hide(&mut it.email);
+            hide(&mut it.name);
+            ids.insert(it.id.clone());
         }
-    };
+    }
+    for event in state.events.iter_mut() {
+        let (id, kind) =
+            (event.data["object"]["id"].clone(), event.data["object"]["object"].clone());
+        if id.as_str().is_some_and(|id| ids.contains(id)) {
+            event.data = json!({ "object": { "id": id, "object": kind, "redacted": true } });
+        }
+    }
+    state.remembered.clear();
+}
+
+fn redact(state: &mut State, customer: &str) {
     state.edit::<Customer>(customer, |it| {
         hide(&mut it.email);
         hide(&mut it.name);
+        hide(&mut it.country);
         it.metadata.values_mut().for_each(|it| REDACTED.clone_into(it));
     });
     for it in state.invoices.iter_mut().filter(|it| it.customer == customer) {

@@ -12,11 +12,14 @@ pub(super) struct Refusal {
     decline_code: Option<&'static str>,
     param: Option<String>,
     message: String,
+    /// Whether it was refused before its handler did anything: such an answer is not kept for its key.
+    is_unexecuted: bool,
 }
 
 impl Refusal {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, code: None, decline_code: None, param: None, message: message.into() }
+        let (code, decline_code, param, message) = (None, None, None, message.into());
+        Self { status, kind, code, decline_code, param, message, is_unexecuted: false }
     }
 
     /// 400 without a code.
@@ -51,17 +54,19 @@ impl Refusal {
         Self::invalid(format!("Missing required param: {param}."))
             .code("parameter_missing")
             .param(param)
+            .unexecuted()
     }
 
     pub(super) fn parameter_unknown(param: &str) -> Self {
         Self::invalid(format!("Received unknown parameter: {param}"))
             .code("parameter_unknown")
             .param(param)
+            .unexecuted()
     }
 
     /// A parameter's value is none of those possible.
     pub(super) fn parameter_invalid(param: &str, wanted: &str) -> Self {
-        Self::invalid(format!("Invalid {param}: must be {wanted}")).param(param)
+        Self::invalid(format!("Invalid {param}: must be {wanted}")).param(param).unexecuted()
     }
 
     /// The key was sent before with another request.
@@ -86,11 +91,28 @@ impl Refusal {
         let message = "Request rate limit exceeded.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "invalid_request_error", message)
             .code("rate_limit")
+            .unexecuted()
+    }
+
+    /// A subscription has had as many new invoices as it may have.
+    pub(super) fn too_many_invoices() -> Self {
+        let message = "Too many invoices were created for this subscription.";
+        Self { message: message.to_owned(), ..Self::rate_limited() }
     }
 
     pub(super) fn down() -> Self {
         let message = "An unknown error occurred.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "api_error", message)
+    }
+
+    /// Says that it came before anything was tried.
+    pub(super) fn unexecuted(self) -> Self {
+        Self { is_unexecuted: true, ..self }
+    }
+
+    /// Whether the answer is kept for its idempotency key.
+    pub(super) fn is_kept(&self) -> bool {
+        !self.is_unexecuted
     }
 
     pub(super) fn code(self, code: &'static str) -> Self {

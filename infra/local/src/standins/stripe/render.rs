@@ -70,7 +70,7 @@ fn customer(it: &Customer, _: &State) -> Value {
     json!({
         "id": it.id,
         "object": "customer",
-        "address": null,
+        "address": it.country.as_ref().map(|country| json!({ "country": country })),
         "balance": it.balance,
         "created": it.created,
         "currency": "usd",
@@ -142,7 +142,11 @@ fn price(it: &Price, _: &State) -> Value {
             "trial_period_days": null,
             "usage_type": "licensed",
         },
-        "tax_behavior": "unspecified",
+        "tax_behavior": match it.is_exclusive {
+            Some(true) => "exclusive",
+            Some(false) => "inclusive",
+            None => "unspecified",
+        },
         "tiers_mode": null,
         "transform_quantity": null,
         "type": "recurring",
@@ -174,7 +178,9 @@ fn session(it: &Session, state: &State) -> Value {
         "allow_promotion_codes": null,
         "amount_subtotal": amount,
         "amount_total": amount,
-        "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
+        "automatic_tax": {
+            "enabled": it.is_taxed, "liability": null, "provider": null, "status": null,
+        },
         "billing_address_collection": null,
         "cancel_url": it.cancel_url,
         "client_reference_id": it.client_reference_id,

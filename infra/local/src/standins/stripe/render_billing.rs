@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    credit_notes,
     model::{
         BillingReason, Invoice, InvoiceStatus, Line, MissingPaymentMethod, PauseBehavior,
         Subscription,
@@ -11,6 +12,9 @@ use super::{
     state::{Object, State},
     table::{Row, Table},
 };
+
+/// Lines that an invoice shows of itself; the others have pages of their own.
+const LINES_SHOWN: usize = 10;
 
 rows! {
     Subscription, "sub_", "subscription", subscriptions, Some("customer.subscription.updated"),
@@ -27,7 +31,7 @@ fn subscription(it: &Subscription, state: &State) -> Value {
         "id": it.id,
         "object": "subscription",
         "application": null,
-        "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null },
+        "automatic_tax": { "disabled_reason": null, "enabled": it.is_taxed, "liability": null },
         "billing_cycle_anchor": it.anchor,
         "billing_mode": { "type": "classic" },
         "billing_schedules": [],
@@ -121,7 +125,17 @@ fn item_at(it: &Subscription, (price, quantity): (&str, i64), state: &State) -> 
 }
 
 fn invoice(it: &Invoice, state: &State) -> Value {
-    let total = it.total();
+    let (total, tax) = (it.total(), it.tax());
+    let taxes = (tax != 0).then(|| {
+        json!({
+            "amount": tax,
+            "tax_behavior": "exclusive",
+            "tax_rate_details": { "tax_rate": "txr_local" },
+            "taxability_reason": "standard_rated",
+            "taxable_amount": total - tax,
+            "type": "tax_rate_details",
+        })
+    });
     let is_draft = it.status == InvoiceStatus::Draft;
     let reason = match it.reason {
         BillingReason::Create => "subscription_create",
@@ -130,7 +144,8 @@ fn invoice(it: &Invoice, state: &State) -> Value {
         BillingReason::Manual => "manual",
     };
     let page = format!("{}/pages/invoices/{}", state.url, it.id);
-    let lines = it.lines.iter().map(|line| self::line(line, it, state)).collect();
+    let lines = it.lines.iter().take(LINES_SHOWN).map(|line| self::line(line, it, state)).collect();
+    let has_more_lines = it.lines.len() > LINES_SHOWN;
     let parent = it.subscription.as_ref().map(|id| {
         json!({
             "quote_details": null,
@@ -163,7 +178,7 @@ fn invoice(it: &Invoice, state: &State) -> Value {
         "ending_balance": it.ending_balance,
         "hosted_invoice_url": (!is_draft).then_some(&page),
         "invoice_pdf": (!is_draft).then(|| format!("{page}/pdf")),
-        "lines": list(lines, &format!("/v1/invoices/{}/lines", it.id), false),
+        "lines": list(lines, &format!("/v1/invoices/{}/lines", it.id), has_more_lines),
         "livemode": false,
         "metadata": {},
         "next_payment_attempt": it.next_payment_attempt.or(it.finalizes_at),
@@ -171,6 +186,8 @@ fn invoice(it: &Invoice, state: &State) -> Value {
         "parent": parent,
         "period_end": it.period_end,
         "period_start": it.period_start,
+        "post_payment_credit_notes_amount": credit_notes::of_invoice(state, &it.id, false),
+        "pre_payment_credit_notes_amount": credit_notes::of_invoice(state, &it.id, true),
         "starting_balance": it.starting_balance,
         "status": it.status.name(),
         "status_transitions": {
@@ -179,10 +196,11 @@ fn invoice(it: &Invoice, state: &State) -> Value {
             "paid_at": it.paid_at,
             "voided_at": it.voided_at,
         },
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": total - tax,
+        "subtotal_excluding_tax": total - tax,
         "total": total,
-        "total_excluding_tax": total,
+        "total_excluding_tax": total - tax,
+        "total_taxes": taxes.into_iter().collect::<Vec<_>>(),
         "webhooks_delivered_at": it.finalized_at,
     });
     merge(shown, constant_of_invoices())
@@ -216,12 +234,9 @@ fn constant_of_invoices() -> Value {
             "payment_method_options": null,
             "payment_method_types": null,
         },
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
         "receipt_number": null,
         "statement_descriptor": null,
         "total_discount_amounts": [],
-        "total_taxes": [],
     })
 }
 
@@ -232,7 +247,7 @@ fn merge(mut shown: Value, more: Value) -> Value {
     shown
 }
 
-fn line(it: &Line, invoice: &Invoice, state: &State) -> Value {
+pub(super) fn line(it: &Line, invoice: &Invoice, state: &State) -> Value {
     let price = state.prices.get(&it.price);
     let parent = match &it.invoice_item {
         Some(item) => json!({
@@ -272,11 +287,11 @@ fn line(it: &Line, invoice: &Invoice, state: &State) -> Value {
         "parent": parent,
         "period": { "end": it.end, "start": it.start },
         "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": { "price": it.price, "product": price.map(|it| &it.product) },
+        "pricing": price.map(|price| json!({
+            "price_details": { "price": it.price, "product": price.product },
             "type": "price_details",
-            "unit_amount_decimal": price.map(|it| it.unit_amount.to_string()),
-        },
+            "unit_amount_decimal": price.unit_amount.to_string(),
+        })),
         "quantity": it.quantity,
         "subtotal": it.amount,
         "taxes": [],

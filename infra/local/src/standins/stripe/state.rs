@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     api::Remembered,
+    credit_notes::CreditNote,
     events::{Event, RequestRef},
     model::{
         AfterRetries, Charge, Customer, Dispute, Invoice, PaymentIntent, PortalSession, Price,
@@ -31,6 +32,12 @@ pub(super) struct State {
     /// Ids of events that nobody has been told of yet.
     #[serde(skip)]
     pub(super) news: Vec<String>,
+    /// Whether the service's endpoint is to be told of drafts: then they wait for its answer.
+    #[serde(skip)]
+    pub(super) hears_of_drafts: bool,
+    /// Whether lists and redactions take the id of a deleted customer.
+    #[serde(skip)]
+    pub(super) knows_deleted: bool,
     ids: u64,
     pub(super) after_retries: AfterRetries,
     pub(super) customers: Table<Customer>,
@@ -44,6 +51,8 @@ pub(super) struct State {
     pub(super) charges: Table<Charge>,
     pub(super) refunds: Table<Refund>,
     pub(super) disputes: Table<Dispute>,
+    #[serde(default)]
+    pub(super) credit_notes: Table<CreditNote>,
     pub(super) redaction_jobs: Table<RedactionJob>,
     pub(super) events: Table<Event>,
     /// Answers, by idempotency key.

@@ -3,7 +3,7 @@
 use super::{
     api::Answer,
     billing::{self, Attempt},
-    catalogue,
+    catalogue, customers, invoices,
     list::Window,
     model::{
         BillingReason, Card, Customer, Invoice, InvoiceStatus, Line, PauseBehavior, Subscription,
@@ -43,6 +43,7 @@ pub(super) fn list(state: &mut State, _: &str, params: &mut Params) -> Answer {
     if let Some(status) = status.as_deref().filter(|it| !KNOWN.contains(it)) {
         return Err(Refusal::invalid(format!("Invalid status: {status}")).param("status"));
     }
+    customers::listed(state, customer.as_deref())?;
     window.cut::<Subscription>(state, "/v1/subscriptions", |it| {
         customer.as_ref().is_none_or(|wanted| *wanted == it.customer)
             && price.as_ref().is_none_or(|wanted| *wanted == it.price)
@@ -187,6 +188,7 @@ fn change(
         state.update::<Subscription>(&old.id, |it| *it = new);
         return Ok(());
     }
+    invoices::may_have_another(state, &old.id)?;
     match when_unpaid {
         WhenUnpaid::Error | WhenUnpaid::Wait if can_pay(state, &old.customer, &lines) => {
             invoice_now(state, new, lines);
@@ -238,7 +240,7 @@ pub(super) fn mark(it: &mut Subscription, cancels: bool, now: i64) {
 /// Whether the customer's card would pay an invoice of `lines` and of what waits.
 fn can_pay(state: &State, customer: &str, lines: &[Line]) -> bool {
     state.customers.get(customer).is_some_and(|it| {
-        let total = it.pending.iter().chain(lines).map(|line| line.amount).sum();
+        let total = it.pending.iter().chain(lines).map(Line::gross).sum();
         billing::due(total, it.balance).0 == 0 || it.card.is_some_and(|card| card.pays())
     })
 }

@@ -2,6 +2,7 @@
 
 use super::super::{
     api::Answer,
+    customers,
     list::Window,
     model::{Charge, PaymentIntent},
     params::Params,
@@ -27,6 +28,7 @@ pub(in super::super) fn list(state: &mut State, _: &str, params: &mut Params) ->
     let intent = params.nonempty("payment_intent");
     let window = Window::take(params)?;
     params.finish()?;
+    customers::listed(state, customer.as_deref())?;
     window.cut::<Charge>(state, "/v1/charges", |it| {
         customer.as_ref().is_none_or(|wanted| *wanted == it.customer)
             && intent.as_ref().is_none_or(|wanted| *wanted == it.payment_intent)

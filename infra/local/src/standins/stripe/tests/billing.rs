@@ -1,5 +1,6 @@
 //! Renewals, changes in the middle of a period, failed payments.
 
+use serde_json::json;
 use stripe_billing::{
     invoice::{PayInvoice, RetrieveInvoice, VoidInvoiceInvoice},
     subscription::{
@@ -10,7 +11,7 @@ use stripe_billing::{
 use time::{Duration, macros::datetime};
 
 use super::{Card, World, refusal};
-use crate::standins::stripe::AfterRetries;
+use crate::standins::stripe::{AfterRetries, CreditTo};
 
 /// As the portal of a service does it: at once, or not at all.
 async fn change(
@@ -255,4 +256,79 @@ async fn a_deleted_customer_has_no_subscription_left() {
     let shown = world.call("GET", &format!("/v1/subscriptions/{id}"), "").await.json();
     assert_eq!(shown["status"], "canceled");
     assert_eq!(world.stripe.totals(&customer).charged, 2_000);
+}
+
+#[tokio::test]
+async fn an_invoice_shows_ten_lines_and_the_others_on_pages() {
+    let world = World::start().await;
+    let (customer, _) = world.subscriber(Card::Good).await;
+    for n in 0..12 {
+        world.stripe.add_item(&customer, &format!("Item {n}"), 10).expect("added");
+    }
+    world.advance(Duration::days(29));
+    let id = world.stripe.invoices(&customer)[1].id.clone();
+    let shown = world.stripe.invoice(&id);
+    assert_eq!(shown["lines"]["data"].as_array().map(Vec::len), Some(10));
+    assert_eq!((&shown["lines"]["has_more"], &shown["total"]), (&json!(true), &json!(2_120)));
+    let page = async |query: &str| {
+        world.call("GET", &format!("/v1/invoices/{id}/lines?{query}"), "").await.json()
+    };
+    let first = page("limit=8").await;
+    assert_eq!(first["has_more"], true);
+    let last = first["data"][7]["id"].as_str().expect("an id").to_owned();
+    let rest = page(&format!("limit=8&starting_after={last}")).await;
+    assert_eq!(
+        (rest["data"].as_array().map(Vec::len), &rest["has_more"]),
+        (Some(5), &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn a_subscription_has_ten_new_invoices_in_a_minute_and_twenty_in_a_day() {
+    let world = World::start().await;
+    let (_, id) = world.subscriber(Card::Good).await;
+    let item = world.stripe.subscription(&id)["items"]["data"][0]["id"].clone();
+    let item = item.as_str().expect("an id");
+    let mut quantity = 1;
+    let mut change = async || {
+        quantity += 1;
+        let form = format!(
+            "items[0][id]={item}&items[0][quantity]={quantity}&proration_behavior=always_invoice"
+        );
+        world.call("POST", &format!("/v1/subscriptions/{id}"), &form).await.status.as_u16()
+    };
+    for _ in 0..9 {
+        assert_eq!(change().await, 200);
+    }
+    assert_eq!(change().await, 429, "ten in the minute");
+    world.advance(Duration::minutes(1));
+    for _ in 0..10 {
+        assert_eq!(change().await, 200);
+    }
+    world.advance(Duration::minutes(1));
+    assert_eq!(change().await, 429, "twenty in the day");
+    world.advance(Duration::days(1));
+    assert_eq!(change().await, 200);
+}
+
+#[tokio::test]
+async fn credit_notes_take_off_what_is_due_or_go_to_the_balance_or_back() {
+    let world = World::start().await;
+    let (customer, _) = world.subscriber(Card::Good).await;
+    let paid = world.stripe.invoices(&customer)[0].id.clone();
+    world.stripe.credit(&paid, 300, CreditTo::Balance).expect("credited");
+    assert_eq!(world.stripe.customer(&customer)["balance"], -300);
+    world.stripe.credit(&paid, 500, CreditTo::Refund).expect("credited");
+    assert_eq!(world.stripe.totals(&customer).refunded, 500);
+    assert!(world.stripe.credit(&paid, 1_201, CreditTo::Balance).is_err(), "more than is left");
+    assert_eq!(world.stripe.invoice(&paid)["post_payment_credit_notes_amount"], 800);
+    world.stripe.set_card(&customer, Card::Declined).expect("set");
+    world.advance(Duration::days(29));
+    let open = world.stripe.invoices(&customer)[1].clone();
+    assert_eq!((open.status.as_str(), open.amount_due), ("open", 1_700));
+    world.stripe.credit(&open.id, 1_700, CreditTo::Balance).expect("credited");
+    assert_eq!(world.stripe.invoices(&customer)[1].status, "paid");
+    let notes =
+        world.call("GET", &format!("/v1/credit_notes?customer={customer}"), "").await.json();
+    assert_eq!(notes["data"].as_array().map(Vec::len), Some(3));
 }

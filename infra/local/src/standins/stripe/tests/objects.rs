@@ -140,6 +140,66 @@ async fn an_idempotency_key_brings_the_same_answer_for_a_day() {
 }
 
 #[tokio::test]
+async fn a_failure_inside_is_remembered_and_one_before_it_is_not() {
+    let world = World::start().await;
+    let interface = "POST /v1/customers";
+    let make = |key: &'static str| {
+        let headers = [("idempotency-key", key)];
+        let world = &world;
+        async move { world.call_with("POST", "/v1/customers", "email=a@b.c", &headers).await.status }
+    };
+    world.stripe.fault(Fault::DownInside { interface, after: 0, times: 1 });
+    assert_eq!(make("k").await, 500);
+    assert_eq!(make("k").await, 500, "as before");
+    assert_eq!(make("l").await, 200);
+    world.stripe.fault(Fault::DownOnce { interface, after: 3, times: 1 });
+    assert_eq!(make("m").await, 500);
+    assert_eq!(make("m").await, 200, "it never got inside");
+    // What is refused for its form may be sent again under the same key; what was tried may not.
+    let headers = [("idempotency-key", "n")];
+    let post =
+        |path: &'static str, form: &'static str| world.call_with("POST", path, form, &headers);
+    assert_eq!(post("/v1/products", "colour=red").await.status, 400);
+    assert_eq!(post("/v1/products", "name=Red").await.status, 200);
+    world.advance(Duration::days(1));
+    assert_eq!(make("k").await, 200);
+}
+
+#[tokio::test]
+async fn lists_refuse_a_customer_that_never_was_and_one_that_was_deleted_unless_told() {
+    let world = World::start().await;
+    let customer = world.customer().await;
+    world.stripe.delete_customer(&customer).expect("gone");
+    let lists = ["charges", "checkout/sessions", "credit_notes", "invoices", "subscriptions"];
+    for (knows, status) in [(false, 400), (true, 200)] {
+        world.stripe.know_deleted(knows);
+        for list in lists {
+            let of =
+                async |id: &str| world.call("GET", &format!("/v1/{list}?customer={id}"), "").await;
+            assert_eq!(of(&customer).await.status, status, "{list}");
+            let never = of("cus_none").await;
+            assert_eq!(never.json()["error"]["code"], "resource_missing", "{list}");
+            assert_eq!(never.json()["error"]["param"], "customer", "{list}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_interface_is_asked_so_often_in_a_second_and_no_more() {
+    let world = World::start().await;
+    world.stripe.limit_rate(Some(3));
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(world.call("GET", "/v1/customers", "").await.status.as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    assert_eq!(world.call("GET", "/v1/invoices", "").await.status, 200, "each has its own");
+    assert_eq!(world.stripe.limited(), 2);
+    tokio::time::sleep(Real::from_millis(1_010)).await;
+    assert_eq!(world.call("GET", "/v1/customers", "").await.status, 200);
+}
+
+#[tokio::test]
 async fn lists_are_cut_into_pages_newest_first() {
     let world = World::start().await;
     let mut ids = Vec::new();

@@ -146,6 +146,15 @@ async fn redaction_waits_for_ninety_days_and_hides_what_is_personal() {
     assert_eq!(errors["data"].as_array().map(Vec::len), Some(2));
 
     world.stripe.delete_customer(&customer).expect("gone");
+    // Unless it still knows the customer, it takes the numbers of invoices and payments.
+    let refused = world.call("POST", jobs, &form).await;
+    assert_eq!(refused.json()["error"]["code"], "resource_missing");
+    let invoice = world.stripe.invoices(&customer)[0].id.clone();
+    let by_invoice = world.call("POST", jobs, &format!("objects[invoices][]={invoice}")).await;
+    assert_eq!(by_invoice.status, 200, "{}", by_invoice.text());
+    let many = (0..11).map(|n| format!("objects[invoices][{n}]={invoice}")).collect::<Vec<_>>();
+    assert_eq!(world.call("POST", jobs, &many.join("&")).await.status, 400, "ten at most");
+    world.stripe.know_deleted(true);
     world.advance(Duration::days(90) - Duration::seconds(120));
     let early = order().await;
     world.advance(Duration::seconds(60));

@@ -61,7 +61,10 @@ async fn webhooks_are_signed_with_every_secret_and_come_in_order() {
     let secrets = vec!["whsec_new".to_owned(), "whsec_old".to_owned()];
     world.stripe.set_webhooks(Webhooks { url: Some(url), secrets, ..Webhooks::default() });
     let (customer, id) = world.subscriber(Card::Good).await;
-    world.advance(Duration::days(29));
+    // The renewal's draft waits for its event to be taken.
+    world.advance(Duration::days(28));
+    world.stripe.settled().await;
+    world.advance(Duration::days(1));
     let charge = world.stripe.charges(&customer)[1].id.clone();
     world.stripe.refund_from_dashboard(&charge, 500).expect("a refund");
     let dispute = world.stripe.dispute(&charge).expect("a dispute");
@@ -143,6 +146,7 @@ async fn duplicates_and_another_order_on_demand_lose_nothing() {
     let (inbox, url) = receiver(&mut world, 0).await;
     world.stripe.set_webhooks(Webhooks {
         url: Some(url),
+        events: None,
         secrets: vec!["whsec_1".to_owned()],
         duplicates: 2,
         reorder: Some(11),
@@ -165,4 +169,34 @@ async fn duplicates_and_another_order_on_demand_lose_nothing() {
         }
     }
     assert_ne!(first, sent);
+}
+
+#[test]
+fn the_local_endpoint_is_sent_what_the_service_goes_by() {
+    let sent = crate::standins::stripe::ENDPOINT_EVENTS;
+    assert_eq!(sent, vidintel::billing::events::KINDS);
+}
+
+#[tokio::test]
+async fn a_draft_waits_for_its_event_to_be_taken_and_three_days_at_most() {
+    for (refused, hours) in [(0, [(1, 2), (73, 2)]), (usize::MAX, [(1, 1), (73, 2)])] {
+        let mut world = World::start().await;
+        let (customer, _) = world.subscriber(Card::Good).await;
+        world.stripe.take_events();
+        let (_, url) = receiver(&mut world, refused).await;
+        let events = Some(vec!["invoice.created".to_owned()]);
+        let secrets = vec!["whsec_1".to_owned()];
+        let url = Some(url);
+        world.stripe.set_webhooks(Webhooks { url, events, secrets, ..Webhooks::default() });
+        let end = world.stripe.subscriptions(&customer)[0].period_end;
+        let end = time::OffsetDateTime::from_unix_timestamp(end).expect("a time");
+        world.advance(end - world.clock.now());
+        world.stripe.settled().await;
+        let mut passed = 0;
+        for (at, charges) in hours {
+            world.advance(Duration::hours(at - passed));
+            passed = at;
+            assert_eq!(world.stripe.charges(&customer).len(), charges, "{refused} after {at} h");
+        }
+    }
 }
