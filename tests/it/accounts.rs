@@ -88,3 +88,20 @@ async fn a_mail_has_both_parts_and_both_hold_the_token() {
     assert!(mail.html.expect("HTML").contains(&token));
     assert!(!mail.subject.contains(&token));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_key_that_was_revoked_does_not_come_back_by_its_token() {
+    let world = World::start().await;
+    let token = world.ask_for_token("ada@example.com").await;
+    let client = world.cloud.client();
+    let verify = || client.post("/v1/accounts/verify", &json!({ "token": token }));
+    let opened = world.send(verify()).await.json();
+    let text = |name: &str| opened["api_key"][name].as_str().expect(name).to_owned();
+    let (first, id) = (text("key"), text("id"));
+    let made = world.send(client.post("/v1/keys", &json!({ "name": "b" })).key(&first)).await;
+    let second = made.json()["key"].as_str().expect("a key").to_owned();
+    let revoke = client.delete(format!("/v1/keys/{id}")).key(&second);
+    assert_eq!(world.send(revoke).await.status, 204);
+    assert_problem(&world.send(verify()).await, 401, "invalid-token");
+    assert_problem(&world.send(client.get("/v1/keys").key(&first)).await, 401, "invalid-api-key");
+}

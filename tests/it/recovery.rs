@@ -204,6 +204,13 @@ async fn a_suspended_account_gets_its_rights_back_and_is_not_served_by_it() {
 async fn an_account_that_is_being_erased_is_not_recovered() {
     let world = World::start().await;
     let ada = world.customer("ada@example.com").await;
+    // The mark that a revoked key leaves goes with the account.
+    let revoked = world.test_key(&ada).await;
+    let client = world.cloud.client();
+    let revoke = client.delete(format!("/v1/keys/{}", revoked.key_id)).key(&ada.key);
+    assert_eq!(world.send(revoke).await.status, 204);
+    let marks = items(&world, Table::ApiKeys).await;
+    assert!(marks.iter().any(|it| it.to_string().contains("revoked#")), "{marks:?}");
     world.post(DELETIONS, &json!({ "confirm": true }), &ada).await;
     world.wait(Duration::days(7) - Duration::minutes(1));
     let token = world.ask_for_token("ada@example.com").await;

@@ -139,7 +139,7 @@ pub async fn sign_up(
         None => {
             let mail = confirmation(url, &token);
             let email = sign_up.email.clone();
-            (to_item(&pending(sign_up, pepper, &token, now))?, email, mail)
+            (to_item(pending(sign_up, pepper, &token, now))?, email, mail)
         }
     };
     app.store
