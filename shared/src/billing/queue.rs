@@ -122,9 +122,9 @@ async fn waiting(
     let returned = returned(&records, &it.charge) - it.returned_cents;
     let (used, limit) = match accounts::get(&app.store, &account).await? {
         Some(known) => {
-            let plan = known.plan_at(now);
-            let standing = app.gate.standing(&account, plan, &known.period(now)).await?;
-            (standing.used, plan.requests_per_period())
+            let limit = known.quota_at(now);
+            let standing = app.gate.standing(&account, limit, &known.period(now)).await?;
+            (standing.used, limit)
         }
         None => (0, 0),
     };

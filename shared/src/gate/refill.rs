@@ -30,7 +30,7 @@ impl Gate {
     pub(super) async fn refill(
         &self,
         account: &AccountId,
-        hashes: &[&str; 2],
+        hashes: &[String],
         token: &str,
         seen: &Seen,
         cost: u64,
@@ -56,7 +56,7 @@ impl Gate {
                 lease::read(&self.store, account, &period)
             )?;
             // Who only knows which accounts there are has none of them take a lease.
-            if !keys.iter().any(|key| hashes.contains(&key.hash.as_str())) {
+            if !keys.iter().any(|key| hashes.contains(&key.hash)) {
                 return self.release(account, token).await;
             }
             self.end_other_period(&item, seen, &period).await?;

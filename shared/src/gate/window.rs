@@ -134,7 +134,10 @@ pub async fn ask_ring(
 
 /// What one environment has let in while Redis was away.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Windows(Arc<Mutex<HashMap<(AccountId, Class), VecDeque<i64>>>>);
+pub(super) struct Windows(Arc<Mutex<Instants>>);
+
+/// When each account's last requests came (ms), by class.
+type Instants = HashMap<(AccountId, Class), VecDeque<i64>>;
 
 impl Windows {
     fn ask(&self, account: &AccountId, class: Class, now: OffsetDateTime) -> Asked {

@@ -116,7 +116,7 @@ impl Redis {
     }
 
     /// Leaves the server so many bytes more than it uses now. Then it evicts the keys that were used longest
-    /// ago, of those that have an end (`volatile-lru`, the default of ElastiCache). `None` takes it back.
+    /// ago, of those that have an end (`volatile-lru`, the default at AWS). `None` takes it back.
     pub async fn limit_memory(&self, more: Option<u64>) -> Result<()> {
         let used: u64 = self.info("used_memory").await?.parse()?;
         let most = more.map_or(0, |more| used + more);

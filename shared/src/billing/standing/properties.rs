@@ -157,6 +157,7 @@ impl Model {
             tax_cents: 0,
             due_cents: total,
             paid_cents: 0,
+            balance_cents: None,
             currency: "usd".to_owned(),
             created: now,
             finalized_at: Some(now),
@@ -191,6 +192,7 @@ impl Model {
             is_disputed: false,
             payment_intent: Some(format!("pi_{n}")),
             has_refunds: false,
+            refunds: None,
         };
         self.stripe.charges.push((charge, Vec::new(), Vec::new()));
     }
@@ -501,6 +503,7 @@ fn account() -> Account {
         past_period: None,
         billing_version: 0,
         status: Status::Active,
+        status_untold: false,
         created_at: 0,
         policy_version: "1.0".to_owned(),
         policy_accepted_at: 0,
