@@ -107,8 +107,7 @@ impl Store {
 }
 
 /// All of `items` or none: `None` when done, else the code of each part by its position, of which one at
-/// least is `ConditionalCheckFailed`. Sent again under the same token, which the SDK makes up, it is done
-/// once.
+/// least is `ConditionalCheckFailed`. Sent again under the same token, which the SDK makes up, it is done once.
 pub async fn transact(
     store: &Store,
     items: Vec<TransactWriteItem>,

@@ -34,6 +34,8 @@ enum Step {
     End(usize, u64),
     /// As before, while another request is at its n-th await: it may be replacing the lease.
     EndDuring(usize, u64, usize),
+    /// The lease is used up, and its last request fails while another one is at its n-th await.
+    FailInRefill(usize),
     /// The upstream fails: the request is given back.
     Fail,
     /// Of a batch, so many are not found: they are given back.
@@ -81,6 +83,7 @@ fn steps(stale: bool) -> impl Strategy<Value = Vec<Step>> {
         5 => (0usize..8, 0..=MOST_AT_ONCE).prop_map(|(which, back)| Step::End(which, back)),
         4 => (0usize..8, 0..=MOST_AT_ONCE, 1usize..40)
             .prop_map(|(which, back, at)| Step::EndDuring(which, back, at)),
+        4 => (1usize..40).prop_map(Step::FailInRefill),
         2 => Just(Step::Fail),
         3 => (2..=MOST_AT_ONCE).prop_flat_map(|count| (Just(count), 1..=count))
             .prop_map(|(count, back)| Step::FailPartly(count, back)),
@@ -97,7 +100,7 @@ fn steps(stale: bool) -> impl Strategy<Value = Vec<Step>> {
         if stale { 2 } else { 1 } => Just(if stale { Step::RestoreStale } else { Step::Ask }),
         1 => Just(Step::RedisAway),
         2 => Just(Step::RedisBack),
-        3 => (1i64..120).prop_map(Step::Wait),
+        6 => (1i64..120).prop_map(Step::Wait),
         1 => Just(Step::NextMonth),
         1 => Just(Step::ClockBack),
         1 => Just(Step::RevokeAndReplaceKey),

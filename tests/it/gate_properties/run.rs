@@ -1,6 +1,6 @@
 //! One run of a schedule, and what must hold after each step and in the end.
 
-use std::{future::Future, pin::pin, sync::Arc, task::Poll};
+use std::{collections::BTreeMap, future::Future, pin::pin, sync::Arc, task::Poll};
 
 use local::{
     dynamodb::Which,
@@ -19,7 +19,7 @@ use vidintel::{
     secrets::{Pepper, Peppers},
 };
 
-use super::Step;
+use super::{MOST_AT_ONCE, Step};
 use crate::util::{World, advance, far_away, library_of, store_account};
 
 /// A request that has been let through and has not ended.
@@ -37,14 +37,14 @@ pub(super) struct Run {
     account: AccountId,
     key: ApiKey,
     now: OffsetDateTime,
-    served: std::collections::BTreeMap<String, u64>,
+    served: BTreeMap<String, u64>,
     held: Vec<Held>,
     snapshot: Option<Snapshot>,
     stale_restores: u64,
     /// Most requests that were asked for at once so far.
     largest: u64,
-    /// Requests that may have been taken by a function that then died.
-    died: u64,
+    /// Requests that may have been taken by a function that then died, by period.
+    died: BTreeMap<String, u64>,
     /// How often Redis has lost the gate: each time it may have held a lease.
     losses: u64,
     /// Whether a sweep fails, because of another account.
@@ -79,7 +79,7 @@ impl Run {
             snapshot: None,
             stale_restores: 0,
             largest: 1,
-            died: 0,
+            died: BTreeMap::new(),
             losses: 0,
             has_neighbour: false,
             away: false,
@@ -124,7 +124,7 @@ impl Run {
             Err(Error::Denied(Denial::Rate { .. } | Denial::Quota { .. })) => {}
             // The rest of the quota is in a lease that cannot be reached: Redis is away, or a refill that
             // died holds the gate.
-            Err(Error::Unavailable { .. }) if self.away || self.died > 0 => {}
+            Err(Error::Unavailable { .. }) if self.away || !self.died.is_empty() => {}
             // A replica from before the key was made, until the next sweep.
             Err(Error::Auth(AuthError::Unknown)) if self.stale_restores > 0 => {}
             Err(error) => panic!("{error}"),
@@ -157,13 +157,8 @@ impl Run {
                 let outcome = self.ask_in(&self.app, *count).await;
                 self.note(outcome);
             }
-            Step::Hold(count) => {
-                let asked = self.ask_in(&self.app, *count).await;
-                if let Ok(admission) = &asked {
-                    self.held.push(Held { admission: admission.clone(), app: self.app.clone() });
-                }
-                self.note(asked);
-            }
+            Step::Hold(count) => self.hold(*count).await,
+            Step::FailInRefill(at) => self.fail_in_refill(*at).await,
             Step::End(which, back) => self.end(*which, *back).await,
             Step::EndDuring(which, back, at) => self.end_during(*which, *back, *at).await,
             Step::Trouble(trouble, calls) => {
@@ -180,7 +175,7 @@ impl Run {
             Step::Die(at, count) => {
                 let asking = self.ask_in(&self.app, *count);
                 if interrupted(asking, *at).await.is_none_or(|it| it.is_ok()) {
-                    self.died += count;
+                    self.note_died(&self.period(), *count);
                 }
                 settle().await;
             }
@@ -231,9 +226,9 @@ impl Run {
     /// Asks for `count` at once, of which `back` are not served.
     async fn fail(&mut self, count: u64, back: u64) {
         let Ok(mut admission) = self.ask_in(&self.app, count).await else { return };
-        let id = vidintel::ids::random_base62(16);
+        let id = random_base62(16);
         if self.app.gate.give_back(&admission, back, &id).await.is_err() {
-            self.died += back;
+            self.note_died(&admission.period, back);
         }
         admission.cost = count - back;
         self.note(Ok(admission));
@@ -248,7 +243,7 @@ impl Run {
         let back = back.min(held.admission.cost);
         let id = random_base62(16);
         if held.app.gate.give_back(&held.admission, back, &id).await.is_err() {
-            self.died += back;
+            self.note_died(&held.admission.period, back);
         }
         let served = self.served.get_mut(&held.admission.period.key()).expect("it was noted");
         *served -= back;
@@ -267,6 +262,34 @@ impl Run {
             None => asking.await,
         };
         self.note(outcome.map(|(admission, _)| admission));
+    }
+
+    /// Uses the lease up with requests that stay in flight, and fails the last one during the refill.
+    async fn fail_in_refill(&mut self, at: usize) {
+        let mut redis = self.world.cloud.redis.connection().await.expect("connected");
+        for _ in 0..MOST_AT_ONCE {
+            let mut left = redis::cmd("HGET");
+            left.arg(gate::gate_key(&self.account)).arg("rem");
+            let left: Option<u64> = left.query_async(&mut redis).await.expect("an answer");
+            if left == Some(0) {
+                break;
+            }
+            self.hold(1).await;
+        }
+        let last = self.held.len().saturating_sub(1);
+        self.end_during(last, 1, at).await;
+    }
+
+    async fn hold(&mut self, count: u64) {
+        let asked = self.ask_in(&self.app, count).await;
+        if let Ok(admission) = &asked {
+            self.held.push(Held { admission: admission.clone(), app: self.app.clone() });
+        }
+        self.note(asked);
+    }
+
+    fn note_died(&mut self, period: &Period, count: u64) {
+        *self.died.entry(period.key()).or_default() += count;
     }
 
     /// As Redis evicts a key, whether the library reaches it or not.
@@ -365,13 +388,13 @@ impl Run {
         self.check().await;
         let quota = gate::read_quota(&self.app.store, &self.account, &period).await.expect("read");
         let served = self.served.get(&period.key()).copied().unwrap_or_default();
+        let died = self.died.get(&period.key()).copied().unwrap_or_default();
         let limit = Plan::Free.requests_per_period();
         if period.end - self.now > Duration::minutes(10) && self.stale_restores == 0 {
             assert!(
-                served + quota.lost + self.died >= limit,
-                "{served} served, {} lost, {} died: something was not given back",
-                quota.lost,
-                self.died
+                served + quota.lost + died >= limit,
+                "{served} served, {} lost, {died} died: something was not given back",
+                quota.lost
             );
             // What does not come back: one lease for each time that Redis lost the gate, and what was taken by
             // functions that died.
