@@ -46,7 +46,7 @@ pub struct UsageView {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime, example = "2026-12-01T00:00:00Z")]
     pub resets_at: OffsetDateTime,
-    /// Requests in the period.
+    /// Requests in the period: all that the plan has, or a share of them until the period is paid.
     #[schema(example = 10_000)]
     pub limit: u64,
     /// Requests served and charged.

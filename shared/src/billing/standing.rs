@@ -45,7 +45,7 @@ fn entitlement(bought: &Bought, invoices: &[Invoice]) -> Option<Subscription> {
     let past_due_since = (bought.status == SubscriptionStatus::PastDue)
         .then(|| overdue_since(&bought.id, invoices).unwrap_or(period.start));
     let grace = past_due_since.map(|since| since + GRACE_DAYS * 24 * 60 * 60);
-    let paid_to = paid_to(&bought.id, plan, invoices);
+    let paid_to = paid_to(bought, plan, invoices);
     // Whatever becomes of the invoices while payments are not collected: what was paid for goes on to its end,
     // and nothing after it.
     let uncollected = match paid_to {
@@ -74,13 +74,14 @@ fn entitlement(bought: &Bought, invoices: &[Invoice]) -> Option<Subscription> {
     })
 }
 
-/// As far as the lines of its settled invoices reach that are for the plan, or for a larger one. What was credited
-/// was paid for before.
-fn paid_to(subscription: &str, plan: Plan, invoices: &[Invoice]) -> Option<i64> {
+/// As far as the lines of its settled invoices reach that are for the plan, or for a larger one. A new cycle ends
+/// what was paid before it: the rest of that was credited.
+fn paid_to(bought: &Bought, plan: Plan, invoices: &[Invoice]) -> Option<i64> {
     let is_enough = |it: &Plan| rank(*it) >= rank(plan);
-    let of_it = invoices.iter().filter(|it| it.subscription.as_deref() == Some(subscription));
+    let is_cut = |it: Span| it.start < bought.anchor && bought.anchor < it.end;
+    let of_it = invoices.iter().filter(|it| it.subscription.as_deref() == Some(bought.id.as_str()));
     let settled = of_it.filter(|it| it.status == InvoiceStatus::Paid);
-    let lines = settled.flat_map(|it| &it.lines).filter(|it| it.cents >= 0);
+    let lines = settled.flat_map(|it| &it.lines).filter(|it| it.cents >= 0 && !is_cut(it.period));
     let lines = lines.filter(|it| it.plan.as_ref().is_some_and(is_enough));
     lines.map(|it| it.period.end).max()
 }
@@ -226,9 +227,14 @@ mod tests {
         assert_eq!(paid_to(&all), 100);
         all.push(settled("b", Plan::Pro, 2_000, span(100, 130)));
         all.push(settled("a", Plan::Pro, -2_000, span(100, 130)));
-        all.push(settled("a", Plan::Basic, 500, span(95, 125)));
+        all.push(settled("a", Plan::Basic, 500, span(100, 125)));
+        all.push(settled("a", Plan::Pro, 2_000, span(95, 125)));
         all.push(overdue("a", 100 * DAY));
-        assert_eq!(paid_to(&all), 100, "another's, a credit, a smaller plan's, an open one");
+        assert_eq!(
+            paid_to(&all),
+            100,
+            "another's, a credit, a smaller plan's, one that was cut off, an open one"
+        );
         all.push(settled("a", Plan::Pro, 2_000, span(100, 130)));
         assert_eq!(paid_to(&all), 130);
     }

@@ -76,6 +76,13 @@ pub(super) fn changes(place: &Place<'_>, status: &str) -> Value {
             "status": "down",
             "parts": [{ "name": "redis", "status": "ok" }, { "name": "dynamodb", "status": "down" }],
         }),
+        ("post", "/v1/billing/plan", "202") => json!({
+            "plan": "basic",
+            "next_plan": null,
+            "requests": 1_000,
+            "pending": { "plan": "pro", "expires_at": "2026-11-25T11:00:00Z" },
+            "pay_url": "https://invoice.stripe.com/i/acct_Example0001/live_Example0001",
+        }),
         ("post", "/v1/billing/refunds", "200") => {
             json!({ "state": "paid", "decided_at": "2026-11-25T08:00:00Z" })
         }
