@@ -10,10 +10,11 @@ use crate::util::{Customer, World, assert_problem, catalogue::ids_in, objections
 /// The days of which searches here ask: the catalogue's last ones.
 pub(crate) const DAYS: (&str, &str) = ("2025-05-20", "2025-06-10");
 
-/// A customer's key for the sandbox, on a plan that allows more than the cases are.
-async fn tester(world: &World) -> Customer {
+/// A customer on a plan that allows more than the cases are, with a live key and with one for the sandbox.
+async fn tester(world: &World) -> (Customer, Customer) {
     let live = world.paying("ada@example.com").await;
-    world.test_key(&live).await
+    let test = world.test_key(&live).await;
+    (live, test)
 }
 
 /// Checks that the answer is the problem that `fault` is, with what goes with it.
@@ -117,7 +118,7 @@ async fn assert_free(world: &World, customer: &Customer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_video_answers_as_the_table_says() {
     let world = with_research().await;
-    let test = tester(&world).await;
+    let (live, test) = tester(&world).await;
     for case in VIDEOS {
         let by_address = format!("/v1/videos?url=https://www.tiktok.com/@any/video/{}", case.key);
         for path in [format!("/v1/videos/{}", case.key), by_address] {
@@ -133,13 +134,13 @@ async fn each_video_answers_as_the_table_says() {
             }
         }
     }
-    assert_free(&world, &test).await;
+    assert_free(&world, &live).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_videos_comments_answer_as_the_table_says() {
     let world = with_research().await;
-    let test = tester(&world).await;
+    let (live, test) = tester(&world).await;
     for case in VIDEOS {
         let path = format!("/v1/videos/{}/comments?limit=100", case.key);
         let fault = match case.answer {
@@ -179,13 +180,13 @@ async fn each_videos_comments_answer_as_the_table_says() {
         }
         assert!(all.len() < 3 || all[1]["text"] == "call 40******30", "{}", all[1]);
     }
-    assert_free(&world, &test).await;
+    assert_free(&world, &live).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_creator_answers_as_the_table_says() {
     let world = with_research().await;
-    let test = tester(&world).await;
+    let (live, test) = tester(&world).await;
     for case in CREATORS {
         for name in [case.key.to_owned(), format!("@{}", case.key.to_uppercase())] {
             let answer = world.get(&format!("/v1/creators/{name}"), &test).await;
@@ -226,13 +227,13 @@ async fn each_creator_answers_as_the_table_says() {
             }
         }
     }
-    assert_free(&world, &test).await;
+    assert_free(&world, &live).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_word_does_in_a_search_what_the_table_says() {
     let world = with_research().await;
-    let test = tester(&world).await;
+    let (live, test) = tester(&world).await;
     let search = |field: &str, word: &str| {
         let and = json!([{ "field": field, "values": [word] }]);
         json!({ "and": and, "from": DAYS.0, "to": DAYS.1, "limit": 3 })
@@ -278,13 +279,13 @@ async fn each_word_does_in_a_search_what_the_table_says() {
             Ok(_) => assert_eq!(answer.status, 200, "{}: {}", case.about, answer.text()),
         }
     }
-    assert_free(&world, &test).await;
+    assert_free(&world, &live).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_answers_for_each_and_is_charged_nothing() {
     let world = with_research().await;
-    let test = tester(&world).await;
+    let (live, test) = tester(&world).await;
     let is_limit = |fault: Fault| matches!(fault, Fault::Quota | Fault::Minute);
     let cases: Vec<_> = VIDEOS.iter().filter(|it| !it.answer.is_err_and(is_limit)).collect();
     let mut videos: Vec<&str> = cases.iter().map(|it| it.key).collect();
@@ -315,5 +316,5 @@ async fn a_batch_answers_for_each_and_is_charged_nothing() {
             assert_fault(&world.post("/v1/videos/batch", &body, &test).await, fault, case.about);
         }
     }
-    assert_free(&world, &test).await;
+    assert_free(&world, &live).await;
 }
