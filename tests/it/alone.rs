@@ -13,10 +13,19 @@ use crate::util::{
     Customer, World, assert_problem,
     endpoints::{ask, metered},
     objections::{own_list, with_research},
+    patient,
 };
 
 /// Environments of a function: each is a process, and knows nothing of the others without Redis.
 const PROCESSES: u64 = 8;
+
+/// A cloud in which each function is one process.
+async fn with_one_process() -> World {
+    let mut options = patient();
+    options.parameters.insert("TikTokResearch".to_owned(), "on".to_owned());
+    options.max_environments = 1;
+    World::start_with(options).await
+}
 
 /// Asks for a video so often, some at once; all are answered whole.
 async fn many(world: &World, customer: &Customer, n: usize, times: usize) {
@@ -70,19 +79,28 @@ async fn without_redis_research_is_asked_once_by_each_process_within_the_hour() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_no_endpoint_asks_for_each_request() {
-    let world = with_research().await;
+    let world = with_one_process().await;
     let ada = world.paying("ada@example.com").await;
     world.cloud.redis.fault(redis::Fault::Refuse);
     for request in metered(&world, 0) {
         assert_eq!(ask(&world, &ada, &request).await.status, 200, "{request:?}");
         let before = world.cloud.tiktok.counts();
         for _ in 0..5 {
-            // One after the other, by the one process there is.
             let answer = ask(&world, &ada, &request).await;
             assert_eq!(answer.status, 200, "{request:?}: {}", answer.text());
         }
         assert_eq!(world.cloud.tiktok.counts(), before, "{request:?}");
     }
+}
+
+/// Whether one of some searches comes from a process's cache. They may go to different ones.
+async fn is_served_from_a_process(search: &impl AsyncFn() -> Value) -> bool {
+    for _ in 0..20 {
+        if search().await["cached"] == true {
+            return true;
+        }
+    }
+    false
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +137,7 @@ async fn without_redis_who_objects_is_shown_by_no_process_any_more() {
     }
     let found = search().await;
     let theirs = names(&found)[0].as_str().expect("a name").to_owned();
-    assert_eq!(search().await["cached"], true);
+    assert!(is_served_from_a_process(&search).await);
     let list = own_list(&world).await;
     for name in [name, &theirs] {
         list.object(name, world.cloud.clock.now()).await.expect("objected");
@@ -134,7 +152,7 @@ async fn without_redis_who_objects_is_shown_by_no_process_any_more() {
         assert!(!names(&left).contains(&json!(theirs)), "{left}");
         assert!(left["suppressed"].as_u64().is_some_and(|it| it > 0), "{left}");
     }
-    assert_eq!(search().await["cached"], true);
+    assert!(is_served_from_a_process(&search).await);
     // Who lets themselves be shown again is, within a minute.
     for name in [name, &theirs] {
         list.withdraw(name).await.expect("withdrawn");
@@ -150,12 +168,11 @@ async fn without_redis_who_objects_is_shown_by_no_process_any_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_a_source_that_wants_to_be_left_alone_is() {
-    let world = with_research().await;
+    let world = with_one_process().await;
     let ada = world.paying("ada@example.com").await;
     world.cloud.redis.fault(redis::Fault::Refuse);
     world.cloud.tiktok.fault(Endpoint::Research, Fault::RateLimited);
     for n in 0..10 {
-        // One after the other, by the one process there is.
         let answer = world.video(n, &ada).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.json()["statistics"]["views"]["reason"], "source_busy");

@@ -119,7 +119,7 @@ pub enum Denial {
     Inactive(String),
     /// What is asked for needs the country, which the plan does not include.
     #[error(
-        "a condition on `region` tells the country, which the plan {} does not include: leave it out, or \
+        "a condition on `region` tells the country, which your plan, `{}`, does not include: leave it out, or \
          move to a plan that includes the country (`GET /v1/plans`) at `POST /v1/billing/plan`",
         .0.name()
     )]

@@ -57,8 +57,8 @@ Upper and lower case are the same. Each of the first four has ten of the videos 
 ";
 
 const SEARCH_RULES: &str = "
-A search goes through the videos that Research knows, newest first. The conditions are those of real searches;
-upper and lower case are the same. A creator from the table above who is answered with an error answers a search
+A search goes through the videos that Research knows, newest first. The conditions are those of real searches,
+those on `region` for plans that include the country; upper and lower case are the same. A creator from the table above who is answered with an error answers a search
 for their videos with that error, except the one who is not there: then nothing is found.
 
 These words, as a keyword or as a hashtag, trigger what can happen. Those that do not fail stand for every

@@ -49,7 +49,6 @@ pub struct Position {
     pub issued_at: i64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(seconds: &i64) -> bool {
     *seconds == 0
 }
