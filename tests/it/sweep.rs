@@ -20,7 +20,7 @@ use crate::util::{World, account_item, app_of, crowd::Member, far_away};
 const NOON: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
 fn peppers() -> Peppers {
-    Peppers { current: Pepper::new(1, [1; 32]), previous: None, retired: Vec::new() }
+    Peppers { current: Pepper::new(1, [1; 32]), previous: None, next: None, retired: Vec::new() }
 }
 
 struct Customer {
