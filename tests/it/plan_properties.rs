@@ -58,6 +58,8 @@ struct Life {
     backed: BTreeMap<i64, BTreeSet<String>>,
     /// What the bank has taken.
     taken: i64,
+    /// All that has been done.
+    so_far: String,
 }
 
 impl Life {
@@ -148,7 +150,7 @@ impl Life {
         if let Some(paid) = invoices.iter().find(pays) {
             self.backed.entry(start).or_default().insert(paid.id.clone());
             let uses = self.backed.values().filter(|it| it.contains(&paid.id)).count();
-            assert_eq!(uses, 1, "{} pays for {uses} periods", paid.id);
+            assert_eq!(uses, 1, "{} pays for {uses} periods: {}", paid.id, self.so_far);
             return;
         }
         let anchor = account.subscription.expect("one").anchor;
@@ -157,7 +159,8 @@ impl Life {
         let length = (month.end - month.start).whole_seconds().unsigned_abs();
         let grace = Duration::days(GRACE_DAYS).whole_seconds().unsigned_abs();
         let share = plan.requests_per_period() * grace / length;
-        assert!(quota <= share, "{quota} of {plan:?}, of which {share} may be used unpaid");
+        let acts = &self.so_far;
+        assert!(quota <= share, "{quota} of {plan:?}, {share} may be used unpaid: {acts}");
     }
 
     fn has_gone_back(&self, invoice: &Invoice) -> bool {
@@ -173,7 +176,7 @@ impl Life {
         let records = record::of_account(&app.store, &id_of(&self.customer)).await.expect("read");
         let here: i64 = records.iter().map(|it| it.kind.money(it.amount_cents)).sum();
         let there = self.world.cloud.stripe.totals(&self.at_stripe);
-        assert_eq!(here, there.charged - there.refunded - self.taken);
+        assert_eq!(here, there.charged - there.refunded - self.taken, "{}", self.so_far);
     }
 }
 
@@ -182,11 +185,11 @@ async fn no_more_is_available_than_was_paid_for_and_the_sums_are_stripes() {
     let mut runner = TestRunner::deterministic();
     for _ in 0..CASES {
         let acts = prop::collection::vec(act(), 12).new_tree(&mut runner).expect("acts").current();
-        eprintln!("{acts:?}");
         let mut life = Life::new().await;
         life.check().await;
-        for act in &acts {
+        for (n, act) in acts.iter().enumerate() {
             life.act(act).await;
+            life.so_far = format!("{:?}", &acts[..=n]);
             life.check().await;
         }
     }
