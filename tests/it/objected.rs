@@ -55,7 +55,7 @@ fn paths(world: &World, name: &str) -> Vec<String> {
         format!("/v1/videos?url=https://vm.tiktok.com/ZM{position}/"),
         format!("/v1/videos?url=https://vt.tiktok.com/ZS{other_position}/&include=creator"),
         format!("/v1/videos/{id}/comments"),
-        format!("/v1/videos/{id}/comments?cursor=2000"),
+        format!("/v1/videos/{id}/comments?cursor=900"),
         format!("/v1/creators/{name}"),
         format!("/v1/creators/@{upper}?fields=followers&trim=true"),
         format!("/v1/creators/{name}/videos"),
