@@ -100,12 +100,15 @@ pub(super) async fn append_minute(
             known.extend(read_pack(&item)?.into_iter().map(|entry| entry.request_id));
         }
         let (mut new, mut bytes): (Vec<&Entry>, usize) = (Vec::new(), 0);
+        let mut is_last = true;
         for entry in entries {
             if known.contains(&entry.request_id) {
                 continue;
             }
             bytes += serde_json::to_vec(entry).map_err(Error::internal)?.len();
-            if new.len() == PACK_SIZE || bytes > PACK_BYTES {
+            // One that is larger than a pack has one to itself: it must not end the minute.
+            if new.len() == PACK_SIZE || (bytes > PACK_BYTES && !new.is_empty()) {
+                is_last = false;
                 break;
             }
             known.insert(entry.request_id.clone());
@@ -117,7 +120,12 @@ pub(super) async fn append_minute(
         let pack = format!("{label}#{packs:03}");
         let items = transaction(store, account, minute, &day_key, &pack, &new)?;
         match transact(store, items).await? {
-            None => written += new.len(),
+            None => {
+                written += new.len();
+                if is_last {
+                    return Ok(written);
+                }
+            }
             Some(reasons) => {
                 let retry = ["None", "ConditionalCheckFailed", "TransactionConflict"];
                 if !reasons.iter().all(|reason| retry.contains(&reason.as_str())) {
