@@ -145,12 +145,15 @@ pub(super) async fn append_minute(
         }
         let (mut new, mut ids, mut bytes): (Vec<&Entry>, BTreeSet<&String>, usize) =
             (Vec::new(), BTreeSet::new(), 0);
+        let mut is_last = true;
         for entry in entries {
             if known.contains(&entry.request_id) || ids.contains(&entry.request_id) {
                 continue;
             }
             bytes += serde_json::to_vec(entry).map_err(Error::internal)?.len();
-            if new.len() == PACK_SIZE || bytes > PACK_BYTES {
+            // One that is larger than a pack has one to itself: it must not end the minute.
+            if new.len() == PACK_SIZE || (bytes > PACK_BYTES && !new.is_empty()) {
+                is_last = false;
                 break;
             }
             ids.insert(&entry.request_id);
@@ -163,6 +166,9 @@ pub(super) async fn append_minute(
         let items = transaction(store, account, minute, &day_key, &pack, &new)?;
         if write(store, items).await? {
             written += new.len();
+            if is_last {
+                return Ok(written);
+            }
         } else {
             // The number is taken.
             pause(attempt).await;

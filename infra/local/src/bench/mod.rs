@@ -69,8 +69,7 @@ pub async fn run_exports(quick: bool, out: &mut dyn Write) -> Result<()> {
     report.end(started.elapsed())
 }
 
-/// As [`run`], of the two jobs that run every minute alone. Reports also with builds that are not those of
-/// a deployment: what counts is that the runs end in time.
+/// As [`run`], of the two jobs that run every minute alone.
 pub async fn run_usage(quick: bool, out: &mut dyn Write) -> Result<()> {
     let started = Instant::now();
     let mut report = Report::new(out);

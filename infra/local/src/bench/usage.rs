@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{processor, report::Report, retention::Spent, stats::show, world::World};
@@ -12,11 +12,15 @@ use crate::dynamodb::Fault;
 const ROLL_UP: &str = "RollUpUsageFunction";
 const SWEEP: &str = "SweepGatesFunction";
 
-/// What each call of DynamoDB takes longer than the emulator does: that of a table in the same region.
-const LATENCIES: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(10)];
+/// How much longer each call of DynamoDB takes than the emulator does: as one of a table in the same region on
+/// a bad day.
+const LATENCY: Duration = Duration::from_millis(10);
 
 /// A run ends itself after so long.
 const LIMIT: Duration = Duration::from_secs(50);
+
+/// Runs at most: builds for debugging on a busy machine are slow.
+const MOST_RUNS: usize = 20;
 
 /// Items and commands sent at a time.
 const CHUNK: usize = 1_000;
@@ -30,58 +34,66 @@ pub(super) async fn run(world: &mut World, report: &mut Report<'_>, accounts: us
     report.figure("accounts, with a request each", accounts.to_string())?;
     let tags: Vec<String> = (0..accounts).map(|n| format!("{n:012}")).collect();
     open(world, &tags).await?;
-    for latency in LATENCIES {
-        world.wait(time::Duration::hours(1)).await;
-        let now = world.cloud.clock.now();
-        append(world, &tags, now).await?;
-        lease(world, &tags, now).await?;
-        report.text(format!("  DynamoDB answers after {} more", show(latency)))?;
-        world.cloud.dynamodb.fault(Fault::Slow(latency));
-        let last = |it: &Value| it["new"] == accounts && it["failed"] == 0;
-        measure(world, report, ROLL_UP, "roll-up", accounts, last).await?;
-        let last = |it: &Value| it["looked_at"] == accounts && it["ended"] == 0;
-        measure(world, report, SWEEP, "sweep, all of them in use", accounts, last).await?;
-        world.wait(time::Duration::minutes(1)).await;
-        let credited = accounts * LEFT;
-        let last = |it: &Value| it["ended"] == accounts && it["credited"] == credited;
-        measure(world, report, SWEEP, "sweep, all of them quiet", accounts, last).await?;
-        world.cloud.dynamodb.fault(Fault::None);
-        ensure!(world.cloud.run_job(SWEEP).await?["ended"] == 0, "leases were left");
-    }
+    world.wait(time::Duration::hours(1)).await;
+    let now = world.cloud.clock.now();
+    append(world, &tags, now).await?;
+    lease(world, &tags, now).await?;
+    report.figure("each call of DynamoDB takes longer by", show(LATENCY))?;
+    world.cloud.dynamodb.fault(Fault::Slow(LATENCY));
+    measure(world, report, (ROLL_UP, "new"), "roll-up", accounts).await?;
+    measure(world, report, (SWEEP, "looked_at"), "sweep, all in use", accounts).await?;
+    world.wait(time::Duration::minutes(1)).await;
+    measure(world, report, (SWEEP, "ended"), "sweep, all quiet", accounts).await?;
+    world.cloud.dynamodb.fault(Fault::None);
+    let run = world.cloud.run_job(SWEEP).await?;
+    ensure!(run["ended"] == 0 && run["failed"] == 0, "leases were left: {run}");
     Ok(())
 }
 
-/// Runs a job once, which must come to what `is_all` says.
+/// Runs a job until what it says in `field` comes to `accounts`, which is in one run where it has the time.
 async fn measure(
     world: &World,
     report: &mut Report<'_>,
-    job: &str,
+    (job, field): (&str, &str),
     name: &str,
     accounts: usize,
-    is_all: impl Fn(&Value) -> bool,
 ) -> Result<()> {
     world.cloud.dynamodb.reset_counts();
-    // The environment is there, so that its time is that of the run alone.
     let before = processor::Spent::now(world, job).await?;
-    let started = Instant::now();
-    let run = world.cloud.run_job(job).await?;
-    let took = started.elapsed();
+    let (mut took, mut runs, mut done) = (Duration::ZERO, 0, 0);
+    while done < accounts as u64 {
+        let started = Instant::now();
+        let run = world.cloud.run_job(job).await?;
+        took += started.elapsed();
+        runs += 1;
+        done += run[field].as_u64().unwrap_or_default();
+        ensure!(run["failed"] == 0 && runs <= MOST_RUNS, "the job says {run}");
+    }
     let spent = processor::Spent::now(world, job).await?.since(before, 1);
-    ensure!(is_all(&run), "the job says {run}");
     let calls = Spent::of(&world.cloud.dynamodb.counts());
     let each = |all: f64| all / accounts as f64;
+    report.text(format!("  {name}"))?;
     report.figure(
-        &format!("  {name}: calls of each account"),
+        "  for each account",
         format!(
-            "{:.2} of DynamoDB, {:.2} write + {:.2} read units",
+            "{:.2} calls, {:.2} write + {:.2} read units",
             each(calls.requests as f64),
             each(calls.writes),
             each(calls.reads)
         ),
     )?;
-    report.figure(&format!("  {name}: processor time"), show(spent.function))?;
-    let name = format!("  {name}: time of the run");
-    report.goal(&name, show(took), "≤ 50 s", took <= LIMIT)
+    report.figure(
+        "  processor time",
+        format!(
+            "function {}, Redis {}, local cloud {}",
+            show(spent.function),
+            show(spent.redis),
+            show(spent.cloud)
+        ),
+    )?;
+    let is_met = runs == 1 && took <= LIMIT;
+    let took = format!("{} in {runs} runs", show(took));
+    report.goal(&format!("  time of the {name}"), took, "≤ 50 s in one run", is_met)
 }
 
 fn account(tag: &str) -> String {
