@@ -158,8 +158,11 @@ async fn put_off(
     }
     let pause = Duration::minutes(5) * 2_i32.pow(attempts.min(6));
     let next_at = Some((now + pause).unix_timestamp());
-    // What the try itself has noted stays.
-    let noted = task::load(&app.store, &task.account, &task.task).await?;
+    // What the try of a refund has noted itself stays.
+    let noted = match task.work {
+        Work::Refund(_) => task::load(&app.store, &task.account, &task.task).await?,
+        _ => None,
+    };
     let put_off = Task { attempts, next_at, ..noted.unwrap_or_else(|| task.clone()) };
     // What another run has stored meanwhile stands.
     task::save(&app.store, &put_off, task).await.map(drop)

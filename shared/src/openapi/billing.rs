@@ -76,7 +76,7 @@ pub(super) fn open_portal() {}
         (status = 400, description = "Invalid body", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
         (status = 402, description = "The card was declined, and nothing has changed", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "No subscription, an overdue payment, the plan that there is, a confirmation that cannot be waited for, or a subscription that was arranged by hand; or payment is not set up", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "No subscription, an overdue payment, the plan that there is, a confirmation that cannot be waited for, a subscription that was arranged by hand, or a plan that was changed too often today; or payment is not set up", body = Problem, content_type = "application/problem+json"),
         BodyProblems,
         (status = 422, description = "The idempotency key was used for another plan", body = Problem, content_type = "application/problem+json"),
         Outage

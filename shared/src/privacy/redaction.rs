@@ -96,15 +96,32 @@ async fn begin(app: &App, stripe: &Stripe, request: &mut Request) -> Result<Opti
         made = stripe.create_redaction(&request.customers, &key).await?;
     }
     if made.is_none() {
-        let some = &request.objects[..request.objects.len().min(MOST_OBJECTS)];
-        let Some(first) = some.first() else { return Ok(None) };
-        made = stripe.create_redaction(some, &key(first, request.attempts)).await?;
         request.customers.clear();
+        let Some(some) = some(&request.objects) else { return Ok(None) };
+        made = stripe.create_redaction(some, &key(&some[0], request.attempts)).await?;
+    }
+    if made.is_none() {
+        // One that it does not know must not keep the others as they are.
+        let mut known = Vec::new();
+        for id in std::mem::take(&mut request.objects) {
+            if stripe.knows(&id).await? {
+                known.push(id);
+            }
+        }
+        request.objects = known;
+        let Some(some) = some(&request.objects) else { return Ok(None) };
+        let key = key(&format!("known {}", some[0]), request.attempts);
+        made = stripe.create_redaction(some, &key).await?;
     }
     let made = made.ok_or_else(|| Error::internal("Stripe knows of nothing to redact"))?;
     request.redaction = Some(made.id.clone());
     save(&app.store, request).await?;
     Ok(Some(made.id))
+}
+
+/// As many as one redaction takes; `None` where there are none.
+fn some(objects: &[String]) -> Option<&[String]> {
+    Some(&objects[..objects.len().min(MOST_OBJECTS)]).filter(|it| !it.is_empty())
 }
 
 async fn finish(app: &App, request: &mut Request, now: OffsetDateTime) -> Result<(), Error> {

@@ -144,10 +144,14 @@ fn get(path: &str) -> RequestBuilder {
 
 /// Whether Stripe refuses because there is no such customer, or none any more.
 fn is_unknown_customer(error: &StripeError) -> bool {
+    is_unknown(error, "customer")
+}
+
+/// Whether Stripe refuses because there is nothing with the id in a parameter whose name begins so.
+fn is_unknown(error: &StripeError, param: &str) -> bool {
     let StripeError::Stripe(error, 400) = error else { return false };
     let is_missing = error.code == Some(stripe::ApiErrorsCode::ResourceMissing);
-    let param = error.param.as_deref().unwrap_or_default();
-    is_missing && (param == "customer" || param.starts_with("objects[customers]"))
+    is_missing && error.param.as_deref().is_some_and(|it| it.starts_with(param))
 }
 
 /// What was asked for; `None` where Stripe has no such thing.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use stripe::{IdempotencyKey, RequestStrategy};
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
-use super::{Stripe, failed, is_unknown_customer, missing};
+use super::{Stripe, failed, get, is_unknown, missing, wire::ask};
 use crate::error::Error;
 
 /// Objects that one redaction takes (docs.stripe.com/privacy/redaction/example).
@@ -69,8 +69,8 @@ struct Named<'a> {
 
 impl Stripe {
     /// Has Stripe look whether these objects (customers, invoices, payment intents, [`MOST_OBJECTS`] of them) can
-    /// be redacted. `key` makes it one look. `None` where it takes a customer for one that never was, because it
-    /// was deleted.
+    /// be redacted. `key` makes it one look. `None` where it knows nothing of one of them: a customer that was deleted,
+    /// perhaps.
     pub async fn create_redaction(
         &self,
         objects: &[String],
@@ -88,9 +88,15 @@ impl Stripe {
         let request = request.customize::<Job>().request_strategy(RequestStrategy::Idempotent(key));
         match request.send(&self.client).await {
             Ok(job) => Ok(Some(job.into())),
-            Err(error) if is_unknown_customer(&error) => Ok(None),
+            Err(error) if is_unknown(&error, "objects[") => Ok(None),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Whether there is such an invoice (`in_…`) or payment intent (`pi_…`).
+    pub async fn knows(&self, id: &str) -> Result<bool, Error> {
+        let kind = if id.starts_with("in_") { "invoices" } else { "payment_intents" };
+        Ok(missing(ask(self, get(&format!("/{kind}/{id}"))).await)?.is_some())
     }
 
     /// Where a redaction stands; `None` if there is no such one.
