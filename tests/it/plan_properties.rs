@@ -68,7 +68,15 @@ impl Life {
         world.sell().await;
         let customer = world.customer("ada@example.com").await;
         let at_stripe = world.buy("basic", &customer, Card::Good).await;
-        Self { world, customer, at_stripe, card: Card::Good, backed: BTreeMap::new(), taken: 0 }
+        Self {
+            world,
+            customer,
+            at_stripe,
+            card: Card::Good,
+            backed: BTreeMap::new(),
+            taken: 0,
+            so_far: String::new(),
+        }
     }
 
     async fn act(&mut self, act: &Act) {
