@@ -151,6 +151,13 @@ fn a_stale_replica_costs_at_most_its_leases() {
     hold_for(12, true);
 }
 
+/// Goes through one schedule of several in a test.
+#[expect(clippy::print_stdout, reason = "a failure shows by it which schedule it was")]
+fn follow(runtime: &Runtime, world: &Arc<World>, schedule: &[Step]) {
+    println!("{schedule:?}");
+    runtime.block_on(run(world, schedule));
+}
+
 /// The first lease of the Free plan is of four requests.
 #[test]
 fn what_is_given_back_late_goes_to_its_own_lease_or_period() {
@@ -176,8 +183,7 @@ fn what_is_given_back_late_goes_to_its_own_lease_or_period() {
     // It is being replaced, wherever that has got to.
     schedules.extend((1..40).step_by(2).map(|at| after(vec![Step::EndDuring(0, 1, at)])));
     for schedule in schedules {
-        println!("{schedule:?}");
-        runtime.block_on(run(&world, &schedule));
+        follow(&runtime, &world, &schedule);
     }
 }
 
@@ -190,7 +196,6 @@ fn without_redis_no_lost_answer_is_charged_twice() {
         for _ in 0..5 {
             schedule.extend([Step::Trouble(trouble, 2), Step::Ask, Step::Wait(45)]);
         }
-        println!("{schedule:?}");
-        runtime.block_on(run(&world, &schedule));
+        follow(&runtime, &world, &schedule);
     }
 }

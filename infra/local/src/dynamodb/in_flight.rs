@@ -2,7 +2,7 @@
 //!
 //! DynamoDB works on an item either for one transaction or for any number of single writes. A single write on
 //! an item of a transaction is refused with `TransactionConflictException`; a transaction that meets either is
-//! cancelled with the reason `TransactionConflict` (API_TransactWriteItems, API_CancellationReason).
+//! cancelled with the reason `TransactionConflict` (`API_TransactWriteItems`, `API_CancellationReason`).
 
 use std::{
     collections::{HashMap, HashSet},
