@@ -32,6 +32,7 @@ async fn without_redis() -> (World, Customer) {
     // Its lease is taken back: without Redis a live one counts as used.
     world.wait(time::Duration::seconds(11));
     world.run_job("RollUpUsageFunction").await;
+    world.run_job("SweepGatesFunction").await;
     world.cloud.redis.fault(redis::Fault::Refuse);
     world.cloud.dynamodb.slow_transactions(TRANSACTION);
     (world, ada)
