@@ -106,8 +106,7 @@ async fn noted(world: &World) -> Vec<String> {
 
 /// Whether it says something about what is bought or paid.
 fn is_of_interest(event: &EventView) -> bool {
-    let kinds = ["charge.", "checkout.session.", "customer.", "invoice.", "refund."];
-    kinds.iter().any(|start| event.kind.starts_with(start))
+    vidintel::billing::events::KINDS.contains(&event.kind.as_str())
 }
 
 const SEED: u64 = 20_261_124;
