@@ -87,12 +87,25 @@ impl Server {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             match server.file_name().await {
-                Ok(found) if found == name => return Ok(server),
+                Ok(found) if found == name => break,
                 Ok(_) => bail!("port {port} was taken by another server"),
                 Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(2)).await,
                 Err(error) => return Err(error).context("the server does not answer"),
             }
         }
+        // A node that has just started serves nothing for two seconds.
+        while kind == Kind::HalfOfACluster && !server.is_of_a_sound_cluster().await? {
+            ensure!(Instant::now() < deadline, "the node does not begin to serve");
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(server)
+    }
+
+    async fn is_of_a_sound_cluster(&self) -> Result<bool> {
+        let mut connection = connect(&self.url).await?;
+        let mut command = redis::cmd("CLUSTER");
+        let info: String = command.arg("INFO").query_async(&mut connection).await?;
+        Ok(info.contains("cluster_state:ok"))
     }
 
     async fn file_name(&self) -> Result<String> {
