@@ -60,6 +60,13 @@ pub trait Shared: Clone + Serialize + DeserializeOwned {
         false
     }
 
+    /// Whether it is of use to who asks. One that lacks something because its first asker's share of a source
+    /// was used up is of none to those who may have some left.
+    fn suits(&self, is_paying: bool) -> bool {
+        let _ = is_paying;
+        true
+    }
+
     /// Whether its key is a creator's handle. Then nothing may be kept there that says they objected:
     /// only a keyed hash of who did may stay.
     const KEY_NAMES_CREATOR: bool = false;
@@ -138,6 +145,8 @@ pub struct Flights<'a> {
     pub alone: &'a Alone,
     /// Creators who objected.
     pub objections: &'a Objections,
+    /// Whether the account has bought a plan.
+    pub is_paying: bool,
     /// Time of the request.
     pub now: OffsetDateTime,
 }
@@ -237,7 +246,7 @@ impl Flights<'_> {
     ) -> Result<(), Error> {
         let (mut unchecked, mut found) = (Vec::new(), Vec::new());
         for (at, bytes) in values {
-            let Some(cached) = read::<T>(&bytes, self.now) else { continue };
+            let Some(cached) = self.read::<T>(&bytes) else { continue };
             match cached.entry {
                 Entry::Nothing(error) if same(&cached.stamp, stamp) => {
                     outcomes[at] = Some(Err(error));
@@ -275,6 +284,20 @@ impl Flights<'_> {
         }
         self.store(pipeline, keys, stamp).await;
         Ok(())
+    }
+
+    /// What `bytes` from the cache say; `None` if they are of no use now, or to this request.
+    fn read<T: Shared>(&self, bytes: &[u8]) -> Option<Cached<T>> {
+        let cached: Cached<T> = serde_json::from_slice(bytes).ok()?;
+        if let Entry::Found(found) = &cached.entry
+            && !found.suits(self.is_paying)
+        {
+            return None;
+        }
+        let age = self.now.unix_timestamp() - cached.at;
+        let keep = cached.entry.keep();
+        // A little below zero: environments' events may overtake each other.
+        (-60..keep.whole_seconds()).contains(&age).then_some(cached)
     }
 
     /// Leaves out what creators made who objected.
@@ -461,13 +484,4 @@ fn missing<T>(outcomes: &[Option<T>]) -> Vec<usize> {
 
 fn landed<T>(outcome: Result<T, FetchError>, cached: bool) -> Outcome<T> {
     outcome.map(|found| Landed { found, cached })
-}
-
-/// What `bytes` from the cache say at `now`; `None` if they are of no use any more.
-fn read<T: Shared>(bytes: &[u8], now: OffsetDateTime) -> Option<Cached<T>> {
-    let cached: Cached<T> = serde_json::from_slice(bytes).ok()?;
-    let age = now.unix_timestamp() - cached.at;
-    let keep = cached.entry.keep();
-    // A little below zero: environments' events may overtake each other.
-    (-60..keep.whole_seconds()).contains(&age).then_some(cached)
 }

@@ -169,6 +169,32 @@ async fn a_crowd_of_free_accounts_takes_a_fifth_of_the_day_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_free_account_may_not_ask_any_more_is_asked_for_those_who_pay() {
+    let world = with_research().await;
+    let bob = world.customer("bob@example.com").await;
+    let ada = world.paying("ada@example.com").await;
+    for n in 0..2 {
+        assert_eq!(search(&world, &bob, n).await.status, 200);
+    }
+    let views = |answer: &Response| answer.json()["statistics"]["views"]["value"].clone();
+    // oEmbed alone has answered; others like him get that from the cache.
+    for _ in 0..2 {
+        let answer = world.video(0, &bob).await;
+        assert_eq!(
+            (answer.status.as_u16(), views(&answer)),
+            (200, Value::Null),
+            "{}",
+            answer.text()
+        );
+    }
+    assert_eq!(world.cloud.tiktok.counts().oembed, 1);
+    let answer = world.video(0, &ada).await;
+    assert!(views(&answer).is_u64(), "{}", answer.text());
+    let answer = world.video(0, &bob).await;
+    assert!(views(&answer).is_u64(), "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_that_did_not_come_are_given_back() {
     let world = with_research().await;
     let ada = world.paying("ada@example.com").await;

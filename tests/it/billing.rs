@@ -250,6 +250,26 @@ async fn a_larger_plan_that_fails_leaves_the_smaller_one_to_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_raise_that_was_taken_back_is_not_half_done_by_its_repetition() {
+    let (world, ada) = shop().await;
+    let id = world.buy("pro", &ada, Card::Good).await;
+    assert_eq!(world.change("basic", &ada).await.status, 200);
+    let before = at(&world, &ada).await;
+    let interface = "POST /v1/subscriptions/{id}";
+    let so_far = world.cloud.stripe.counts()[interface];
+    world.cloud.stripe.fault(Fault::DownOnce { interface, after: so_far + 1, times: 2 });
+    let raise = || world.post_as(PLAN, "business", &ada, "raise-1");
+    assert_problem(&raise().await, 503, "unavailable");
+    world.cloud.settle().await;
+    // The keys of its parts are used up at Stripe: it would credit the smaller plan's price.
+    assert_problem(&raise().await, 409, "conflict");
+    assert_eq!((at(&world, &ada).await, charged(&world, &id)), (before, 2_000));
+    let raised = world.post_as(PLAN, "business", &ada, "raise-2").await;
+    assert_eq!(raised.status, 200, "{}", raised.text());
+    assert_eq!(charged(&world, &id), 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_to_be_deleted_is_charged_for_nothing_new() {
     let (world, ada) = shop().await;
     let id = world.buy("basic", &ada, Card::Good).await;

@@ -3,7 +3,13 @@
 use serde_json::json;
 use time::Duration;
 
-use crate::util::{Customer, World, assert_problem};
+use vidintel::{
+    error::{AuthError, Error},
+    ids::{AccountId, KeyId},
+    keys::{self, Environment, KeyName},
+};
+
+use crate::util::{Customer, World, app_of, assert_problem};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_made_shown_once_listed_and_revoked_at_once() {
@@ -198,4 +204,26 @@ async fn a_revocation_that_the_gate_could_not_be_told_of_says_so_and_can_be_repe
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     assert_problem(&world.video(0, &second).await, 401, "invalid-api-key");
     assert_eq!(world.video(0, &ada).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_revoked_after_it_has_let_a_request_in_makes_no_other() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    let made =
+        world.send(client.post("/v1/keys", &json!({ "name": "leaked" })).key(&ada.key)).await;
+    let leaked = made.json()["id"].as_str().expect("its id").to_owned();
+    let revoked = world.send(client.delete(format!("/v1/keys/{leaked}")).key(&ada.key)).await;
+    assert_eq!(revoked.status, 204);
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let account: AccountId = ada.account_id.parse().expect("an id");
+    let make = async |by: &str| {
+        let by: KeyId = by.parse().expect("an id");
+        let wanted = (KeyName::parse("more").expect("a name"), Environment::Live);
+        keys::create(&app, (&account, &by), wanted, None, world.cloud.clock.now()).await
+    };
+    assert!(matches!(make(&leaked).await, Err(Error::Auth(AuthError::Unknown))));
+    assert!(make(&ada.key_id).await.is_ok());
+    assert_eq!(world.get("/v1/keys", &ada).await.json()["keys"].as_array().map(Vec::len), Some(2));
 }

@@ -292,7 +292,8 @@ async fn a_profile_that_is_fetched_for_who_objected_leaves_no_word_of_it() {
     world.get(&format!("/v1/creators/{OTHER}"), &ada).await;
     let app = app_of(&world.cloud, world.cloud.redis.direct_url());
     let (list, now) = (own_list(&world).await, world.cloud.clock.now());
-    let flights = Flights { redis: &app.redis, alone: &app.alone, objections: &list, now };
+    let flights =
+        Flights { redis: &app.redis, alone: &app.alone, objections: &list, is_paying: true, now };
     let at = now.unix_timestamp();
     let profile = ProfileRecord { username: CREATOR.to_owned(), profile: Profile::default(), at };
     let keys = [profile_key(CREATOR)];

@@ -16,7 +16,7 @@ use vidintel::{
     inventory::CACHE_SECONDS,
     keys::{self, ApiKey, Environment, KeyItem, KeyName},
     lookup::video_key,
-    plans::Period,
+    plans::{Period, Plan},
     privacy::{close_service, guard, is_closed},
     secrets::{Pepper, Peppers},
     usage::{self, Agent, Entry},
@@ -56,7 +56,7 @@ impl<'a> Customer<'a> {
         let name = KeyName::parse("key").expect("a name");
         let item = KeyItem::new(&key, key_id.clone(), name, &peppers.current, NOON);
         let customer = Self { world, account, key, key_id, peppers };
-        keys::insert(&customer.environment().store, item).await.expect("stored");
+        keys::insert(&customer.environment().store, item, None).await.expect("stored");
         customer
     }
 
@@ -94,6 +94,17 @@ impl<'a> Customer<'a> {
             end.arg(&key).arg("lt").arg(0).exec_async(&mut redis).await.expect("written");
         }
         held
+    }
+
+    /// Makes another key, with which it asks from now on.
+    async fn take_another_key(&mut self) {
+        (self.key, self.key_id) =
+            (ApiKey::random(self.account.clone(), Environment::Live), KeyId::random());
+        let name = KeyName::parse("key").expect("a name");
+        let item = KeyItem::new(&self.key, self.key_id.clone(), name, &self.peppers.current, NOON);
+        let app = self.environment();
+        keys::insert(&app.store, item, None).await.expect("stored");
+        app.gate.invalidate_now(&self.account).await.expect("told");
     }
 
     async fn revoke(&self, app: &App) {
@@ -208,6 +219,62 @@ async fn a_request_given_back_while_its_lease_is_replaced_comes_back() {
         }
     }
     panic!("nothing was given back during a refill");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_revoked_during_its_own_refill_costs_no_lease() {
+    let world = World::start().await;
+    for _ in 0..ROUNDS {
+        let mut met = 0;
+        for point in 0..POINTS {
+            let mut ada = Customer::new(&world).await;
+            let (app, other) = (ada.environment(), ada.environment());
+            {
+                let mut asking = pin!(ada.ask(&app, NOON));
+                let first = advance(asking.as_mut(), point).await;
+                met +=
+                    usize::from(ada.quota(&other, NOON).await.lease.is_some() && first.is_none());
+                ada.revoke(&other).await;
+                if first.is_none() {
+                    let _ = asking.await;
+                }
+            }
+            ada.take_another_key().await;
+            assert!(ada.ask(&other, NOON).await.is_ok(), "held up at {point}");
+            let later = NOON + Duration::minutes(1);
+            gate::sweep(&other.redis, &other.store, later, far_away()).await.expect("swept");
+            assert_eq!(ada.quota(&other, NOON).await.lost, 0, "held up at {point}");
+        }
+        if met > 0 {
+            return;
+        }
+    }
+    panic!("no key was revoked while its refill had a lease");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_as_the_period_is_used_up_can_be_used_within_a_minute() {
+    let world = World::start().await;
+    for point in (0..POINTS).step_by(4) {
+        let ada = Customer::new(&world).await;
+        let (one, other) = (ada.environment(), ada.environment());
+        let (mut now, mut last) = (NOON, None);
+        for _ in 0..Plan::Free.requests_per_period() {
+            last = Some(ada.ask(&one, now).await.expect("let through"));
+            now += Duration::seconds(7);
+        }
+        let last = last.expect("the period has requests");
+        let mut asking = pin!(ada.ask(&other, now));
+        let refused = advance(asking.as_mut(), point).await;
+        one.gate.give_back(&last, 1, &random_base62(16)).await.expect("given back");
+        let asked = match refused {
+            Some(outcome) => outcome,
+            None => asking.await,
+        };
+        let later = ada.ask(&other, now + Duration::seconds(61)).await;
+        // It was served to one of them.
+        assert!(asked.is_ok() != later.is_ok(), "held up at {point}: {asked:?} {later:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -468,8 +535,13 @@ async fn who_finds_the_answer_at_the_last_moment_holds_nobody_up() {
     let id: VideoId = "7000000000000000001".parse().expect("an id");
     for _ in 0..2 {
         let objections = app.objections().await.expect("the secret");
-        let flights =
-            Flights { redis: &app.redis, alone: &app.alone, objections: &objections, now: NOON };
+        let flights = Flights {
+            redis: &app.redis,
+            alone: &app.alone,
+            objections: &objections,
+            is_paying: true,
+            now: NOON,
+        };
         let fetch = |_| async { vec![Err(FetchError::NotFound)] };
         let landed: Vec<Outcome<VideoRecord>> =
             flights.land(&[video_key(id)], Looked::default(), fetch).await.expect("landed");

@@ -163,6 +163,24 @@ async fn a_deleted_customer_that_stripe_knows_no_more_costs_the_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_customer_that_stripe_never_knew_costs_nobody_the_plan() {
+    let (world, ada) = shop().await;
+    world.buy("pro", &ada, Card::Good).await;
+    // As it is with the key of another account of Stripe's.
+    let unknown = "cus_Unknown0000001";
+    let update = json!({
+        "TableName": world.cloud.dynamodb.table("accounts"),
+        "Key": { "id": { "S": ada.account_id } },
+        "UpdateExpression": "SET customer = :unknown",
+        "ExpressionAttributeValues": { ":unknown": { "S": unknown } },
+    });
+    world.cloud.dynamodb.call("UpdateItem", &update).await.expect("noted");
+    let (app, now) = (library(&world), world.cloud.clock.now());
+    assert!(billing::sync_account(&app, &id_of(&ada), unknown, now).await.is_err());
+    assert_eq!(account_of(&world, &ada).await.plan_at(now), Plan::Pro);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_lines_of_an_invoice_are_written_down() {
     let (world, ada) = shop().await;
     let at_stripe = world.buy("pro", &ada, Card::Good).await;

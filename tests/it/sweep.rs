@@ -40,7 +40,7 @@ impl Customer {
         let (key, key_id) = (ApiKey::random(account.clone(), Environment::Live), KeyId::random());
         let name = KeyName::parse("key").expect("a name");
         let item = KeyItem::new(&key, key_id.clone(), name, &peppers().current, NOON);
-        keys::insert(&app.store, item).await.expect("stored");
+        keys::insert(&app.store, item, None).await.expect("stored");
         Self { member: Member { account, key_id }, key }
     }
 
@@ -122,12 +122,15 @@ async fn sweeps_that_end_at_their_deadline_take_turns() {
         set.arg(key).arg("last").arg(last).exec_async(&mut redis).await.expect("set");
     }
     let mut ended = 0;
-    for run in 1..=30 {
-        let now = NOON + Duration::minutes(run);
+    let (mut now, mut runs) = (NOON, 0);
+    while runs < 30 {
+        now += Duration::minutes(1);
         // Not enough for all.
         let deadline = Instant::now() + Pause::from_millis(5);
         let swept = gate::sweep(&app.redis, &app.store, now, deadline).await.expect("swept");
         assert_eq!(swept.failed, 0);
+        // On a busy machine there may have been no time for any.
+        runs += usize::from(swept.looked_at > 0);
         ended += swept.ended;
         if ended == quiet.len() {
             return;

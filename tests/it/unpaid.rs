@@ -110,9 +110,16 @@ async fn what_is_not_charged_takes_a_twentieth_of_the_day_at_most() {
     assert_eq!(world.get("/v1/creators/alba.bakes", &bob).await.status, 200);
     assert_eq!(unpaid(&world, &bob).await, None);
     assert_eq!(calls_left(&world).await, 948);
-    // Nor does what the source itself has failed at.
+    // Nor does what the source itself has failed at, or was not ready for; in a batch neither.
     world.cloud.tiktok.fault(Endpoint::Research, Fault::Status(500));
     assert_problem(&world.get("/v1/hashtags/repair", &bob).await, 502, "source-failed");
+    world.cloud.tiktok.fault(Endpoint::Oembed, Fault::Status(500));
+    let answer = world.batch(&world.ids(0..3), &bob).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["charged"], 0, "{}", answer.text());
+    world.cloud.tiktok.fault(Endpoint::Oembed, Fault::None);
+    world.cloud.tiktok.fault(Endpoint::Research, Fault::RateLimited);
+    assert_eq!(world.get("/v1/hashtags/repair", &bob).await.status, 503);
     assert_eq!(unpaid(&world, &bob).await, None);
     world.cloud.tiktok.fault(Endpoint::Research, Fault::None);
     world.wait(time::Duration::hours(12));

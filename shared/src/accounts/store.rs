@@ -67,7 +67,10 @@ pub(super) async fn owner<'a>(
     email: &EmailAddress,
     peppers: impl Iterator<Item = &'a Pepper>,
 ) -> Result<Option<AccountId>, Error> {
-    let hashes: Vec<String> = peppers.flat_map(|pepper| email.hashes(pepper)).collect();
+    let all: Vec<_> = peppers.map(|pepper| email.hashes(pepper)).collect();
+    // As it was written first: of two accounts from before, each is found by its own spelling.
+    let hashes: Vec<&String> =
+        (0..2).flat_map(|n| all.iter().filter_map(move |it| it.get(n))).collect();
     let markers = hashes.iter().map(|hash| store.get(Table::Accounts, [("id", marker(hash))]));
     let found = try_join_all(markers).await?.into_iter().flatten().next();
     let id = found.map(|it| text(&it, "account").unwrap_or_default().parse());

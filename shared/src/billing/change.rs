@@ -124,6 +124,12 @@ pub async fn change_plan(
         Some(last) if *last == key => {}
         // It has been confirmed since.
         Some(last) if *last == once_paid(&key) && present.plan == target => {}
+        // What it did was taken back. Its parts are kept at Stripe by their keys and would not be done again.
+        Some(last) if last.starts_with(&format!("{key} as before")) => {
+            return Err(Error::Conflict(
+                "this change was tried and taken back: ask for it again with a new `Idempotency-Key`",
+            ));
+        }
         Some(last) if last.ends_with(&hash) && *last != once_paid(&key) => {
             return Err(InputError::IdempotencyKeyReused.into());
         }
@@ -262,7 +268,19 @@ impl Change<'_> {
 
     /// In two steps. If the second fails, the smaller plan is to come as before.
     async fn raise_from_smaller(&self, present: Present, target: Plan) -> Result<(), Error> {
-        self.back(present.paid, &format!("{} back", self.key)).await?;
+        let back = format!("{} back", self.key);
+        let mut first = self.back(present.paid, &back).await;
+        if matches!(first, Err(Error::Unavailable { .. })) {
+            // Only its answer may have been lost: the key has it told again.
+            sleep(AGAIN_AFTER).await;
+            first = self.back(present.paid, &back).await;
+        }
+        if first.is_err() {
+            if self.is_at(present.paid).await? {
+                self.as_before(present).await?;
+            }
+            return first;
+        }
         let mut raised = self.price(target, PriceChange::AtOnce, self.key).await;
         if matches!(raised, Err(Error::Unavailable { .. })) {
             // Only its answer may have been lost: the key has it told again.

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::stripe::{InvoiceStatus, Stripe};
+use super::stripe::{Bought, InvoiceStatus, Stripe};
 use crate::error::Error;
 
 /// Ends whatever `customer` could still be charged for: open checkouts, subscriptions, open invoices.
@@ -21,20 +21,26 @@ pub async fn stop(stripe: &Stripe, customer: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Closes what `customer` could still pay on a page: open checkouts, and larger plans that wait for a payment to be
+/// confirmed. What it has bought so far.
+pub async fn stop_open(stripe: &Stripe, customer: &str) -> Result<Vec<Bought>, Error> {
+    stripe.expire_checkouts(customer).await?;
+    let bought = stripe.subscriptions(customer).await?;
+    for bought in bought.iter().filter(|it| it.pending.is_some()) {
+        if let Some(invoice) = &bought.latest_invoice {
+            stripe.void(invoice).await?;
+        }
+    }
+    Ok(bought)
+}
+
 /// Lets whatever would renew end with its period, so that `customer` is charged for no further one.
 pub async fn stop_renewals(
     stripe: &Stripe,
     customer: &str,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    stripe.expire_checkouts(customer).await?;
-    let bought = stripe.subscriptions(customer).await?;
-    // What waits for a payment would be charged once that is confirmed.
-    for bought in bought.iter().filter(|it| it.pending.is_some()) {
-        if let Some(invoice) = &bought.latest_invoice {
-            stripe.void(invoice).await?;
-        }
-    }
+    let bought = stop_open(stripe, customer).await?;
     for renewing in bought.iter().filter(|it| it.is_open() && it.cancel_at.is_none()) {
         // Another one each time: to set it again does nothing, and a failure would be remembered with it.
         let key = format!("no renewal {} {}", renewing.id, now.unix_timestamp());

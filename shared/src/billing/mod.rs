@@ -31,7 +31,7 @@ pub use self::{
     attempt::Attempt,
     change::change_plan,
     checkout::start_checkout,
-    close::{last_payment, stop, stop_renewals},
+    close::{last_payment, stop, stop_open, stop_renewals},
     decide::{Decided, Decision, decide},
     dunning::MAIL_DAYS,
     event::StripeEvent,

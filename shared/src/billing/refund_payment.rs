@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{
     mails, record,
     refund::{credited, owed},
-    stripe::{Failed, Stripe},
+    stripe::{Failed, InvoiceStatus, Stripe},
     sync,
     task::{self, RefundRequest, RefundState, Task, Work},
 };
@@ -68,7 +68,8 @@ async fn end_plan(
             let mut others = invoices.iter().filter(|it| it.id != request.invoice);
             others.any(|it| {
                 it.subscription.as_ref() == Some(&subscription)
-                    && it.paid_cents > 0
+                    && it.status == InvoiceStatus::Paid
+                    && it.total_cents > 0
                     && it.lines.iter().any(|it| it.period.end > now.unix_timestamp())
             })
         }

@@ -20,7 +20,7 @@ use super::{
     record::{self, Record, RecordKind, of_credit_note, records},
     refund::{credited, owed},
     standing::{live, standing},
-    stripe::{Bought, Charge, CreditNote, Dispute, Invoice, Refund},
+    stripe::{Bought, Charge, CreditNote, Dispute, Invoice, Read, Refund},
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
 };
 use crate::{
@@ -65,8 +65,6 @@ pub struct AtStripe {
     pub credit_notes: Vec<CreditNote>,
     /// Ids of what was not understood: all else is gone by all the same.
     pub unreadable: Vec<String>,
-    /// Whether a subscription is among that: what was bought is not known then.
-    pub is_vague: bool,
 }
 
 /// Reads the state of `customer` (`cus_…`) back from Stripe and writes down what follows. Doing it again
@@ -130,6 +128,13 @@ async fn sync_hinted(
             event::note(&app.store, events, "no account", now).await?;
             return Ok(Synced::default());
         };
+        // Only one that was deleted has nothing any more. One that is not known is no customer of this key: then
+        // it is the key that is wrong, and nobody's plan.
+        if found.is_none() && !stripe.is_deleted(customer).await? {
+            return Err(Error::internal(
+                "Stripe has never heard of an account's customer: is the key of another account of Stripe's?",
+            ));
+        }
         let at_stripe = AtStripe::read(&stripe, customer).await?;
         if let Some(synced) = write(app, &known, found.is_none(), &at_stripe, events, now).await? {
             return Ok(synced);
@@ -153,33 +158,38 @@ impl AtStripe {
             stripe.read_charges(customer),
             stripe.read_credit_notes(customer)
         )?;
-        let is_vague = !subscriptions.unreadable.is_empty();
-        let unreadable = [
+        let mut unreadable = [
             subscriptions.unreadable,
             invoices.unreadable,
             charges.unreadable,
             credit_notes.unreadable,
-        ];
+        ]
+        .concat();
         let details = charges.all.into_iter().map(|mut charge| async move {
             let refunds = match (charge.refunds.take(), charge.has_refunds) {
-                (Some(all), _) => all,
-                (None, false) => Vec::new(),
-                (None, true) => stripe.refunds(&charge.id).await?,
+                (Some(all), _) => Read::of(all),
+                (None, false) => Read::of(Vec::new()),
+                (None, true) => stripe.read_refunds(&charge.id).await?,
             };
             let disputes = match charge.is_disputed {
-                false => Vec::new(),
-                true => stripe.disputes(&charge.id).await?,
+                false => Read::of(Vec::new()),
+                true => stripe.read_disputes(&charge.id).await?,
             };
             Ok::<_, Error>((charge, refunds, disputes))
         });
-        let charges = stream::iter(details).buffered(AT_ONCE).try_collect().await?;
+        let details: Vec<_> = stream::iter(details).buffered(AT_ONCE).try_collect().await?;
+        let mut charges = Vec::new();
+        for (charge, refunds, disputes) in details {
+            unreadable.extend(refunds.unreadable);
+            unreadable.extend(disputes.unreadable);
+            charges.push((charge, refunds.all, disputes.all));
+        }
         Ok(Self {
             subscriptions: subscriptions.all,
             invoices: invoices.all,
             charges,
             credit_notes: credit_notes.all,
-            unreadable: unreadable.concat(),
-            is_vague,
+            unreadable,
         })
     }
 
@@ -253,12 +263,7 @@ async fn write(
             return Ok(None);
         }
     }
-    let subscription = match (is_deleted, at_stripe.is_vague) {
-        (true, _) => None,
-        // Nothing is taken from whom Stripe's answer was not understood about.
-        (false, true) => account.subscription.clone(),
-        (false, false) => at_stripe.standing(),
-    };
+    let subscription = if is_deleted { None } else { entitled(account, at_stripe) };
     let bought = subscription.as_ref();
     parts.extend(todo(store, account, bought, (at_stripe, &all), &tasks, now)?);
     if parts.len() >= MOST_PARTS {
@@ -278,6 +283,22 @@ async fn write(
     // Last: what has come only so far comes again.
     event::note(store, events, "handled", now).await?;
     Ok(Some(Synced { account: Some(account.id.clone()), has_changed, records: written }))
+}
+
+/// What `account` is entitled to. Nothing is taken from it because an answer of Stripe's was not understood.
+fn entitled(account: &Account, at_stripe: &AtStripe) -> Option<Subscription> {
+    let is_unreadable = |id: &str| at_stripe.unreadable.iter().any(|it| it.is_empty() || it == id);
+    let known = account.subscription.as_ref();
+    let kept = || known.filter(|it| is_unreadable(&it.id)).cloned();
+    let mut subscription = at_stripe.standing().or_else(kept)?;
+    if let Some(known) = known.filter(|_| !at_stripe.unreadable.is_empty())
+        && (&known.id, known.period, known.plan)
+            == (&subscription.id, subscription.period, subscription.plan)
+    {
+        // What paid for it may be what was not understood.
+        subscription.paid_to = subscription.paid_to.max(known.paid_to);
+    }
+    Some(subscription)
 }
 
 /// The refund in `task`, to be decided on again: it was paid, and the money did not reach its owner.

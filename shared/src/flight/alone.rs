@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    Cached, Entry, Flights, HOLD_MS, KEEP_BRIEFLY, Outcome, Shared, entry_of, landed, missing, read,
+    Cached, Entry, Flights, HOLD_MS, KEEP_BRIEFLY, Outcome, Shared, entry_of, landed, missing,
 };
 use crate::{error::Error, video::FetchError};
 
@@ -220,7 +220,7 @@ impl Flights<'_> {
         let (mut places, mut found) = (Vec::new(), Vec::new());
         for at in missing(outcomes) {
             let Some(Kept { until, json }) = self.alone.get(&keys[at]) else { continue };
-            match read::<T>(&json, self.now) {
+            match self.read::<T>(&json) {
                 Some(Cached { at: since, entry: Entry::Found(it), .. }) => {
                     places.push((at, since, until));
                     found.push(Ok(it));

@@ -16,7 +16,9 @@ use crate::{
 
 /// The account is loaded anew after this long, whatever happens…
 pub(super) const RELOAD_AFTER: Duration = Duration::minutes(45);
-/// …which is before Redis forgets it, so that no lease is lost by an account that is in use.
+/// …one whose period is used up sooner: a request may be given back to it at any time.
+const LOOK_AGAIN: Duration = Duration::minutes(1);
+/// The former is before Redis forgets it, so that no lease is lost by an account that is in use.
 const TTL_MS: &str = "3000000";
 
 /// Sorted set of the accounts that hold a lease, by when it was installed (ms): what the sweep looks
@@ -57,6 +59,11 @@ impl Gate {
             )?;
             // Who only knows which accounts there are has none of them take a lease.
             if !keys.iter().any(|key| hashes.contains(&key.hash)) {
+                if before.lease.as_deref() == Some(token) {
+                    // Taken in the round before, under a key that was revoked since: it never was in the gate.
+                    let unserved = (token, before.lease_size);
+                    lease::credit(&self.store, account, &period, unserved, &[]).await?;
+                }
                 return self.release(account, token).await;
             }
             self.end_other_period(&item, seen, &period).await?;
@@ -162,7 +169,8 @@ impl Gate {
         set("rp", plan.requests_per_minute().to_string());
         set("lm", limit.to_string());
         set("pe", epoch_ms(period.end).to_string());
-        set("xp", epoch_ms(now + RELOAD_AFTER).to_string());
+        let reload = if step.size > 0 { RELOAD_AFTER } else { LOOK_AGAIN };
+        set("xp", epoch_ms(now + reload).to_string());
         set("lid", if step.size > 0 { token.to_owned() } else { String::new() });
         set("rem", step.size.to_string());
         set("seq", "0".to_owned());

@@ -7,13 +7,12 @@ use std::{
     time::Duration,
 };
 
-use redis::pipe;
 use time::OffsetDateTime;
 
 use super::{Denial, Gate, Window, epoch_ms};
 use crate::{
     ids::AccountId,
-    redis::{Redis, RedisError, Script, is_no_script},
+    redis::{Redis, RedisError, Script},
 };
 
 static WINDOW: LazyLock<Script> =
@@ -59,9 +58,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Account, Self::Payment];
-
     /// Requests of one account in any minute.
     pub fn requests_per_minute(self) -> u64 {
         match self {
@@ -118,17 +114,7 @@ pub async fn ask_ring(
 ) -> Result<Asked, RedisError> {
     let args = [epoch_ms(now).to_string(), count.to_string(), limit.to_string()];
     let args = [&args[0], &args[1], &args[2], LIFE_MS];
-    let mut answer = Err(RedisError::Timeout);
-    for _ in 0..2 {
-        let mut pipeline = pipe();
-        WINDOW.add_to(&mut pipeline, key, &args);
-        answer = redis.query::<((u8, u64, u64),)>(pipeline).await;
-        match &answer {
-            Err(RedisError::Failed(error)) if is_no_script(error) => WINDOW.load(redis).await?,
-            _ => break,
-        }
-    }
-    let ((is_let_in, free, wait),) = answer?;
+    let (is_let_in, free, wait): (u8, u64, u64) = WINDOW.run(redis, key, &args).await?;
     Ok(Asked { is_let_in: is_let_in == 1, free, wait: Duration::from_millis(wait) })
 }
 

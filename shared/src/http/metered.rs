@@ -34,12 +34,14 @@ pub struct Served {
     pub cached: bool,
     /// How many of the requests that it counts as were not served: they are given back.
     pub unserved: u64,
+    /// At how many of those a source has failed.
+    pub failed: u64,
 }
 
 impl Served {
     /// An answer that serves all that was asked for.
     pub fn whole(reply: Reply, cached: bool) -> Self {
-        Self { reply, cached, unserved: 0 }
+        Self { reply, cached, unserved: 0, failed: 0 }
     }
 }
 
@@ -99,18 +101,16 @@ impl Visit {
             let served = tokio::time::timeout(LONGEST, work).await;
             served.unwrap_or(Err(FetchError::Timeout.into()))
         };
-        let mut is_sources_fault = false;
-        let (reply, cached, unserved) = match unless_panicking(in_time).await {
-            Ok(served) => (served.reply, served.cached, served.unserved.min(charged)),
-            Err(error) => {
-                log_failure(&error, call.request_id());
-                is_sources_fault = matches!(error, Error::Video(FetchError::Upstream { .. }));
-                (problem(&error, call.request_id()), false, charged)
-            }
-        };
-        if !is_sources_fault {
-            note_unpaid(app, call, &self.admission, unserved).await;
-        }
+        let served = unless_panicking(in_time).await.unwrap_or_else(|error| {
+            log_failure(&error, call.request_id());
+            let is_sources_fault = matches!(&error, Error::Video(it) if it.is_sources_fault());
+            let failed = if is_sources_fault { charged } else { 0 };
+            let reply = problem(&error, call.request_id());
+            Served { reply, cached: false, unserved: charged, failed }
+        });
+        let Served { reply, cached, .. } = served;
+        let unserved = served.unserved.min(charged);
+        note_unpaid(app, call, &self.admission, unserved.saturating_sub(served.failed)).await;
         match app.gate.give_back(&self.admission, unserved, call.request_id()).await {
             Ok(()) => {
                 charged -= unserved;

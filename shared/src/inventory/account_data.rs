@@ -122,7 +122,10 @@ pub static API_KEYS: Category = Category {
             text("account", "your account"),
             text("key_id", "public id of the key; `revoked#` before it: of one that was revoked"),
             text("name", "your name for it"),
-            text("environment", "live or test (the sandbox); if it is not there: live"),
+            text(
+                "environment",
+                "live or test (the sandbox); if it is not there, and the key was not revoked: live",
+            ),
             text("hint", "its beginning and end"),
             instant("created_at", "when it was made"),
             instant("last_used_at", "when it was last used, up to five minutes behind"),

@@ -10,11 +10,11 @@ use crate::{
     secrets::Pepper,
 };
 
-/// Makes a key of `account`. With the same `seed` it is the same key again, as long as that is not revoked:
+/// Makes a key of `account`, for whom the key `by` has let in. With the same `seed` it is the same key again, as long as that is not revoked:
 /// then it is refused, so that what has leaked does not come back to life.
 pub async fn create(
     app: &App,
-    account: &AccountId,
+    (account, by): (&AccountId, &KeyId),
     (name, environment): (KeyName, Environment),
     seed: Option<&str>,
     now: OffsetDateTime,
@@ -38,7 +38,7 @@ pub async fn create(
         None => (ApiKey::random(account.clone(), environment), KeyId::random()),
     };
     let item = KeyItem::new(&key, key_id, name, &peppers.current, now);
-    let stored = insert(&app.store, item).await?;
+    let stored = insert(&app.store, item, Some(by)).await?;
     Ok((key, stored))
 }
 

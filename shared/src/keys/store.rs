@@ -94,9 +94,10 @@ async fn was_revoked(store: &Store, account: &AccountId, key_id: &KeyId) -> Resu
     Ok(store.get(Table::ApiKeys, key).await?.is_some())
 }
 
-/// Stores a new key. An equal one that is already there is left as it is and returned: the request
-/// was tried again. One that was revoked is refused.
-pub async fn insert(store: &Store, key: KeyItem) -> Result<KeyItem, Error> {
+/// Stores a new key that was asked for with the key `by`, if that still works then. An equal one that is
+/// already there is left as it is and returned: the request was tried again. One that was revoked is
+/// refused.
+pub async fn insert(store: &Store, key: KeyItem, by: Option<&KeyId>) -> Result<KeyItem, Error> {
     let unmarked = ConditionCheck::builder()
         .table_name(store.name(Table::ApiKeys))
         .key("account", s(key.account.to_string()))
@@ -108,17 +109,31 @@ pub async fn insert(store: &Store, key: KeyItem) -> Result<KeyItem, Error> {
         .update_expression("ADD gate_version :one, key_count :one")
         .condition_expression("attribute_exists(id) AND key_count < :most")
         .expression_attribute_values(":most", n(MAX_KEYS));
-    let items = vec![
+    let mut items = vec![
         put_new(store, &key)?,
         updating(account)?,
         TransactWriteItem::builder().condition_check(unmarked).build(),
     ];
+    // Not itself: a transaction names an item once.
+    if let Some(by) = by.filter(|by| **by != key.key_id) {
+        let works = ConditionCheck::builder()
+            .table_name(store.name(Table::ApiKeys))
+            .key("account", s(key.account.to_string()))
+            .key("key_id", s(by.to_string()))
+            .condition_expression("attribute_exists(account)")
+            .build()
+            .map_err(Error::internal)?;
+        items.push(TransactWriteItem::builder().condition_check(works).build());
+    }
     let Some(reasons) = transact(store, items).await? else { return Ok(key) };
     if let Some(there) = known(store, &key.account, &key.key_id).await? {
         return there.live();
     }
-    match reasons.get(1).map(String::as_str) {
-        Some("ConditionalCheckFailed") => Err(TOO_MANY),
+    let failed = |part| reasons.get(part).is_some_and(|it| it == "ConditionalCheckFailed");
+    match () {
+        // It was revoked after it had let the request in.
+        () if failed(3) => Err(AuthError::Unknown.into()),
+        () if failed(1) => Err(TOO_MANY),
         _ => Err(Error::Unavailable { dependency: "DynamoDB", detail: reasons.join(", ") }),
     }
 }

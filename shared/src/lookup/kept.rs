@@ -15,6 +15,10 @@ impl Shared for VideoRecord {
         if self.is_complete() { KEEP } else { KEEP_BRIEFLY }
     }
 
+    fn suits(&self, is_paying: bool) -> bool {
+        !(self.is_askers_own && is_paying)
+    }
+
     fn creators(&self) -> Vec<&str> {
         self.facts.username.iter().map(|name| name.value.as_str()).collect()
     }

@@ -61,9 +61,9 @@ impl Many {
 }
 
 impl LookUp<'_> {
-    /// The answer to a batch, and whether all of it came from the cache. `looked` goes with
-    /// [`Many::ids`].
-    pub async fn batch(&self, many: &Many, looked: Looked) -> Result<(Batch, bool), Error> {
+    /// The answer to a batch, whether all of it came from the cache, and at how many of the videos a source has
+    /// failed. `looked` goes with [`Many::ids`].
+    pub async fn batch(&self, many: &Many, looked: Looked) -> Result<(Batch, bool, u64), Error> {
         let stamp = looked.stamp.clone();
         let mut found: HashMap<VideoId, Outcome<VideoRecord>> = HashMap::new();
         let outcomes = self.videos(&many.ids, looked).await?;
@@ -99,7 +99,9 @@ impl LookUp<'_> {
         let items = many.items.iter().enumerate().map(item).collect();
         let charged = found.values().filter(|it| it.is_ok()).count() as u64;
         let cached = found.values().all(|it| it.as_ref().is_ok_and(|landed| landed.cached));
-        Ok((Batch { items, charged }, cached && charged > 0))
+        let failures = found.values().filter_map(|it| it.as_ref().err());
+        let failed = failures.filter(|error| error.is_sources_fault()).count() as u64;
+        Ok((Batch { items, charged }, cached && charged > 0, failed))
     }
 
     /// Where each of `links` leads.

@@ -19,6 +19,7 @@ use crate::{
     http::Call,
     keys::{ApiKey, Environment},
     objections::Objections,
+    plans::Plan,
     sandbox::{self, Trouble},
     video::{
         Asker, CommentPage, FetchError, Linked, Payer, ProfileRecord, Search, SearchPage,
@@ -233,6 +234,7 @@ impl<'a> LookUp<'a> {
             redis: &self.app.redis,
             alone: &self.app.alone,
             objections: &self.objections,
+            is_paying: self.admission.plan != Plan::Free,
             now: self.now,
         }
     }

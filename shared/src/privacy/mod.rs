@@ -49,9 +49,9 @@ pub async fn request_deletion(
     let erasure = Request::erasure(account, grace, now);
     let mut erasure = request::open(&app.store, account, erasure, now).await?;
     if erasure.state == State::Scheduled {
-        payments::close_checkouts(app, account).await;
         let mail = mails::scheduled(&app.config.service.public_url, account, &erasure);
         tell(app, account, &mut erasure, mail, now).await?;
+        payments::close_pages(app, account).await;
     }
     Ok(erasure)
 }

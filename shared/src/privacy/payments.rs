@@ -2,7 +2,10 @@
 //! not answer, the erasure does not go on, so that nobody is charged for an account that is gone. Who never
 //! was a customer there costs no call, and needs no Stripe.
 
+use std::time::Duration as Wait;
+
 use time::{Duration, OffsetDateTime};
+use tokio::time::timeout;
 
 use super::request::{Request, load, put_new, save};
 use crate::{
@@ -20,13 +23,20 @@ use crate::{
 /// How long after the last payment Stripe takes no redaction of it.
 const REDACTABLE_AFTER: Duration = Duration::days(90);
 
-/// Closes the checkouts that `account` has open: whoever has asked to go buys nothing by a page that was left open.
-/// As long as Stripe does not answer, the deletion is asked for all the same, and the erasure closes them.
-pub(super) async fn close_checkouts(app: &App, account: &Account) {
+/// How long the request of a deletion waits for Stripe: the function has ten seconds.
+const CLOSING: Wait = Wait::from_secs(4);
+
+/// Closes the pages on which `account` could still buy something. As long as Stripe does not answer, the deletion
+/// is asked for all the same, and the erasure closes them.
+pub(super) async fn close_pages(app: &App, account: &Account) {
     let Some(customer) = &account.customer else { return };
-    let closed = async { app.stripe().await?.expire_checkouts(customer).await };
-    if let Err(error) = closed.await {
-        tracing::warn!(error = %error, "checkouts stay open until the deletion begins");
+    let closed = async { billing::stop_open(&app.stripe().await?, customer).await.map(drop) };
+    match timeout(CLOSING, closed).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(error = %error, "pages to pay on stay open until the deletion begins");
+        }
+        Err(_) => tracing::warn!("pages to pay on stay open: Stripe does not answer"),
     }
 }
 

@@ -41,7 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long after the deadline what has been begun may go on.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Accounts that fail one after the other, none of them done: then it is not the accounts that are at fault.
+/// Accounts of a page that fail, none of them done: then it is probably not the accounts that are at fault, and the
+/// rest of the page is left for the next run.
 const HOPELESS: usize = 2 * AT_ONCE;
 
 /// Time between two runs.
@@ -72,10 +73,11 @@ pub async fn roll_up(app: &App, now: OffsetDateTime, deadline: Instant) -> Resul
     let mut done = RolledUp::default();
     let mut run = Run { store: &app.store, now, deadline, failed: HashSet::new() };
     let mut reader = Reader::new(&app.redis);
+    let mut is_hopeless = false;
     done.unreadable = reader.put_aside(&[]).await?;
     while Instant::now() < deadline {
         let Some(page) = reader.next().await? else {
-            done.complete = true;
+            done.complete = !is_hopeless;
             break;
         };
         done.read += page.read;
@@ -89,8 +91,9 @@ pub async fn roll_up(app: &App, now: OffsetDateTime, deadline: Instant) -> Resul
         done.unreadable = done.unreadable.saturating_sub(aside);
         reader.remove(&moved.places).await?;
         if moved.is_hopeless {
-            tracing::error!("no account's entries can be moved: the rest waits for the next run");
-            break;
+            // What fails stays at the head: behind it may be what does not.
+            tracing::error!("no account's entries on a page can be moved: the rest of it waits");
+            is_hopeless = true;
         }
     }
     done.failed = run.failed.len();

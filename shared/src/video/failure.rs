@@ -82,6 +82,19 @@ pub enum FetchError {
     Objected,
 }
 
+impl FetchError {
+    /// Whether a source has failed at what was asked, or was not ready for it: no doing of who asks.
+    pub fn is_sources_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Upstream { .. }
+                | Self::Timeout
+                | Self::RateLimited { .. }
+                | Self::NotReady { .. }
+        )
+    }
+}
+
 /// Why one source gave no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {

@@ -186,6 +186,9 @@ pub struct VideoRecord {
     /// What they know.
     #[serde(rename = "f")]
     pub facts: Facts,
+    /// Whether a source was not asked because the asker's share of it is used up: others may have more.
+    #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_askers_own: bool,
 }
 
 /// Counts up when records of before can no longer be read; those then count as absent.
@@ -207,6 +210,7 @@ impl VideoRecord {
             oembed: Outcome::Disabled,
             research: Outcome::Disabled,
             facts: Facts::default(),
+            is_askers_own: false,
         }
     }
 

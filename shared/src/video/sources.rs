@@ -332,6 +332,7 @@ fn combine(
             Ok(None) => (Outcome::NotFound, Facts::default()),
             Err(failure) => {
                 failures.push((source, failure));
+                record.is_askers_own |= matches!(failure, Failure::Exhausted(_));
                 let is_left_alone = matches!(
                     failure,
                     Failure::RateLimited(_) | Failure::NotReady(_) | Failure::Exhausted(_)

@@ -39,7 +39,8 @@ pub(super) struct Run {
     now: OffsetDateTime,
     served: BTreeMap<String, u64>,
     held: Vec<Held>,
-    snapshot: Option<Snapshot>,
+    /// What a replica knows, and whether the neighbour is in it.
+    snapshot: Option<(Snapshot, bool)>,
     stale_restores: u64,
     /// Most requests that were asked for at once so far.
     largest: u64,
@@ -96,7 +97,7 @@ impl Run {
     async fn store_key(&self, key: &ApiKey) {
         let name = KeyName::parse("key").expect("a name");
         let item = KeyItem::new(key, KeyId::random(), name, &self.peppers.current, self.now);
-        keys::insert(&self.app.store, item).await.expect("stored");
+        keys::insert(&self.app.store, item, None).await.expect("stored");
     }
 
     fn period(&self) -> Period {
@@ -196,10 +197,12 @@ impl Run {
                 self.has_neighbour = false;
             }
             Step::Snapshot => {
-                self.snapshot = Some(self.world.cloud.redis.snapshot().await.expect("a copy"));
+                let copy = self.world.cloud.redis.snapshot().await.expect("a copy");
+                self.snapshot = Some((copy, self.has_neighbour));
             }
             Step::RestoreStale => {
-                if let Some(snapshot) = &self.snapshot {
+                if let Some((snapshot, had_neighbour)) = &self.snapshot {
+                    self.has_neighbour = *had_neighbour;
                     self.world.cloud.redis.restore(snapshot).await.expect("restored");
                     self.stale_restores += 1;
                     // Another environment answers from now on: the worst case.

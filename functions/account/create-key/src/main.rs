@@ -16,12 +16,12 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (account, _) = authenticate(app, call, Class::Account).await?;
+    let (account, by) = authenticate(app, call, Class::Account).await?;
     let request: CreateKeyRequest = call.json()?;
     let (name, environment) = (KeyName::parse(&request.name)?, request.environment);
     let (seed, now) = (call.idempotency_key()?, call.now());
     let (key, stored) =
-        keys::create(app, &account.id, (name.clone(), environment), seed, now).await?;
+        keys::create(app, (&account.id, &by), (name.clone(), environment), seed, now).await?;
     if stored.name != name.as_str() || stored.environment != environment {
         return Err(InputError::IdempotencyKeyReused.into());
     }

@@ -27,10 +27,10 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let admission = visit.admission.clone();
     let work = async {
         let look_up = LookUp::new(app, &admission, call.now()).await?;
-        let (mut batch, cached) = look_up.batch(&many, looked).await?;
+        let (mut batch, cached, failed) = look_up.batch(&many, looked).await?;
         let unserved = many.count() - batch.charged;
         batch.charged = batch.charged.min(admission.cost);
-        Ok(Served { reply: shape.answer_post(&batch)?, cached, unserved })
+        Ok(Served { reply: shape.answer_post(&batch)?, cached, unserved, failed })
     };
     Ok(visit.finish(app, call, work).await)
 }

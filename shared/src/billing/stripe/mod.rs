@@ -63,6 +63,13 @@ impl Stripe {
         Ok((found.deleted != Some(true)).then(|| found.into()))
     }
 
+    /// Whether there was such a customer and it has been deleted.
+    pub async fn is_deleted(&self, id: &str) -> Result<bool, Error> {
+        let found = missing(ask(self, get(&format!("/customers/{id}"))).await)?;
+        let found: Option<CustomerWire> = found.map(read).transpose()?;
+        Ok(found.is_some_and(|it| it.deleted == Some(true)))
+    }
+
     /// Every subscription that the customer ever had.
     pub async fn subscriptions(&self, customer: &str) -> Result<Vec<Bought>, Error> {
         self.read_subscriptions(customer).await?.whole()
@@ -125,16 +132,26 @@ impl Stripe {
 
     /// What was given back of a payment.
     pub async fn refunds(&self, charge: &str) -> Result<Vec<Refund>, Error> {
+        self.read_refunds(charge).await?.whole()
+    }
+
+    /// As [`Self::refunds`]; says too which were not understood.
+    pub async fn read_refunds(&self, charge: &str) -> Result<Read<Refund>, Error> {
         let listed = Listed { charge: Some(charge), ..Listed::default() };
-        let found = self.list::<RefundWire>("/refunds", listed).await.map_err(failed)?;
-        found.each(Into::into).whole()
+        let found = self.list::<RefundWire>("/refunds", listed).await;
+        found.map(|it| it.each(Into::into)).map_err(failed)
     }
 
     /// Disputes about a payment.
     pub async fn disputes(&self, charge: &str) -> Result<Vec<Dispute>, Error> {
+        self.read_disputes(charge).await?.whole()
+    }
+
+    /// As [`Self::disputes`]; says too which were not understood.
+    pub async fn read_disputes(&self, charge: &str) -> Result<Read<Dispute>, Error> {
         let listed = Listed { charge: Some(charge), ..Listed::default() };
-        let found = self.list::<DisputeWire>("/disputes", listed).await.map_err(failed)?;
-        found.each(Into::into).whole()
+        let found = self.list::<DisputeWire>("/disputes", listed).await;
+        found.map(|it| it.each(Into::into)).map_err(failed)
     }
 }
 

@@ -154,7 +154,9 @@ impl Research {
         again: &Again,
     ) -> Result<Value, SearchFailure> {
         let count = search.count.clamp(1, MAX_COUNT);
-        let (query, end) = search.asked(asker.now);
+        // A search that goes on is asked as it was begun, also after midnight.
+        let begun = from.search_id.as_ref().map_or(asker.now, |_| crate::dates::at(from.issued_at));
+        let (query, end) = search.asked(begun);
         let mut body = json!({
             "query": query,
             "start_date": day(search.days.0),

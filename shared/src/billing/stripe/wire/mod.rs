@@ -55,6 +55,11 @@ pub struct Read<T> {
 }
 
 impl<T> Read<T> {
+    /// All of it, understood.
+    pub fn of(all: Vec<T>) -> Self {
+        Self { all, unreadable: Vec::new() }
+    }
+
     /// All of it, or an error where something was not understood.
     pub(super) fn whole(self) -> Result<Vec<T>, Error> {
         match self.unreadable.is_empty() {
@@ -157,14 +162,14 @@ impl Stripe {
         }
     }
 
-    /// The lines of an invoice after the ones that it shows itself.
-    pub(super) async fn lines(&self, invoice: &str) -> Result<Vec<Line>, Error> {
+    /// The lines of an invoice.
+    async fn lines(&self, invoice: &str) -> Result<Read<Line>, Error> {
         let path = format!("/invoices/{invoice}/lines");
         let lines = self.list::<LineWire>(&path, Listed::default()).await.map_err(failed)?;
-        lines.each(Into::into).whole()
+        Ok(lines.each(Into::into))
     }
 
-    /// The invoices of `read`, with all of their lines.
+    /// The invoices of `read`, with all of their lines. One of which a line was not understood was not either.
     pub(super) async fn with_lines(&self, read: Read<InvoiceWire>) -> Result<Read<Invoice>, Error> {
         let mut found = Read { all: Vec::new(), unreadable: read.unreadable };
         for it in read.all {
@@ -172,7 +177,12 @@ impl Stripe {
             let Some(mut invoice) = it.read() else { continue };
             if has_more {
                 // What is written down is written once.
-                invoice.lines = self.lines(&invoice.id).await?;
+                let lines = self.lines(&invoice.id).await?;
+                if !lines.unreadable.is_empty() {
+                    found.unreadable.push(invoice.id);
+                    continue;
+                }
+                invoice.lines = lines.all;
             }
             found.all.push(invoice);
         }
