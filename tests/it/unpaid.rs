@@ -119,7 +119,8 @@ async fn what_is_not_charged_takes_a_twentieth_of_the_day_at_most() {
     assert_eq!(answer.json()["charged"], 0, "{}", answer.text());
     world.cloud.tiktok.fault(Endpoint::Oembed, Fault::None);
     world.cloud.tiktok.fault(Endpoint::Research, Fault::RateLimited);
-    assert_eq!(world.get("/v1/hashtags/repair", &bob).await.status, 503);
+    let answer = world.get("/v1/hashtags/sourdough", &bob).await;
+    assert_problem(&answer, 503, "source-busy");
     assert_eq!(unpaid(&world, &bob).await, None);
     world.cloud.tiktok.fault(Endpoint::Research, Fault::None);
     world.wait(time::Duration::hours(12));

@@ -12,6 +12,7 @@ use crate::{
     gate::Class,
     http::{KINDS, Kind},
     plans::{CURRENCY, Plan},
+    video::FREE_CALLS_A_DAY,
 };
 
 /// Header fields: of requests and of answers.
@@ -164,6 +165,13 @@ fn limits() -> Markup {
              That has limits of its own: each account may make "
             (Class::Account.requests_per_minute()) " such requests in any minute, and "
             (Class::Payment.requests_per_minute()) " more of those that ask the payment provider."
+        }
+        p {
+            "What TikTok's Research API allows in a day is shared out too. On the free plan an account asks it "
+            (FREE_CALLS_A_DAY) " times a day at most: a creator's page takes two questions, and so do many searches \
+             and videos that are not in the cache. Beyond that, videos come without what only that source tells, \
+             and what it alone can tell is answered with "
+            a href="#problem-source-allowance-used" { code { "503" } } "."
         }
         (scroll("Limits of each plan", &table))
     }

@@ -45,7 +45,9 @@ pub use self::{
         search_days,
     },
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
-    research::{Comment, CommentPage, Position, Profile, Search, SearchPage, Spent},
+    research::{
+        Comment, CommentPage, FREE_CALLS_A_DAY, Position, Profile, Search, SearchPage, Spent,
+    },
     short_link::{FollowError, WebAddress, follow},
     sources::{Asker, Calls, Payer, ResearchCredentials, Sources, SourcesConfig},
     state::{SourceState, source_states},

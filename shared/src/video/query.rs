@@ -36,7 +36,7 @@ pub struct SearchRequest {
     #[schema(format = Date, examples("2026-10-01"))]
     pub from: String,
     /// Last day, at most 29 days after the first; today if left out.
-    #[schema(format = Date, examples("2026-10-30"))]
+    #[schema(format = Date, examples("2026-10-29"))]
     pub to: Option<String>,
     /// Most videos in a page, 1 to 100; 20 if left out. A page may hold fewer although there are more.
     #[schema(minimum = 1, maximum = 100, examples(20))]

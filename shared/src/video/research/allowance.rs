@@ -5,7 +5,7 @@
 //! It is shared out. A paying customer's first [`FREELY`] calls of a day depend on nobody. Of `n` customers
 //! who have made more, nobody gets more than the (n + 1)-th part, and none of them the last [`RESERVE`] calls,
 //! so that those who come late still get something. Accounts on the free plan are as many as anybody likes
-//! to open: each gets [`FREE_EACH`], and all of them together [`FREE_TOGETHER`]. What a request cost that
+//! to open: each gets [`FREE_CALLS_A_DAY`], and all of them together [`FREE_TOGETHER`]. What a request cost that
 //! was not charged counts against a limit of its own too ([`UNPAID`]). The service's own questions (may this creator be left out?) are
 //! bounded too: strangers can cause them.
 
@@ -37,7 +37,7 @@ pub(super) const RECORDS: u64 = 100_000;
 /// Calls of a day that a paying customer has without regard to others.
 const FREELY: u64 = 10;
 /// Calls of a day that an account on the free plan has.
-const FREE_EACH: u64 = 2;
+pub const FREE_CALLS_A_DAY: u64 = 2;
 /// Calls of a day that all accounts on the free plan have together: a fifth.
 const FREE_TOGETHER: u64 = CALLS / 5;
 /// Calls of a day that a customer has for requests that are not charged: what is not there, a cursor that
@@ -279,7 +279,7 @@ fn has_room(all: &Spent, own: &Spent, plan: Option<Plan>, records: u64) -> bool 
         None => return own.calls < SERVICE_CALLS,
         Some(_) if own.unpaid >= UNPAID => return false,
         Some(Plan::Free) => {
-            return own.calls < FREE_EACH
+            return own.calls < FREE_CALLS_A_DAY
                 && all.free_calls < FREE_TOGETHER
                 && all.calls < CALLS - RESERVE;
         }
@@ -379,7 +379,7 @@ mod tests {
                 if let Some(records) = frees.next() {
                     let mut one = Spent::default();
                     let got = (0..3).filter(|_| take(&mut all, &mut one, FREE, records)).count();
-                    prop_assert!(got as u64 <= FREE_EACH);
+                    prop_assert!(got as u64 <= FREE_CALLS_A_DAY);
                 }
             }
             prop_assert!(all.calls <= CALLS && all.records <= RECORDS);

@@ -26,7 +26,7 @@ pub(super) use self::search::OFFERED_SPAN;
 pub(super) use self::search::SearchFailure;
 use self::token::Tokens;
 pub use self::{
-    allowance::Spent,
+    allowance::{FREE_CALLS_A_DAY, Spent},
     comments::{Comment, CommentPage},
     profile::Profile,
     search::{Position, Search, SearchPage},
