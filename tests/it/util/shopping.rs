@@ -47,9 +47,11 @@ impl World {
         of_account.expect("a customer")
     }
 
-    /// Changes the plan.
+    /// Changes the plan, and lets the events of it come.
     pub(crate) async fn change(&self, plan: &str, customer: &Customer) -> Response {
-        self.post("/v1/billing/plan", &json!({ "plan": plan }), customer).await
+        let answer = self.post("/v1/billing/plan", &json!({ "plan": plan }), customer).await;
+        self.cloud.settle().await;
+        answer
     }
 
     /// What `GET /v1/billing` answers.

@@ -39,7 +39,8 @@ pub(crate) async fn marked_as(world: &World, email: &str) -> Customer {
     let answer = world.send(client.post("/v1/accounts", &form)).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
     let mails = world.cloud.ses.mails();
-    let token = token_in(mails.last().expect("a mail").text.as_deref().expect("a text"));
+    let mail = mails.iter().rfind(|it| it.to == [email]).expect("a mail");
+    let token = token_in(mail.text.as_deref().expect("a text"));
     let answer = world.send(client.post("/v1/accounts/verify", &json!({ "token": token }))).await;
     let body = answer.json();
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
