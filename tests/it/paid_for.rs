@@ -59,6 +59,42 @@ async fn a_raise_at_the_end_of_a_period_costs_the_whole_plan_and_has_its_whole_q
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_larger_plan_credits_nothing_that_is_not_paid() {
+    let world = World::start().await;
+    let ada = world.customer(ADA).await;
+    let id = buy(&world, &ada, Plan::Pro, Card::Good).await;
+    // The renewal is a draft for an hour.
+    world.pass(Duration::days(30) + Duration::minutes(10)).await;
+    let refused = world.change("business", &ada).await;
+    assert_problem(&refused, 409, "conflict");
+    assert!(refused.text().contains("not paid yet"), "{}", refused.text());
+    // A smaller one, the way back and the end cost nothing.
+    for plan in ["basic", "pro", "free", "pro"] {
+        assert_eq!(world.change(plan, &ada).await.status, 200, "{plan}");
+    }
+    world.pass(Duration::hours(2)).await;
+    assert_eq!(world.cloud.stripe.totals(&id).charged, 2 * 2_000);
+    // Now the bank takes it back.
+    let charge = world.cloud.stripe.charges(&id).last().expect("a payment").id.clone();
+    world.cloud.stripe.dispute(&charge).expect("disputed");
+    world.cloud.settle().await;
+    assert_problem(&world.change("business", &ada).await, 409, "conflict");
+    assert_eq!(world.cloud.stripe.totals(&id).charged, 2 * 2_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_larger_plan_is_had_once_the_renewal_is_paid() {
+    let world = World::start().await;
+    let ada = world.customer(ADA).await;
+    let id = buy(&world, &ada, Plan::Pro, Card::Good).await;
+    world.pass(Duration::days(30) + Duration::hours(2)).await;
+    assert_eq!(world.change("business", &ada).await.status, 200);
+    // The whole price less what is left of the renewal that was paid.
+    let charged = world.cloud.stripe.totals(&id).charged;
+    assert!((2_000 + 10_000..2_000 + 10_010).contains(&charged), "{charged}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_that_is_not_paid_has_the_share_of_the_grace_and_the_rest_with_the_payment() {
     let world = World::start().await;
     let ada = world.customer(ADA).await;

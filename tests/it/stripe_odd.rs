@@ -21,7 +21,7 @@ use crate::util::{
     Customer, World, app_of, assert_problem,
     billing::{buy as buy_there, unheard},
     plant::plant_item,
-    purchases::{DECIDE, account_of, id_of, library, order, plan_of},
+    purchases::{DECIDE, account_of, id_of, library, order},
 };
 
 const ADA: &str = "ada@example.com";
@@ -261,7 +261,9 @@ async fn no_field_that_stripe_leaves_out_stops_a_customers_billing() {
             stripe.omit(name, field);
             let synced = billing::sync(&app, &at_stripe, now).await;
             assert!(synced.is_ok(), "{name} without {field}: {synced:?}");
-            assert_eq!(plan_of(&world, &ada).await, Plan::Pro, "{name} without {field}");
+            let account = account_of(&world, &ada).await;
+            assert_eq!(account.plan_at(now), Plan::Pro, "{name} without {field}");
+            assert_eq!(account.quota_at(now), 10_000, "{name} without {field}");
             stripe.omit_nothing();
         }
     }

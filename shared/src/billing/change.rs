@@ -12,7 +12,7 @@ use super::{
     Attempt, BillingError, Stripe, SubscriptionView,
     standing::standing,
     stripe::{Bought, Invoice, PriceChange},
-    sync,
+    sync::{AtStripe, sync},
 };
 use crate::{
     accounts::{self, Account, Subscription},
@@ -134,7 +134,8 @@ pub async fn change_plan(
             return Err(InputError::IdempotencyKeyReused.into());
         }
         _ => {
-            let change = Change { stripe: &stripe, customer, bought, present: &present, key: &key };
+            let change =
+                Change { stripe: &stripe, customer, bought, present: &present, key: &key, now };
             let done = change.to(target).await;
             if done.is_err()
                 && let Err(error) = sync(app, customer, now).await
@@ -214,6 +215,7 @@ struct Change<'a> {
     bought: &'a Bought,
     present: &'a Subscription,
     key: &'a str,
+    now: OffsetDateTime,
 }
 
 impl Change<'_> {
@@ -227,6 +229,9 @@ impl Change<'_> {
         };
         let (paid, key) = (present.paid, self.key);
         let step = step(present, target)?;
+        if matches!(step, Step::Raise { .. }) {
+            self.require_paid().await?;
+        }
         if step != Step::Nothing {
             self.give_up_pending().await?;
         }
@@ -246,6 +251,16 @@ impl Change<'_> {
                 }
             }
             Step::Raise { from_smaller: true } => self.raise_from_smaller(present, target).await,
+        }
+    }
+
+    /// Refuses where the present period is not paid: Stripe credits its rest all the same.
+    async fn require_paid(&self) -> Result<(), Error> {
+        let at_stripe = AtStripe::read(self.stripe, self.customer).await?;
+        let standing = at_stripe.standing().filter(|it| it.id == self.bought.id);
+        match standing.is_some_and(|it| it.is_paid_at(self.now)) {
+            true => Ok(()),
+            false => Err(BillingError::PeriodNotPaid.into()),
         }
     }
 

@@ -98,6 +98,12 @@ pub enum BillingError {
          POST /v1/billing/portal, first"
     )]
     PastDue,
+    /// The present period, whose rest a larger plan would credit, is not paid.
+    #[error(
+        "this period is not paid yet: a renewal is charged within two hours, and the larger plan can be had \
+         from then on; if its payment was taken back, write to support"
+    )]
+    PeriodNotPaid,
     /// Stripe makes no more invoices of the subscription for now.
     #[error("the plan was changed too often within a day: nothing has changed, try again tomorrow")]
     TooManyChanges,

@@ -233,7 +233,7 @@ async fn expected(
         live: live(&at_stripe.subscriptions),
         is_uncollected: at_stripe.subscriptions.iter().any(|it| it.is_uncollected && it.is_open()),
         records,
-        is_partial: !at_stripe.unreadable.is_empty(),
+        unreadable: at_stripe.unreadable,
     })
 }
 

@@ -66,6 +66,22 @@ fn subscription() -> impl Strategy<Value = Subscription> {
     )
 }
 
+/// Paid for until `paid_to`.
+fn subscription_of(plan: Plan, paid_to: i64) -> Subscription {
+    Subscription {
+        id: "sub_1".to_owned(),
+        plan,
+        next_plan: None,
+        anchor: 1_790_000_000,
+        period: Span { start: 1_790_000_000, end: 1_800_000_000 },
+        ends_at: None,
+        past_due_since: None,
+        paid_to: Some(paid_to),
+        pending: None,
+        pay_page: None,
+    }
+}
+
 /// Of different sources: `n` is the place among them.
 fn records() -> impl Strategy<Value = Vec<Record>> {
     let one = (select(KINDS.to_vec()), 1_i64..100_000, option::of(1_i64..1000));
@@ -205,6 +221,27 @@ proptest! {
             differences(&account(bought), &records, &Expected::default()),
             [Difference::CustomerMissing]
         );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_hides_only_what_follows_from_it() {
+    let with = |ids: &[&str]| {
+        let unreadable = ids.iter().map(|it| (*it).to_owned()).collect();
+        let bought = subscription_of(Plan::Pro, 1_800_000_000);
+        Expected { unreadable, ..expected(Some(bought), Vec::new()) }
+    };
+    let smaller = subscription_of(Plan::Basic, 1_800_000_000);
+    let shorter = subscription_of(Plan::Pro, 1_790_000_000);
+    let found = |here: &Subscription, ids: &[&str]| {
+        differences(&account(Some(here.clone())), &[], &with(ids))
+    };
+    for payment in ["ch_1", "in_1", "re_1"] {
+        assert_eq!(found(&smaller, &[payment]), [Difference::Plan], "{payment}");
+        assert_eq!(found(&shorter, &[payment]), [], "{payment}");
+    }
+    for of_subscription in ["sub_9", ""] {
+        assert_eq!(found(&smaller, &["ch_1", of_subscription]), [], "{of_subscription}");
     }
 }
 

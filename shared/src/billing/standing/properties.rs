@@ -17,8 +17,9 @@ use crate::{
 };
 
 impl Model {
-    /// What is available now against what was paid for it.
+    /// What is available now against what was paid for it, and what was credited against what was paid.
     fn check(&mut self) {
+        self.check_credits();
         let now = at(self.now);
         let (quota, period) = (self.account.quota_at(now), self.account.period(now));
         assert!(period.start <= now && now < period.end, "{period:?} does not hold {now}");
@@ -49,20 +50,44 @@ impl Model {
         assert!(quota <= share, "{quota} of {plan:?} at {now}, paid by {paid:?}");
     }
 
+    /// Only the rest of a period that is paid is credited.
+    fn check_credits(&self) {
+        let all = &self.stripe.invoices;
+        for (n, credit) in all.iter().enumerate().filter(|(_, it)| it.lines[1].cents < 0) {
+            let at = credit.created;
+            let is_of_then = |it: &&Invoice| {
+                let period = it.lines[0].period;
+                let is_given_up = it.is_of_change && it.paid_at.is_none_or(|paid| paid > at);
+                it.subscription == credit.subscription
+                    && !is_given_up
+                    && (period.start..period.end).contains(&at)
+            };
+            let of_then =
+                all[..n].iter().filter(is_of_then).max_by_key(|it| it.lines[0].period.start);
+            let of_then = of_then.expect("the invoice of the period that was credited");
+            let is_paid =
+                of_then.paid_at.is_some_and(|paid| paid <= at) && self.left_before(of_then, at) > 0;
+            assert!(is_paid, "{} credits {} before that is paid", credit.id, of_then.id);
+        }
+    }
+
     /// Whether the invoice is paid, its money is here still, and it is for this period.
     fn pays_for(&self, invoice: &Invoice, start: i64) -> bool {
-        let intent = &invoice.payment_intents[0];
-        let left: i64 = self
-            .stripe
-            .charges
-            .iter()
-            .filter(|(charge, ..)| charge.payment_intent.as_ref() == Some(intent))
-            .map(|(charge, refunds, disputes)| {
-                let taken = disputes.iter().filter(|it| !it.is_won).map(|it| it.cents);
-                charge.cents - refunds.iter().map(|it| it.cents).sum::<i64>() - taken.sum::<i64>()
-            })
-            .sum();
+        let left = self.left_before(invoice, self.now + 1);
         invoice.status == InvoiceStatus::Paid && left > 0 && invoice.lines[0].period.start == start
+    }
+
+    /// What was left of the invoice's payment just before this moment.
+    fn left_before(&self, invoice: &Invoice, at: i64) -> i64 {
+        let intent = &invoice.payment_intents[0];
+        let charges = self.stripe.charges.iter();
+        let of_it = charges.filter(|(it, ..)| it.payment_intent.as_ref() == Some(intent));
+        let left = of_it.map(|(charge, refunds, disputes)| {
+            let back = refunds.iter().filter(|it| it.created < at).map(|it| it.cents);
+            let taken = disputes.iter().filter(|it| it.created < at && !it.is_won);
+            charge.cents - back.sum::<i64>() - taken.map(|it| it.cents).sum::<i64>()
+        });
+        left.sum()
     }
 }
 

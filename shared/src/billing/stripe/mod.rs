@@ -101,7 +101,7 @@ impl Stripe {
         let request = get(&format!("/invoices/{id}")).query(&shown);
         let Some(found) = missing(ask(self, request).await)? else { return Ok(None) };
         let found = Read { all: vec![read::<InvoiceWire>(found)?], unreadable: Vec::new() };
-        Ok(self.with_lines(found).await?.all.pop())
+        Ok(self.with_lines(found).await?.whole()?.pop())
     }
 
     /// Every payment of the customer, tried or done.

@@ -233,6 +233,7 @@ fn billing(place: &Place<'_>) -> &'static [BillingError] {
             BillingError::SamePlan,
             BillingError::MustConfirm,
             BillingError::ByHand,
+            BillingError::PeriodNotPaid,
             BillingError::NotEnabled,
         ],
         _ => &[],

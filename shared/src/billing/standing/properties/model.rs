@@ -350,6 +350,10 @@ impl Model {
         if self.bought().pending.is_some_and(|it| it.0 == target) {
             return;
         }
+        let is_larger = target.cents_per_month() > paid.cents_per_month();
+        if is_larger && !standing.is_paid_at(at(self.now)) {
+            return;
+        }
         if let Some(n) = self.waits.take() {
             self.void(n);
             self.bought().pending = None;

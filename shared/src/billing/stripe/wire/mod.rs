@@ -173,8 +173,11 @@ impl Stripe {
     pub(super) async fn with_lines(&self, read: Read<InvoiceWire>) -> Result<Read<Invoice>, Error> {
         let mut found = Read { all: Vec::new(), unreadable: read.unreadable };
         for it in read.all {
-            let has_more = it.has_more_lines();
-            let Some(mut invoice) = it.read() else { continue };
+            let (id, has_more) = (it.id.clone(), it.has_more_lines());
+            let Some(mut invoice) = it.read() else {
+                found.unreadable.push(id);
+                continue;
+            };
             if has_more {
                 // What is written down is written once.
                 let lines = self.lines(&invoice.id).await?;

@@ -10,9 +10,11 @@ use crate::{accounts::Span, plans::Plan};
 
 #[derive(Deserialize)]
 pub(in super::super) struct InvoiceWire {
-    id: Option<String>,
+    pub(super) id: String,
     number: Option<String>,
-    status: Option<String>,
+    status: String,
+    /// Null for an invoice of no subscription, but there: else a renewal would be taken for one.
+    #[serde(deserialize_with = "Option::deserialize")]
     parent: Option<ParentWire>,
     billing_reason: Option<String>,
     total: i64,
@@ -109,9 +111,9 @@ impl InvoiceWire {
         self.lines.has_more == Some(true)
     }
 
-    /// What Stripe calls an invoice; `None` for one that has no id (a preview).
+    /// The invoice; `None` where its status is none that is known here.
     pub(in super::super) fn read(self) -> Option<Invoice> {
-        let status = match self.status?.as_str() {
+        let status = match self.status.as_str() {
             "draft" => InvoiceStatus::Draft,
             "open" => InvoiceStatus::Open,
             "paid" => InvoiceStatus::Paid,
@@ -123,7 +125,7 @@ impl InvoiceWire {
         let balances = self.ending_balance.zip(self.starting_balance);
         let subscription = self.parent.and_then(|it| it.subscription_details);
         Some(Invoice {
-            id: self.id?,
+            id: self.id,
             number: self.number,
             status,
             subscription: subscription.map(|it| it.subscription.id()),
@@ -279,7 +281,7 @@ mod tests {
     #[test]
     fn an_invoice_with_nothing_but_what_is_read_is_read() {
         let invoice = json!({
-            "id": "in_1", "status": "paid", "total": 2_000, "currency": "usd",
+            "id": "in_1", "status": "paid", "parent": null, "total": 2_000, "currency": "usd",
             "status_transitions": { "finalized_at": 1, "paid_at": 2 },
             "lines": { "data": [{ "amount": 2_000, "period": { "start": 1, "end": 3 } }] },
             "starting_balance": -500, "ending_balance": 0,
@@ -289,7 +291,7 @@ mod tests {
         assert_eq!((found.total_cents, found.balance_cents), (2_000, Some(500)));
         assert_eq!((found.paid_at, found.lines[0].period.end), (Some(2), 3));
         // What a record says must be there.
-        for field in ["total", "currency", "status_transitions", "lines"] {
+        for field in ["status", "parent", "total", "currency", "status_transitions", "lines"] {
             let mut without = invoice.clone();
             without.as_object_mut().expect("an object").remove(field);
             assert!(read(without).is_none(), "{field}");
