@@ -1,7 +1,7 @@
 //! What the service may ask of TikTok, and how it keeps to it: the daily allowance of Research, the one
 //! token, and the rests that a source is given.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration as Wait};
 
 use futures_util::future::join_all;
 use local::{
@@ -55,6 +55,8 @@ fn kind(answer: &Response) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_day_is_never_exceeded_however_many_ask_at_once() {
     let world = with_research().await;
+    // The calls themselves keep nobody waiting, whoever else makes one.
+    world.cloud.dynamodb.slow_transactions(Wait::from_millis(100));
     let (planted, customers) = (990, 24);
     spent(&world, "research", planted, 1).await;
     // At TikTok only the rest is left: one more would be refused.
@@ -70,14 +72,13 @@ async fn the_day_is_never_exceeded_however_many_ask_at_once() {
         for answer in join_all(asks).await {
             *kinds.entry(kind(&answer)).or_default() += 1;
         }
-        // Who met too many others at once may have been told to wait a little.
         world.wait(Duration::minutes(1));
     }
     let spent = world.cloud.tiktok.spent();
     assert_eq!((spent.calls + planted, spent.refused), (CALLS, 0), "{kinds:?}");
     assert_eq!(kinds.get("200 none"), Some(&10), "{kinds:?}");
     assert!(kinds.contains_key("503 source-allowance-used"), "{kinds:?}");
-    let known = ["200 none", "503 source-allowance-used", "503 source-busy", "502 source-failed"];
+    let known = ["200 none", "503 source-allowance-used"];
     assert!(kinds.keys().all(|it| known.contains(&it.as_str())), "{kinds:?}");
 }
 

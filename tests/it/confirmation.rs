@@ -143,6 +143,26 @@ async fn with_a_smaller_plan_to_come_that_stays_to_come() {
     assert!(open_invoices(&world, &id).is_empty());
 }
 
+/// Stripe shows the payment with its refusal. A field of it that is missing must not make a card that is to be
+/// confirmed, or was declined, a failure of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_whose_payment_cannot_be_read_leads_to_where_it_is_paid() {
+    for card in [Card::MustConfirm, Card::FailsLater] {
+        let (world, ada, id) = shop().await;
+        world.cloud.stripe.set_card(&id, card).expect("set");
+        world.cloud.stripe.omit("payment_intent", "created");
+        let answer = world.change("pro", &ada).await;
+        assert_eq!(answer.status, 202, "{card:?}: {}", answer.text());
+        let page = answer.json()["pay_url"].as_str().expect("a page").to_owned();
+        let view = subscription(&world, &ada).await;
+        assert_eq!((&view["plan"], &view["pending"]["plan"]), (&json!("basic"), &json!("pro")));
+        if card == Card::MustConfirm {
+            confirm(&world, &page).await;
+            assert_eq!(subscription(&world, &ada).await["plan"], "pro");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_more_shall_be_charged_nothing_waits_to_be_confirmed() {
     let (world, ada, id) = shop().await;

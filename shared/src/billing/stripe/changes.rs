@@ -45,6 +45,7 @@ use super::{
     },
 };
 use crate::{
+    billing::BillingError,
     error::{Error, InputError},
     plans::{CURRENCY, Plan},
 };
@@ -368,7 +369,15 @@ impl Stripe {
             PriceChange::AtOnce => request.billing_cycle_anchor(now()),
             PriceChange::Later { .. } | PriceChange::Back => request,
         };
-        read::<SubscriptionWire>(once!(self, request, key).map_err(reused)?).map(Into::into)
+        let changed = match once!(self, request, key) {
+            // async-stripe reads the payment that a card's refusal shows, and does not say that it was refused where
+            // a field is missing. Whichever it was, the payment can still be waited for.
+            Err(StripeError::JSONDeserialize(_)) if matches!(change, PriceChange::AtOnce) => {
+                return Err(BillingError::MustConfirm.into());
+            }
+            changed => changed.map_err(reused)?,
+        };
+        read::<SubscriptionWire>(changed).map(Into::into)
     }
 
     /// As [`PriceChange::AtOnce`], once its payment has been confirmed: until then, and if it is not, nothing

@@ -11,7 +11,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::Update;
+use aws_sdk_dynamodb::{
+    config::{Builder, retry::RetryConfig},
+    operation::update_item::builders::UpdateItemFluentBuilder,
+    types::ReturnValue,
+};
 use serde::Deserialize;
 use time::{OffsetDateTime, UtcOffset};
 use tokio::time::Instant;
@@ -26,7 +30,7 @@ use crate::{
     ids::AccountId,
     inventory::{self, Table},
     plans::Plan,
-    store::{Store, from_item, n, pause, s, transact, unavailable, updating},
+    store::{Conditional, Store, conditional, from_item, n, pause, s, unavailable},
 };
 
 /// Calls in a day (UTC).
@@ -88,9 +92,35 @@ pub struct Spent {
 /// What a call adds to what has been spent.
 #[derive(Clone, Copy)]
 struct More {
+    calls: i64,
+    records: i64,
+    customers: i64,
+    free_calls: i64,
+}
+
+/// What must hold of what has been spent, for one more call.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Calls: from and below.
+    calls: (u64, u64),
+    /// Records at most.
     records: u64,
-    is_new: bool,
-    is_free: bool,
+    /// Calls for accounts on the free plan: below.
+    free_calls: u64,
+    /// Calls for requests that were not charged: below.
+    unpaid: u64,
+}
+
+impl Room {
+    const ANY: Self =
+        Self { calls: (0, CALLS), records: RECORDS, free_calls: CALLS, unpaid: CALLS };
+
+    fn has(&self, spent: &Spent) -> bool {
+        (self.calls.0..self.calls.1).contains(&spent.calls)
+            && spent.records <= self.records
+            && spent.free_calls < self.free_calls
+            && spent.unpaid < self.unpaid
+    }
 }
 
 impl Spent {
@@ -141,21 +171,8 @@ impl Allowance {
             if !has_room(&all, &own, plan, records) {
                 return Err(Failure::Exhausted(until_midnight(asker.now)));
             }
-            let is_new = plan.is_some() && own.calls + 1 == FREELY;
-            let more = More { records, is_new, is_free: plan == Some(Plan::Free) };
-            let parts = [
-                self.spend(EVERYBODY, &period, all, more, asker.now),
-                self.spend(
-                    &payer,
-                    &period,
-                    own,
-                    More { is_new: false, is_free: false, ..more },
-                    asker.now,
-                ),
-            ];
-            let parts =
-                parts.into_iter().map(updating).collect::<Result<_, _>>().map_err(failed)?;
-            if transact(&self.store, parts).await.map_err(failed)?.is_none() {
+            let day = Day { period: &period, now: asker.now };
+            if self.spend(&payer, &day, (plan, records), &own).await.map_err(failed)? {
                 if let Some(Payer { calls, .. }) = asker.payer {
                     calls.count();
                 }
@@ -168,34 +185,57 @@ impl Allowance {
         Err(Failure::Crowded)
     }
 
+    /// Takes one call from everybody's allowance and then from the payer's own, whose last known state is `own`;
+    /// false where either has no room for it any more. No transaction: all who ask at the same moment want
+    /// everybody's item, and transactions keep each other from it. Who dies in between, or loses an answer that is
+    /// then asked for again, leaves the day with one call less.
+    async fn spend(
+        &self,
+        payer: &str,
+        day: &Day<'_>,
+        (plan, records): (Option<Plan>, u64),
+        own: &Spent,
+    ) -> Result<bool, Error> {
+        let is_new = plan.is_some() && own.calls + 1 == FREELY;
+        let more = More {
+            calls: 1,
+            records: records.cast_signed(),
+            customers: i64::from(is_new),
+            free_calls: i64::from(plan == Some(Plan::Free)),
+        };
+        let room = of_all(own, plan, records);
+        let Some(all) = self.add(EVERYBODY, day, more, room).await? else { return Ok(false) };
+        let room = of_own(&all, own, plan, records);
+        let only_own = More { customers: 0, free_calls: 0, ..more };
+        if self.add(payer, day, only_own, room).await?.is_some() {
+            return Ok(true);
+        }
+        let back = More {
+            calls: -more.calls,
+            records: -more.records,
+            customers: -more.customers,
+            free_calls: -more.free_calls,
+        };
+        if let Err(error) = self.give_back(EVERYBODY, day.period, back).await {
+            tracing::warn!(error = %error, "a call that was not made could not be given back");
+        }
+        Ok(false)
+    }
+
     /// Gives back the records of `taken` that did not come. Failing to leaves the day with less.
     pub(super) async fn settle(&self, taken: Taken, came: u64) {
         let unused = taken.records.saturating_sub(came);
         if unused == 0 {
             return;
         }
-        let back = |who: &str| {
-            let update = Update::builder()
-                .table_name(self.store.name(Table::Quotas))
-                .key("account", s(who))
-                .key("period", s(&taken.period))
-                .update_expression("ADD records :back")
-                .condition_expression("attribute_exists(calls)")
-                .expression_attribute_values(":back", n(-unused.cast_signed()));
-            updating(update)
-        };
-        let whose = [EVERYBODY, &taken.payer];
-        let parts: Result<Vec<_>, _> = whose.into_iter().map(back).collect();
-        let outcome = match parts {
-            Ok(parts) => transact(&self.store, parts).await,
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(None) => {}
-            Ok(Some(_)) => tracing::warn!("records that did not come could not be given back"),
-            Err(error) => {
-                tracing::warn!(error = %error, "records that did not come could not be given back");
-            }
+        let back = More { calls: 0, records: -unused.cast_signed(), customers: 0, free_calls: 0 };
+        let outcome = futures_util::future::join(
+            self.give_back(EVERYBODY, &taken.period, back),
+            self.give_back(&taken.payer, &taken.period, back),
+        );
+        let (all, own) = outcome.await;
+        if let Err(error) = all.and(own) {
+            tracing::warn!(error = %error, "records that did not come could not be given back");
         }
     }
 
@@ -228,40 +268,65 @@ impl Allowance {
         Ok(item.map(from_item).transpose()?.unwrap_or_default())
     }
 
-    /// Adds a call to what `who` has spent, if that is still `before`.
-    fn spend(
+    /// Adds to what `who` has spent, if there is room; what has been spent then.
+    async fn add(
         &self,
         who: &str,
-        period: &str,
-        before: Spent,
+        day: &Day<'_>,
         more: More,
-        now: OffsetDateTime,
-    ) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        let expiry = inventory::QUOTAS.expiry(now, who);
-        let update = Update::builder()
-            .table_name(self.store.name(Table::Quotas))
-            .key("account", s(who))
-            .key("period", s(period))
-            .update_expression(
-                "SET expires_at = :at, expires_on = :on ADD calls :one, records :records, \
-                 customers :new, free_calls :free",
-            )
+        room: Room,
+    ) -> Result<Option<Spent>, Error> {
+        let expiry = inventory::QUOTAS.expiry(day.now, who);
+        let has_room = "calls >= :from AND calls < :below AND records <= :room AND free_calls < :free \
+                        AND (attribute_not_exists(unpaid) OR unpaid < :unpaid)";
+        let condition = match room.calls.0 {
+            0 => format!("attribute_not_exists(calls) OR ({has_room})"),
+            _ => has_room.to_owned(),
+        };
+        let request = self
+            .adding(who, day.period, more, "SET expires_at = :at, expires_on = :on ")
+            .condition_expression(condition)
             .expression_attribute_values(":at", n(expiry.at))
             .expression_attribute_values(":on", s(expiry.on))
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":records", n(more.records))
-            .expression_attribute_values(":new", n(u8::from(more.is_new)))
-            .expression_attribute_values(":free", n(u8::from(more.is_free)));
-        if before.calls == 0 {
-            update.condition_expression("attribute_not_exists(calls)")
-        } else {
-            // Calls only count up, so they stand for all that was read; records only go down between.
-            update
-                .condition_expression("calls = :calls AND records <= :known")
-                .expression_attribute_values(":calls", n(before.calls))
-                .expression_attribute_values(":known", n(before.records))
+            .expression_attribute_values(":from", n(room.calls.0))
+            .expression_attribute_values(":below", n(room.calls.1))
+            .expression_attribute_values(":room", n(room.records))
+            .expression_attribute_values(":free", n(room.free_calls))
+            .expression_attribute_values(":unpaid", n(room.unpaid))
+            .return_values(ReturnValue::AllNew);
+        match conditional(request.send().await)? {
+            Conditional::Done(output) => output.attributes.map(from_item).transpose(),
+            Conditional::Refused(_) => Ok(None),
         }
     }
+
+    /// Adds `back`, which is negative. Sent once: done twice it would give back what was spent.
+    async fn give_back(&self, who: &str, period: &str, back: More) -> Result<(), Error> {
+        let once = Builder::new().retry_config(RetryConfig::disabled());
+        let request =
+            self.adding(who, period, back, "").condition_expression("attribute_exists(calls)");
+        request.customize().config_override(once).send().await.map(drop).map_err(unavailable)
+    }
+
+    fn adding(&self, who: &str, period: &str, more: More, set: &str) -> UpdateItemFluentBuilder {
+        let request = self.store.client().update_item().table_name(self.store.name(Table::Quotas));
+        let add =
+            "ADD calls :calls, records :records, customers :customers, free_calls :free_calls";
+        request
+            .key("account", s(who))
+            .key("period", s(period))
+            .update_expression(format!("{set}{add}"))
+            .expression_attribute_values(":calls", n(more.calls))
+            .expression_attribute_values(":records", n(more.records))
+            .expression_attribute_values(":customers", n(more.customers))
+            .expression_attribute_values(":free_calls", n(more.free_calls))
+    }
+}
+
+/// The day that a call is made on.
+struct Day<'a> {
+    period: &'a str,
+    now: OffsetDateTime,
 }
 
 /// Key of the day's item.
@@ -272,25 +337,36 @@ fn period(now: OffsetDateTime) -> String {
 /// Whether one more call with `records` fits into the day and, for a customer on `plan`, into its part;
 /// `None` is the service itself.
 fn has_room(all: &Spent, own: &Spent, plan: Option<Plan>, records: u64) -> bool {
-    if all.calls >= CALLS || all.records + records > RECORDS {
-        return false;
-    }
+    of_all(own, plan, records).has(all) && of_own(all, own, plan, records).has(own)
+}
+
+/// What everybody together may have spent.
+fn of_all(own: &Spent, plan: Option<Plan>, records: u64) -> Room {
+    let all = Room { records: RECORDS.saturating_sub(records), ..Room::ANY };
+    let unreserved = (0, CALLS - RESERVE);
     match plan {
-        None => return own.calls < SERVICE_CALLS,
-        Some(_) if own.unpaid >= UNPAID => return false,
-        Some(Plan::Free) => {
-            return own.calls < FREE_CALLS_A_DAY
-                && all.free_calls < FREE_TOGETHER
-                && all.calls < CALLS - RESERVE;
+        Some(Plan::Free) => Room { calls: unreserved, free_calls: FREE_TOGETHER, ..all },
+        Some(_) if own.calls >= FREELY => Room { calls: unreserved, ..all },
+        _ => all,
+    }
+}
+
+/// What a customer who is at `own` may have spent itself.
+fn of_own(all: &Spent, own: &Spent, plan: Option<Plan>, records: u64) -> Room {
+    let customer = Room { unpaid: UNPAID, ..Room::ANY };
+    match plan {
+        None => Room { calls: (0, SERVICE_CALLS), ..Room::ANY },
+        Some(Plan::Free) => Room { calls: (0, FREE_CALLS_A_DAY), ..customer },
+        // The last of these makes the customer one of those who share.
+        Some(_) if own.calls + 1 < FREELY => Room { calls: (0, FREELY - 1), ..customer },
+        Some(_) if own.calls < FREELY => Room { calls: (FREELY - 1, FREELY), ..customer },
+        Some(_) => {
+            // Those who have made so many are counted already, this one among them.
+            let part = |whole: u64| whole / (all.customers + 1);
+            let records = part(RECORDS).saturating_sub(records);
+            Room { calls: (FREELY, part(CALLS)), records, ..customer }
         }
-        Some(Plan::Basic | Plan::Pro | Plan::Business) => {}
     }
-    if own.calls < FREELY {
-        return true;
-    }
-    // Those who have made so many are counted already, this one among them.
-    let part = |whole: u64| whole / (all.customers + 1);
-    all.calls < CALLS - RESERVE && own.calls < part(CALLS) && own.records + records <= part(RECORDS)
 }
 
 fn failed(error: Error) -> Failure {
@@ -299,97 +375,4 @@ fn failed(error: Error) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use time::macros::datetime;
-
-    use super::*;
-
-    #[test]
-    fn a_day_is_one_of_utc() {
-        let at = datetime!(2026-11-25 00:30 +01:00);
-        assert_eq!(period(at), "research#2026-11-24");
-    }
-
-    const PAID: Option<Plan> = Some(Plan::Basic);
-    const FREE: Option<Plan> = Some(Plan::Free);
-
-    fn spent(calls: u64, customers: u64) -> Spent {
-        Spent { calls, customers, ..Spent::default() }
-    }
-
-    #[test]
-    fn the_only_customer_leaves_half_for_the_next_one() {
-        assert!(has_room(&spent(499, 1), &spent(499, 0), PAID, 100));
-        assert!(!has_room(&spent(500, 1), &spent(500, 0), PAID, 100));
-        // The next one, and the service itself.
-        assert!(has_room(&spent(500, 1), &Spent::default(), PAID, 100));
-        assert!(has_room(&spent(500, 1), &spent(49, 0), None, 100));
-        assert!(!has_room(&spent(500, 1), &spent(50, 0), None, 100));
-        assert!(!has_room(&spent(1_000, 1), &Spent::default(), None, 100));
-    }
-
-    #[test]
-    fn an_account_on_the_free_plan_has_two_calls_of_the_fifth_that_they_share() {
-        let all = |free_calls| Spent { calls: 300, free_calls, ..Spent::default() };
-        assert!(has_room(&all(199), &spent(1, 0), FREE, 100));
-        assert!(!has_room(&all(199), &spent(2, 0), FREE, 100));
-        assert!(!has_room(&all(200), &Spent::default(), FREE, 100));
-        assert!(!has_room(&Spent { free_calls: 9, ..spent(900, 2) }, &spent(0, 0), FREE, 100));
-        // Those who pay have theirs whatever the others do, also of the same day.
-        assert!(has_room(&all(200), &spent(2, 0), PAID, 100));
-    }
-
-    #[test]
-    fn what_is_not_charged_has_a_limit_of_its_own() {
-        let own = |unpaid| Spent { calls: 60, unpaid, ..Spent::default() };
-        for (unpaid, may) in [(49, true), (50, false), (80, false)] {
-            assert_eq!(has_room(&spent(60, 1), &own(unpaid), PAID, 1), may, "{unpaid}");
-        }
-    }
-
-    proptest! {
-        /// Customers on any plan ask in any order for any number of records, all of which come; some is
-        /// not charged.
-        #[test]
-        fn the_day_is_never_exceeded_and_nobody_takes_it_all(
-            asks in prop::collection::vec((0..6usize, 1..=100u64, 0..8u8), 0..2_500),
-            frees in prop::collection::vec(1..=100u64, 0..400),
-        ) {
-            let mut all = Spent::default();
-            let take = |all: &mut Spent, own: &mut Spent, plan, records| {
-                if !has_room(all, own, plan, records) {
-                    return false;
-                }
-                all.customers += u64::from(own.calls + 1 == FREELY);
-                all.free_calls += u64::from(plan == FREE);
-                for spent in [all, own] {
-                    spent.calls += 1;
-                    spent.records += records;
-                }
-                true
-            };
-            let mut own = [Spent::default(); 6];
-            let mut frees = frees.into_iter();
-            for (who, records, luck) in asks {
-                if take(&mut all, &mut own[who], PAID, records) {
-                    own[who].unpaid += u64::from(luck == 0);
-                }
-                // A crowd of free accounts, each of which asks three times.
-                if let Some(records) = frees.next() {
-                    let mut one = Spent::default();
-                    let got = (0..3).filter(|_| take(&mut all, &mut one, FREE, records)).count();
-                    prop_assert!(got as u64 <= FREE_CALLS_A_DAY);
-                }
-            }
-            prop_assert!(all.calls <= CALLS && all.records <= RECORDS);
-            prop_assert!(all.free_calls <= FREE_TOGETHER);
-            // A paying customer who comes last still gets something.
-            prop_assert!(has_room(&all, &Spent::default(), PAID, 100));
-            for spent in own {
-                prop_assert!(spent.calls <= CALLS / 2 && spent.records <= RECORDS / 2);
-                prop_assert!(spent.unpaid <= UNPAID);
-            }
-        }
-    }
-}
+mod tests;

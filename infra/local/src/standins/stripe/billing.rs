@@ -6,6 +6,7 @@ use super::{
         Line, PaymentIntent, Subscription, SubscriptionStatus,
     },
     pending,
+    refusal::Refusal,
     state::State,
     subscriptions,
     table::Row,
@@ -189,22 +190,43 @@ pub(super) fn collect(
     is_paid
 }
 
+/// Why the payment did not come; `code` where the card's holder has to confirm it.
+pub(super) fn unpaid(state: &State, customer: &str, intent: &str, code: &'static str) -> Refusal {
+    let card = state.customers.get(customer).and_then(|it| it.card);
+    let refusal = match card.is_some_and(Card::must_confirm) {
+        true => Refusal::must_confirm(code),
+        false => Refusal::card_declined(),
+    };
+    refusal.about(state.show::<PaymentIntent>(intent))
+}
+
+/// A payment that is to come.
+pub(super) fn intent(state: &mut State, customer: &str, sum: (i64, &str)) -> String {
+    let (amount, currency) = sum;
+    let card = state.customers.get(customer).and_then(|it| it.card);
+    let intent = PaymentIntent {
+        id: state.id(PaymentIntent::PREFIX),
+        created: state.now,
+        customer: customer.to_owned(),
+        amount,
+        currency: currency.to_owned(),
+        is_paid: false,
+        must_confirm: card.is_some_and(Card::must_confirm),
+        latest_charge: None,
+    };
+    let id = intent.id.clone();
+    state.add(intent);
+    id
+}
+
 /// The payment intent of an invoice, made with the first attempt.
 fn intent_of(state: &mut State, invoice: &Invoice) -> String {
     if let Some(intent) = &invoice.payment_intent {
         return intent.clone();
     }
-    let (intent, payment) = (state.id(PaymentIntent::PREFIX), state.id("inpay_"));
-    state.add(PaymentIntent {
-        id: intent.clone(),
-        created: state.now,
-        customer: invoice.customer.clone(),
-        amount: invoice.remaining(),
-        currency: invoice.currency.clone(),
-        is_paid: false,
-        must_confirm: false,
-        latest_charge: None,
-    });
+    let sum = (invoice.remaining(), invoice.currency.as_str());
+    let intent = intent(state, &invoice.customer, sum);
+    let payment = state.id("inpay_");
     state.edit::<Invoice>(&invoice.id, |it| {
         it.payment = Some(payment);
         it.payment_intent = Some(intent.clone());

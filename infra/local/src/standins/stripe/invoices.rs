@@ -5,7 +5,7 @@ use super::{
     billing::{self, Attempt},
     customers,
     list::Window,
-    model::{Card, Invoice, InvoiceStatus},
+    model::{Invoice, InvoiceStatus},
     params::Params,
     refusal::Refusal,
     render, render_billing,
@@ -95,10 +95,8 @@ pub(super) fn pay(state: &mut State, id: &str, params: &mut Params) -> Answer {
     if billing::collect(state, id, None, Attempt::ByHand) {
         Ok(state.show::<Invoice>(id))
     } else {
-        let card = state.customers.get(&invoice.customer).and_then(|it| it.card);
-        Err(match card.is_some_and(Card::must_confirm) {
-            true => Refusal::must_confirm("invoice_payment_intent_requires_action"),
-            false => Refusal::card_declined(),
-        })
+        let intent = state.find::<Invoice>(id)?.payment_intent.unwrap_or_default();
+        let code = "invoice_payment_intent_requires_action";
+        Err(billing::unpaid(state, &invoice.customer, &intent, code))
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Refusal {
     decline_code: Option<&'static str>,
     param: Option<String>,
     message: String,
+    /// The payment that it is about.
+    payment_intent: Option<Box<Value>>,
     /// Whether it was refused before its handler did anything: such an answer is not kept for its key.
     is_unexecuted: bool,
 }
@@ -19,7 +21,8 @@ pub(super) struct Refusal {
 impl Refusal {
     fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let (code, decline_code, param, message) = (None, None, None, message.into());
-        Self { status, kind, code, decline_code, param, message, is_unexecuted: false }
+        let (payment_intent, is_unexecuted) = (None, false);
+        Self { status, kind, code, decline_code, param, message, payment_intent, is_unexecuted }
     }
 
     /// 400 without a code.
@@ -123,8 +126,16 @@ impl Refusal {
         Self { param: Some(param.to_owned()), ..self }
     }
 
+    /// Shows the payment with it, as Stripe does for cards.
+    pub(super) fn about(self, payment_intent: Value) -> Self {
+        Self { payment_intent: Some(Box::new(payment_intent)), ..self }
+    }
+
     pub(super) fn body(&self) -> Value {
         let mut error = json!({ "type": self.kind, "message": self.message });
+        if let Some(intent) = &self.payment_intent {
+            error["payment_intent"] = Value::clone(intent);
+        }
         let more = [
             ("code", self.code),
             ("decline_code", self.decline_code),

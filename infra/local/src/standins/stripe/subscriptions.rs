@@ -6,7 +6,7 @@ use super::{
     catalogue, customers, invoices,
     list::Window,
     model::{
-        BillingReason, Card, Customer, Invoice, InvoiceStatus, Line, PauseBehavior, Subscription,
+        BillingReason, Customer, Invoice, InvoiceStatus, Line, PauseBehavior, Subscription,
         SubscriptionStatus,
     },
     months::period_end,
@@ -194,11 +194,10 @@ fn change(
             invoice_now(state, new, lines);
         }
         WhenUnpaid::Error => {
-            let card = state.customers.get(&old.customer).and_then(|it| it.card);
-            return Err(match card.is_some_and(Card::must_confirm) {
-                true => Refusal::must_confirm("subscription_payment_intent_requires_action"),
-                false => Refusal::card_declined(),
-            });
+            let code = "subscription_payment_intent_requires_action";
+            let total = lines.iter().map(Line::gross).sum();
+            let intent = billing::intent(state, &old.customer, (total, "usd"));
+            return Err(billing::unpaid(state, &old.customer, &intent, code));
         }
         WhenUnpaid::Wait => pending::wait(state, &new, lines),
         WhenUnpaid::Allow => invoice_now(state, new, lines),
