@@ -60,7 +60,7 @@ impl App {
     /// Builds the clients from `config`.
     pub fn new(config: Config) -> Result<Self, Error> {
         let aws = Aws::new(&config.aws);
-        let store = Store::new(aws.dynamodb, config.service.table_prefix.clone());
+        let store = Store::new(aws.dynamodb, config.service.table_names.clone());
         let redis = Redis::new(&config.redis)
             // The error would repeat the URL, which may hold a password.
             .map_err(|_| Error::internal("REDIS_URL is not a URL of a Redis server"))?;

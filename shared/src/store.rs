@@ -2,7 +2,10 @@
 
 mod retry;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -30,16 +33,50 @@ const TRIES: u32 = 6;
 #[derive(Clone, Debug)]
 pub struct Store {
     client: Lazy<Client>,
+    names: TableNames,
+}
+
+/// The tables' physical names: a prefix, the name in the inventory, and the end that a restored table has.
+#[derive(Clone, Debug, Default)]
+pub struct TableNames {
     prefix: String,
+    suffixes: Arc<BTreeMap<Table, String>>,
+}
+
+impl TableNames {
+    /// Names of this prefix; `suffixes` is `accounts=-r1,api-keys=`, one for each table that has one. `None`: it is
+    /// not of this form, or names no table.
+    pub fn new(prefix: String, suffixes: &str) -> Option<Self> {
+        let mut ends = BTreeMap::new();
+        for entry in suffixes.split(',').filter(|it| !it.is_empty()) {
+            let (name, end) = entry.split_once('=')?;
+            let table = Table::ALL.into_iter().find(|it| it.name() == name)?;
+            ends.insert(table, end.to_owned());
+        }
+        Some(Self { prefix, suffixes: Arc::new(ends) })
+    }
+
+    /// Physical name of `table`.
+    pub fn of(&self, table: Table) -> String {
+        let end = self.suffixes.get(&table).map_or("", String::as_str);
+        format!("{}{}{end}", self.prefix, table.name())
+    }
+}
+
+impl From<String> for TableNames {
+    /// Names of this prefix, and no more.
+    fn from(prefix: String) -> Self {
+        Self { prefix, suffixes: Arc::default() }
+    }
 }
 
 /// A stored item.
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
 impl Store {
-    /// Tables are named `prefix` + their name in the inventory.
-    pub fn new(client: Lazy<Client>, prefix: String) -> Self {
-        Self { client, prefix }
+    /// Tables of these names.
+    pub fn new(client: Lazy<Client>, names: impl Into<TableNames>) -> Self {
+        Self { client, names: names.into() }
     }
 
     /// The SDK's client.
@@ -49,7 +86,7 @@ impl Store {
 
     /// Physical name of `table`.
     pub fn name(&self, table: Table) -> String {
-        format!("{}{}", self.prefix, table.name())
+        self.names.of(table)
     }
 
     /// One item by its whole key, strongly consistent.
@@ -253,5 +290,26 @@ where
             }),
         },
         Err(error) => Err(unavailable(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_which_a_suffix_is_given_has_it_at_the_end_of_its_name() {
+        let names =
+            TableNames::new("live-".to_owned(), "accounts=-r1,api-keys=,jobs=-2").expect("names");
+        let of = |table| names.of(table);
+        assert_eq!(of(Table::Accounts), "live-accounts-r1");
+        assert_eq!(
+            (of(Table::ApiKeys), of(Table::Jobs)),
+            ("live-api-keys".into(), "live-jobs-2".into())
+        );
+        assert_eq!(of(Table::Audit), TableNames::from("live-".to_owned()).of(Table::Audit));
+        for unusable in ["accounts", "account=-r1", "=-r1"] {
+            assert!(TableNames::new("live-".to_owned(), unusable).is_none(), "{unusable}");
+        }
     }
 }

@@ -12,8 +12,8 @@ use time::Duration;
 use vidintel::{
     billing::task::{Task, WORK as WORK_QUEUE, Work},
     inventory::{
-        BACKUP_DAYS, CACHE_SECONDS, CATEGORIES, EXPORT_FILES, FUNCTION_LOG_DAYS, Keep, Place,
-        Table, declares_redis_key,
+        BACKUP_DAYS, BILLING_EVENTS, CACHE_SECONDS, CATEGORIES, EXPORT_FILES, FUNCTION_LOG_DAYS,
+        Keep, Place, Table, declares_redis_key,
     },
     plans::Plan,
 };
@@ -30,6 +30,7 @@ use crate::{
         patient,
         plant::{expiring, item, plant, plant_item},
         purchases::{DECIDE, PREPARE, WORK, order},
+        store_account,
     },
 };
 
@@ -308,12 +309,20 @@ async fn use_erasure(world: &World, ada: &Customer) {
     plant_billing(world, &ada.account_id).await;
     let consents = |owner: &str| json!({ "account": { "S": owner }, "consent": { "S": "1" } });
     plant(&world.cloud, Table::Consents, &consents(&ada.account_id)).await;
+    // Somebody of whom the backup does not know that a key was revoked, and that the deletion is under way.
+    world.forget_mails().await;
+    let zoe = world.customer("zoe@example.com").await;
+    let made = world.post("/v1/keys", &json!({ "name": "ci" }), &zoe).await.json();
     let mut backup = Vec::new();
     for table in Table::ALL {
         let items = world.cloud.dynamodb.items(table.name()).await.expect("the items");
         backup.extend(items.into_iter().map(|item| (table, item)));
     }
-    world.wait(Duration::days(7));
+    let revoked = format!("/v1/keys/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(world.send(client.delete(&revoked).key(&zoe.key)).await.status, 204);
+    world.wait(Duration::minutes(8));
+    assert_eq!(world.post(path, &json!({ "confirm": true }), &zoe).await.status, 202);
+    world.wait(Duration::days(7) - Duration::minutes(8));
     world.run_job("ProcessDeletionsFunction").await;
     world.run_job("RollUpUsageFunction").await;
     for pause in [Duration::minutes(6), Duration::minutes(3)] {
@@ -322,27 +331,38 @@ async fn use_erasure(world: &World, ada: &Customer) {
     }
     assert_eq!(world.run_job("GuardRestoresFunction").await["ledger"], 1);
     for (table, item) in &backup {
-        let own = item.to_string().contains(&ada.account_id) || *table == Table::Exports;
+        let owned = [&ada.account_id, &zoe.account_id].map(|it| item.to_string().contains(it));
+        let own = owned.contains(&true) || *table == Table::Exports;
         if own && *table != Table::PrivacyRequests {
             plant(&world.cloud, *table, item).await;
         }
     }
-    // One table without the number of that erasure is enough.
-    let mark = json!({
-        "TableName": world.cloud.dynamodb.table("accounts"),
-        "Key": { "id": { "S": "erasure-ledger" } },
-    });
-    world.cloud.dynamodb.call("DeleteItem", &mark).await.expect("deleted");
+    // One table without the number of that erasure would be enough.
+    for table in Table::ALL {
+        let key = table.key().iter().map(|it| ((*it).to_owned(), json!({ "S": "erasure-ledger" })));
+        let key: serde_json::Map<_, _> = key.collect();
+        let name = world.cloud.dynamodb.table(table.name());
+        if ![Table::Deletions, Table::Audit].contains(&table) {
+            let mark = json!({ "TableName": name, "Key": key });
+            world.cloud.dynamodb.call("DeleteItem", &mark).await.expect("deleted");
+        }
+    }
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
-    let order = json!({ "time": "2026-12-24T12:00:00Z" });
-    let replayed = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
+    let replayed = order(world, "ReplayErasuresFunction", &json!({})).await.expect("replayed");
     assert_eq!(replayed["complete"], true);
+    assert_eq!((&replayed["acts"], &replayed["requests"]), (&json!(1), &json!(1)), "{replayed}");
+    // What is kept of whoever was erased can be held.
+    for hold in [true, false] {
+        let hold = json!({ "account": ada.account_id, "hold": hold, "reason": "file 1" });
+        order(world, "SetLegalHoldFunction", &hold).await.expect("set");
+    }
 }
 
 /// Lets something come due in every table, some of it held.
 async fn use_retention(world: &World, ada: &Customer) {
     let cloud = &world.cloud;
     let bob = "acc_Example00001";
+    store_account(cloud, &bob.parse().expect("an id")).await;
     let hold = |hold| json!({ "time": "2026-11-24T12:00:00Z", "account": bob, "hold": hold, "reason": "file 1" });
     cloud.invoke("SetLegalHoldFunction", &hold(true)).await.expect("placed");
     let now = cloud.clock.now();
@@ -450,7 +470,7 @@ async fn nothing_personal_is_in_the_functions_logs() {
 async fn the_template_keeps_what_the_inventory_promises() {
     let world = World::start().await;
     let template = &world.cloud.template;
-    let prefix = world.cloud.dynamodb.table("");
+    let prefix = world.cloud.dynamodb.prefix();
     let names: BTreeSet<String> =
         template.tables.iter().map(|it| it.name.replacen(&prefix, "", 1)).collect();
     assert_eq!(names, Table::ALL.iter().map(|it| it.name().to_owned()).collect());
@@ -482,6 +502,14 @@ async fn the_template_keeps_what_the_inventory_promises() {
     let public = properties["PublicAccessBlockConfiguration"].as_object().expect("closed");
     assert!(public.len() == 4 && public.values().all(|it| *it == true), "{public:?}");
     assert!(properties.get("VersioningConfiguration").is_none(), "what is deleted is gone");
+    let kept = |it: &Value| it["MessageRetentionPeriod"].as_i64().expect("seconds");
+    let queues = template.of_kind("AWS::SQS::Queue").map(|it| &it.1.properties);
+    let days = queues.map(|it| {
+        assert_eq!(it["SqsManagedSseEnabled"], true);
+        kept(it) / 86_400
+    });
+    assert_eq!(Keep::Days(days.sum()), BILLING_EVENTS.keep, "one after the other");
+    assert_eq!(BILLING_EVENTS.place, Place::Queues);
     for function in &template.functions {
         let metadata = &template.resources[&function.id].attributes["Metadata"];
         assert_eq!(metadata["BuildMethod"], "rust-cargolambda", "{}", function.id);
@@ -529,6 +557,38 @@ async fn every_table_in_which_something_expires_has_its_job_and_index() {
         let noon = world.cloud.clock.now();
         let first = schedule.next_after(noon);
         assert_eq!(schedule.next_after(first) - first, job.every, "{}", job.name);
+    }
+}
+
+/// A restored table is put in place by a parameter: whatever names a table follows it.
+#[test]
+fn every_policy_and_setting_follows_the_parameter_that_names_a_table() {
+    let path = local::workspace().join("template.yaml");
+    let read = |parameters: BTreeMap<String, String>| {
+        local::template::Template::read(&path, "live", &parameters).expect("a template")
+    };
+    let of_table = |id: &str| id.strip_suffix("Table").expect("a table's id").to_owned();
+    let plain = read(BTreeMap::new());
+    let suffixes: BTreeMap<String, String> = plain
+        .tables
+        .iter()
+        .map(|it| (format!("{}Suffix", of_table(&it.id)), "-r1".to_owned()))
+        .collect();
+    let renamed = read(suffixes.clone());
+    for table in &renamed.tables {
+        assert!(table.name.ends_with("-r1"), "{}", table.name);
+    }
+    let detached = suffixes.into_iter().chain([("Tables".to_owned(), "detached".to_owned())]);
+    let detached = read(detached.collect());
+    assert!(detached.tables.is_empty(), "they are kept, and no part of the stack");
+    for function in &detached.functions {
+        for permission in function.permissions.iter().filter(|it| it.resource.contains(":table/")) {
+            let table = permission.resource.split('/').nth(1).expect("a name");
+            assert!(table.ends_with("-r1"), "{}: {}", function.id, permission.resource);
+        }
+        let told = &function.environment["TABLE_SUFFIXES"];
+        let names = Table::ALL.map(|it| format!("{}=-r1", it.name())).join(",");
+        assert_eq!(*told, names, "{}", function.id);
     }
 }
 

@@ -1,5 +1,8 @@
 //! Erasing an account: what goes, what stays, and what stops it.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use local::dynamodb::Fault;
 use serde_json::{Value, json};
 use time::Duration;
@@ -129,6 +132,57 @@ async fn a_deletion_can_be_cancelled_until_it_begins() {
     assert_eq!(list["requests"].as_array().expect("requests").len(), 2);
     assert_problem(&cancel("req_Example00001").await, 404, "not-found");
     assert_problem(&cancel("1").await, 400, "invalid-value");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn confirming_and_cancelling_at_the_same_moment_is_done_once_and_told_once() {
+    let world = World::start().await;
+    let ada = marked(&world).await;
+    let client = world.cloud.client();
+    let mails = |subject: &str| {
+        world.cloud.ses.mails().into_iter().filter(|it| it.subject == subject).count()
+    };
+    for round in 1..=3 {
+        let confirm = json!({ "confirm": true });
+        let confirms = (0..6).map(|_| world.send(client.post(DELETIONS, &confirm).key(&ada.key)));
+        let mut ids = BTreeSet::new();
+        for answer in join_all(confirms).await {
+            assert_eq!(answer.status, 202, "{}", answer.text());
+            ids.insert(answer.json()["id"].as_str().expect("an id").to_owned());
+        }
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        assert_eq!(mails("Your account will be deleted"), round);
+        let path = format!("{DELETIONS}/{}", ids.first().expect("one"));
+        let cancels = (0..6).map(|_| world.send(client.delete(&path).key(&ada.key)));
+        for answer in join_all(cancels).await {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.json()["state"], "cancelled");
+        }
+        assert_eq!(mails("Your account stays"), round);
+    }
+}
+
+/// Whoever was at it died between taking the mail on and sending it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_nobody_has_sent_in_the_end_is_sent_by_the_next_one() {
+    let world = World::start().await;
+    let ada = marked(&world).await;
+    world.cloud.ses.fault(local::standins::Fault::Down);
+    assert_eq!(post(&world, &ada, true).await.status, 503);
+    world.cloud.ses.fault(local::standins::Fault::None);
+    let requests = world.cloud.dynamodb.items("privacy-requests").await.expect("the items");
+    let update = json!({
+        "TableName": world.cloud.dynamodb.table("privacy-requests"),
+        "Key": { "id": requests[0]["id"] },
+        "UpdateExpression": "SET mailing_at = :at",
+        "ExpressionAttributeValues": { ":at": { "N": "1" } },
+    });
+    world.cloud.dynamodb.call("UpdateItem", &update).await.expect("taken on");
+    let before = world.cloud.ses.mails().len();
+    for _ in 0..2 {
+        assert_eq!(post(&world, &ada, true).await.status, 202);
+    }
+    assert_eq!(world.cloud.ses.mails().len(), before + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

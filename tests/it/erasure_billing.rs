@@ -3,7 +3,10 @@
 
 use std::pin::pin;
 
-use local::standins::stripe::{Card, Fault, WEBHOOK_SECRET};
+use local::{
+    dynamodb::{Trouble, Which},
+    standins::stripe::{Card, Fault, WEBHOOK_SECRET},
+};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, macros::datetime};
 use vidintel::{app::App, billing, inventory::Table, plans::Plan, privacy};
@@ -113,10 +116,22 @@ async fn a_refund_that_was_asked_for_is_decided_first() {
     let at_stripe = purchases::buy(&world, &ada, Plan::Pro, Card::Good).await;
     let asked = world.post("/v1/billing/refunds", &json!({}), &ada).await;
     assert_eq!(asked.status, 201, "{}", asked.text());
-    post(&world, &ada, true).await;
+    // Everybody whom it concerns is told that the deletion waits for it.
+    const SAID: &str = "You asked for a refund: it is decided first";
+    let preview = post(&world, &ada, false).await.json();
+    assert!(preview["notes"][0].as_str().is_some_and(|it| it.starts_with(SAID)), "{preview}");
+    let confirmed = post(&world, &ada, true).await.json();
+    let mail = world.cloud.ses.mails().pop().expect("a mail").text.expect("a text");
+    assert!(mail.contains(SAID), "{mail}");
+    let waiting = order(&world, DECIDE, &json!({})).await.expect("listed");
+    assert_eq!(waiting["refunds"][0]["deletion_waits"], true, "{waiting}");
+    let path = format!("{DELETIONS}/{}", confirmed["id"].as_str().expect("an id"));
+    assert_eq!(world.get(&path, &ada).await.json()["waits_for"], Value::Null);
     world.wait(Duration::days(7));
     let run = world.run_job(JOB).await;
     assert_eq!((&run["waiting"], &run["failed"]), (&json!(1), &json!(0)), "{run}");
+    let stalled = world.get(&path, &ada).await.json();
+    assert_eq!((&stalled["state"], &stalled["waits_for"]), (&json!("running"), &json!("refund")));
     // Nobody knows how long that takes: it is not charged for again.
     let subscription = world.cloud.stripe.subscriptions(&at_stripe).remove(0);
     assert_eq!((subscription.status.as_str(), subscription.cancel_at_period_end), ("active", true));
@@ -127,6 +142,30 @@ async fn a_refund_that_was_asked_for_is_decided_first() {
     world.run_job(JOB).await;
     assert_eq!(world.cloud.stripe.totals(&at_stripe).refunded, 2_000);
     assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "canceled");
+    assert_eq!(world.get(&path, &ada).await.json()["waits_for"], Value::Null);
+}
+
+/// The account was read just before the deletion was asked for, and the page is opened just after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkout_that_a_deletion_has_overtaken_is_closed_again() {
+    let world = World::start().await;
+    world.sell().await;
+    let ada = world.customer("eraseme@example.com").await;
+    // The account is Stripe's customer from then on, and both functions are warm.
+    assert_eq!(world.checkout("basic", &ada).await.status, 201);
+    let at_stripe = world.cloud.stripe.customers().remove(0);
+    assert_eq!(post(&world, &ada, false).await.status, 200);
+    let late = Trouble::Late(std::time::Duration::from_millis(900));
+    world.cloud.dynamodb.trouble("accounts", late, Which::Next(1));
+    let (opened, asked) = futures_util::join!(world.checkout("pro", &ada), async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        post(&world, &ada, true).await
+    });
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    assert_eq!(opened.status, 409, "{}", opened.text());
+    assert!(opened.text().contains("withdraw the deletion first"), "{}", opened.text());
+    let checkouts = app(&world).stripe().await.expect("set up").open_checkouts(&at_stripe).await;
+    assert_eq!(checkouts.expect("read"), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

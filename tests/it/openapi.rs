@@ -41,12 +41,13 @@ async fn the_description_names_the_templates_routes_and_no_others() {
 
 #[test]
 fn the_kept_description_is_fresh() {
-    assert_kept("docs/openapi.json", &vidintel::openapi::json());
+    assert_kept("docs/openapi.json", &vidintel::openapi::json("support@example.com"));
 }
 
 #[test]
 fn every_problem_is_described_with_its_media_type() {
-    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&vidintel::openapi::json("support@example.com")).expect("JSON");
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
             for (status, answer) in operation["responses"].as_object().expect("responses") {
@@ -69,7 +70,8 @@ fn examples(media: &Value) -> Vec<(String, &Value)> {
 
 #[test]
 fn every_body_has_examples_and_each_is_of_its_schema() {
-    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&vidintel::openapi::json("support@example.com")).expect("JSON");
     let mut count = 0;
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
@@ -125,7 +127,8 @@ fn what_the_schemas_say_of_fields_is_of_them() {
             _ => {}
         }
     }
-    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&vidintel::openapi::json("support@example.com")).expect("JSON");
     let schemas = &document["components"]["schemas"];
     for (name, schema) in schemas.as_object().expect("schemas") {
         walk(schema, &document, name);

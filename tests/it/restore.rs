@@ -1,15 +1,18 @@
 //! A restored backup must not undo an erasure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::{Value, json};
 use time::Duration;
-use vidintel::inventory::Table;
+use vidintel::{
+    inventory::{DELETIONS, Table},
+    privacy::replay,
+};
 
 use crate::util::{
-    World, assert_problem,
+    World, app_of, assert_problem,
     copy::ask,
-    plant::plant,
+    plant::{item, plant},
     sign_up,
     subject::{assert_erased, erase, marked, post, residue},
 };
@@ -114,6 +117,52 @@ async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
     restore(&world, &newer).await;
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
     assert_eq!(world.get("/v1/usage", &again).await.status, 200);
+}
+
+/// The reproduction of the fault: accounts of ten years, and hardly any time in each run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_of_old_accounts_with_hardly_any_time_ends() {
+    const OLD: i64 = 20;
+    let world = World::start().await;
+    let now = world.cloud.clock.now();
+    let number = |value: i64| json!({ "N": value.to_string() });
+    for n in 1..=OLD {
+        let account = format!("acc_Old{n:09}");
+        let expiry = DELETIONS.expiry(now, &account);
+        let entry = json!({
+            "id": { "S": format!("req_Old{n:09}") }, "account": { "S": account },
+            "opened_at": number((now - Duration::days(3653)).unix_timestamp()),
+            "erased_at": number(now.unix_timestamp()), "sequence": number(n),
+            "expires_at": number(expiry.at), "expires_on": { "S": expiry.on },
+        });
+        plant(&world.cloud, Table::Deletions, &entry).await;
+        // A log that the backup has brought back, on the first day of which one can.
+        let day = now - Duration::days(59);
+        let log = item(Table::ApiLogs, &account, 1, day);
+        plant(&world.cloud, Table::ApiLogs, &log).await;
+    }
+    let head = json!({ "id": { "S": "erasure-ledger" }, "sequence": number(OLD) });
+    plant(&world.cloud, Table::Deletions, &head).await;
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    world.cloud.dynamodb.reset_counts();
+    let (mut runs, mut erasures) = (0, 0);
+    loop {
+        let soon = Instant::now() + std::time::Duration::from_millis(50);
+        let run = replay(&app, now, soon).await.expect("replayed");
+        (runs, erasures) = (runs + 1, erasures + run.erasures);
+        if run.complete {
+            break;
+        }
+        assert!(runs < 60, "{erasures} erasures in {runs} runs");
+    }
+    assert_eq!(erasures, OLD.unsigned_abs());
+    let logs = world.cloud.dynamodb.items("api-logs").await.expect("the items");
+    assert!(!logs.iter().any(|it| it.to_string().contains("acc_Old")), "{logs:?}");
+    // It looked back for a hundred days and not for ten years.
+    let calls: u64 = world.cloud.dynamodb.counts().values().map(|it| it.requests).sum();
+    assert!(calls < OLD.unsigned_abs() * 400, "{calls} calls");
+    assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use crate::{
     util::{
         World, app_of,
         plant::{item, plant},
+        store_account,
     },
 };
 
@@ -62,6 +63,7 @@ async fn a_week_without_runs_is_made_up_for() {
 async fn a_legal_hold_keeps_what_is_due_until_it_is_released() {
     let world = World::start().await;
     let (held, other) = ("acc_Example00001", "acc_Example00002");
+    store_account(&world.cloud, &held.parse().expect("an id")).await;
     let now = world.cloud.clock.now();
     let from = now - Duration::days(30) + Duration::minutes(30);
     let planted = [held, other].map(|owner| item(Table::ApiLogs, owner, 1, from));

@@ -136,7 +136,8 @@ async fn a_key_for_it_opens_the_video_endpoints_and_nothing_else() {
     let test = world.test_key(&ada).await;
     let asked = world.post("/v1/privacy/deletions", &json!({ "confirm": true }), &ada).await;
     let deletion = asked.json()["id"].as_str().expect("an id").to_owned();
-    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&vidintel::openapi::json("support@example.com")).expect("JSON");
     let client = world.cloud.client();
     let (mut opened, mut refused) = (0, 0);
     for route in world.cloud.template.functions.iter().flat_map(|it| &it.routes) {

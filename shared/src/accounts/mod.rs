@@ -12,6 +12,7 @@ mod verify;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+pub(crate) use self::store::set_status_again;
 pub use self::{
     address::EmailAddress,
     recover::{RecoverRequest, Recovered, recover},

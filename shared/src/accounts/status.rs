@@ -39,7 +39,7 @@ pub async fn set_status(
     if status == Status::Erasing {
         return Err(Error::internal("the event is not valid: `status` is active or suspended"));
     }
-    let changed = store_status(&app.store, id, status).await?;
+    let changed = store_status(&app.store, id, status, now).await?;
     app.gate.invalidate_now(id).await?;
     let set = Set { status, changed };
     // The account is in no link: what it was about is found by the file that the reason names.
@@ -47,13 +47,14 @@ pub async fn set_status(
     audit::append(&app.store, CHAIN, now, "set", &details).await?;
     let account = get(&app.store, id).await?.ok_or(Error::NotFound("account"))?;
     if account.status_untold && account.status == status {
-        app.mailer.send(&account.email, mail(status, reason)).await?;
+        let support = &app.config.service.support_address;
+        app.mailer.send(&account.email, mail(status, reason, support)).await?;
         note_told(&app.store, id, status).await?;
     }
     Ok(set)
 }
 
-fn mail(status: Status, reason: &str) -> Mail {
+fn mail(status: Status, reason: &str, support: &str) -> Mail {
     if status.is_served() {
         let text = "Your account is active again: your API keys work as before.".to_owned();
         return Mail::of("Your account is active again", &[text, format!("Reason: {reason}")]);
@@ -64,10 +65,11 @@ fn mail(status: Status, reason: &str) -> Mail {
             "We have suspended your account. Requests with your API keys are refused until that is over."
                 .to_owned(),
             format!("Reason: {reason}"),
-            "With your key you can still ask for a copy of your data, for the deletion of your account, and for \
-             your invoices, and open the payment page to end a subscription. If you think that this is wrong, \
-             write to us."
-                .to_owned(),
+            format!(
+                "With your key you can still ask for a copy of your data, for the deletion of your account, and \
+                 for your invoices, and open the payment page to end a subscription. If you think that this is \
+                 wrong, write to {support}."
+            ),
         ],
     )
 }

@@ -3,16 +3,21 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
 use futures_util::future::try_join_all;
+use time::OffsetDateTime;
 
 use super::{Account, EmailAddress, Status};
 use crate::{
     error::Error,
     ids::AccountId,
     inventory::Table,
+    privacy::{Act, noting},
     secrets::Pepper,
-    store::{Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text},
+    store::{
+        Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, transact,
+        updating,
+    },
 };
 
 /// The account, strongly consistent.
@@ -77,9 +82,48 @@ pub(super) async fn owner<'a>(
     id.transpose().map_err(Error::internal)
 }
 
+const NOT_SO: &str = "attribute_exists(id) AND #status <> :status AND #status <> :erasing";
+
 /// Suspends an account, or lets it go on; whether that is a change. A change is to be told the customer:
-/// the account says so until [`note_told`].
+/// the account says so until [`note_told`]. It is noted where no backup can undo it.
 pub(super) async fn set_status(
+    store: &Store,
+    id: &AccountId,
+    status: Status,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    for _ in 0..TRIES {
+        let update = Update::builder()
+            .table_name(store.name(Table::Accounts))
+            .key("id", s(id.to_string()))
+            .update_expression(
+                "SET #status = :status, status_untold = :untold ADD gate_version :one",
+            )
+            .condition_expression(NOT_SO)
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", s(status.name()))
+            .expression_attribute_values(":erasing", s(Status::Erasing.name()))
+            .expression_attribute_values(":untold", AttributeValue::Bool(true))
+            .expression_attribute_values(":one", n(1));
+        let items = vec![updating(update)?, noting(store, id, Act::StatusSet { status }, now)?];
+        if transact(store, items).await?.is_none() {
+            return Ok(true);
+        }
+        match get(store, id).await?.ok_or(Error::NotFound("account"))?.status {
+            Status::Erasing => return Err(Error::Conflict("the account is being deleted")),
+            found if found == status => return Ok(false),
+            // It was another one a moment ago.
+            _ => {}
+        }
+    }
+    Err(Error::Unavailable {
+        dependency: "DynamoDB",
+        detail: "the status kept changing".to_owned(),
+    })
+}
+
+/// Gives an account the status once more that a backup has taken from it; whether it had. The customer knows.
+pub(crate) async fn set_status_again(
     store: &Store,
     id: &AccountId,
     status: Status,
@@ -89,25 +133,17 @@ pub(super) async fn set_status(
         .update_item()
         .table_name(store.name(Table::Accounts))
         .key("id", s(id.to_string()))
-        .update_expression("SET #status = :status, status_untold = :untold ADD gate_version :one")
-        .condition_expression("attribute_exists(id) AND #status <> :status AND #status <> :erasing")
+        .update_expression("SET #status = :status ADD gate_version :one")
+        .condition_expression(NOT_SO)
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":status", s(status.name()))
         .expression_attribute_values(":erasing", s(Status::Erasing.name()))
-        .expression_attribute_values(":untold", AttributeValue::Bool(true))
-        .expression_attribute_values(":one", n(1))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    match conditional(update.send().await)? {
-        Conditional::Done(_) => Ok(true),
-        Conditional::Refused(item) => {
-            let item = item.ok_or(Error::NotFound("account"))?;
-            match text(&item, "status") == Some(Status::Erasing.name()) {
-                true => Err(Error::Conflict("the account is being deleted")),
-                false => Ok(false),
-            }
-        }
-    }
+        .expression_attribute_values(":one", n(1));
+    Ok(matches!(conditional(update.send().await)?, Conditional::Done(_)))
 }
+
+/// How often a change starts over because somebody else has changed the account meanwhile.
+const TRIES: u32 = 8;
 
 /// Notes that the customer knows of the status.
 pub(super) async fn note_told(store: &Store, id: &AccountId, status: Status) -> Result<(), Error> {

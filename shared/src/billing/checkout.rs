@@ -19,6 +19,9 @@ use crate::{
 /// How long a checkout must still be open to be handed out again.
 const WORTH_IT: time::Duration = time::Duration::minutes(30);
 
+const TO_BE_DELETED: Error =
+    Error::Conflict("the account is to be deleted: withdraw the deletion first, then buy a plan");
+
 /// Opens a checkout for `plan`, or hands out again the one that is open for it. Any other one that is open
 /// is closed: only one may be paid.
 pub async fn start_checkout(
@@ -33,9 +36,7 @@ pub async fn start_checkout(
         return Err(InputError::field("plan", reason).into());
     }
     if account.erasure.is_some() {
-        return Err(Error::Conflict(
-            "the account is to be deleted: withdraw the deletion first, then buy a plan",
-        ));
+        return Err(TO_BE_DELETED);
     }
     let stripe = app.stripe().await?;
     let price = stripe.price(plan).await?.ok_or(BillingError::NotEnabled)?;
@@ -46,7 +47,7 @@ pub async fn start_checkout(
             if !attempt.is_named
                 && let Some(session) = open_for(&stripe, customer, &price, now).await?
             {
-                return Ok(session.into());
+                return to_be_paid(app, &stripe, account, session).await;
             }
             customer.clone()
         }
@@ -66,6 +67,22 @@ pub async fn start_checkout(
     let key = format!("checkout {}", attempt.hash(&pepper, &id));
     let session = stripe.create_checkout(&order, &key).await?;
     close_others(&stripe, &customer, &session, attempt).await?;
+    to_be_paid(app, &stripe, account, session).await
+}
+
+/// Hands `session` out, unless the deletion of the account was asked for since it was read: whoever asked closed the
+/// pages that were open then, and nothing may be paid for an account that is to go.
+async fn to_be_paid(
+    app: &App,
+    stripe: &Stripe,
+    account: &Account,
+    session: Session,
+) -> Result<CheckoutView, Error> {
+    let now = accounts::get(&app.store, &account.id).await?;
+    if now.is_none_or(|it| it.erasure.is_some()) {
+        stripe.expire_checkout(&session.id).await?;
+        return Err(TO_BE_DELETED);
+    }
     Ok(session.into())
 }
 

@@ -154,7 +154,8 @@ async fn refuse(
     if let Some(account) = account.filter(|it| it.status != Status::Erasing) {
         // Before it is closed: whoever dies here sends the mail once more. An address that takes no mail
         // must not keep it open.
-        if let Err(error) = app.mailer.send(&account.email, mails::refund_refused(&refused)).await {
+        let mail = mails::refund_refused(&refused, &app.config.service.support_address);
+        if let Err(error) = app.mailer.send(&account.email, mail).await {
             tracing::warn!(error = %error, "a decision could not be mailed");
         }
     }

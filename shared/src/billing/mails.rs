@@ -203,14 +203,14 @@ pub(super) fn refund_approved(request: &RefundRequest) -> Mail {
 }
 
 /// Says that a refund was not granted, and why.
-pub(super) fn refund_refused(request: &RefundRequest) -> Mail {
+pub(super) fn refund_refused(request: &RefundRequest, support: &str) -> Mail {
     let amount = shown(request.cents, &request.currency);
     let mut paragraphs = vec![format!(
         "Your refund of {amount}, asked for on {}, was not approved. Nothing about your plan changes by it.",
         day(request.asked_at)
     )];
     paragraphs.extend(request.reason.as_ref().map(|it| format!("The reason: {it}")));
-    paragraphs.push("If you think that this is wrong, write to support.".to_owned());
+    paragraphs.push(format!("If you think that this is wrong, write to {support}."));
     Mail::of("Your refund was not approved", &paragraphs)
 }
 
@@ -380,7 +380,7 @@ mod tests {
             reason: Some("it was used to the last request".to_owned()),
             decided_at: None,
         };
-        let refused = refund_refused(&request).text;
+        let refused = refund_refused(&request, "support@example.com").text;
         assert!(refused.contains("$20.00, asked for on 2026-11-16, was not approved"), "{refused}");
         assert!(refused.contains("The reason: it was used to the last request"), "{refused}");
         let approved = refund_approved(&request).text;

@@ -80,7 +80,7 @@ pub enum BillingError {
     /// The operator has changed the subscription at Stripe.
     #[error(
         "this subscription has been arranged by hand (it is paid by the year, for example, or its payments \
-         are paused): it can be ended here or at POST /v1/billing/portal; to change it, write to support"
+         are paused): it can be ended here or at POST /v1/billing/portal, and only the operator can change it"
     )]
     ByHand,
     /// There is a subscription already.

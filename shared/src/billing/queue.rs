@@ -53,6 +53,8 @@ pub struct QueuedRefund {
     pub invoice: String,
     /// When it was asked for.
     pub asked_at: String,
+    /// Whether the deletion of the account was asked for, which waits until this is decided.
+    pub deletion_waits: bool,
 }
 
 /// A sign that waits to be looked at.
@@ -120,7 +122,9 @@ async fn waiting(
     let credited = (credited(&records, &it.invoice) - it.credited_cents).max(0);
     // Of a payment that was written down: what the operator gave back at Stripe is heard of within the minute.
     let returned = returned(&records, &it.charge) - it.returned_cents;
-    let (used, limit) = match accounts::get(&app.store, &account).await? {
+    let known = accounts::get(&app.store, &account).await?;
+    let deletion_waits = known.as_ref().is_some_and(|it| it.erasure.is_some());
+    let (used, limit) = match known {
         Some(known) => {
             let limit = known.quota_at(now);
             let standing = app.gate.standing(&account, limit, &known.period(now)).await?;
@@ -141,6 +145,7 @@ async fn waiting(
         currency: it.currency,
         invoice: it.invoice,
         asked_at: instant(it.asked_at),
+        deletion_waits,
     })
 }
 

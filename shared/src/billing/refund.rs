@@ -12,7 +12,12 @@ use super::{
     stripe::Refund,
     task::{self, OPERATOR, RefundRequest, RefundState, Task, Work},
 };
-use crate::{accounts::Account, error::Error, privacy::instant, store::Store};
+use crate::{
+    accounts::Account,
+    error::Error,
+    privacy::{Act, instant, noting},
+    store::{Store, transact},
+};
 
 /// Until so long after the first purchase, everything is given back…
 const FULL_WITHIN: Duration = Duration::days(7);
@@ -238,7 +243,10 @@ pub async fn request_refund(
     };
     let view = RefundView::from(&request);
     let task = Task::new(&account.id, name, Work::Refund(request), OPERATOR, now);
-    if task::put_new(store, &task).await? {
+    // Noted where no backup can undo it: money that was asked back must not be forgotten.
+    let act = Act::RefundAsked { refund: Box::new(task.clone()) };
+    let items = vec![task.put_new(store)?, noting(store, &account.id, act, now)?];
+    if transact(store, items).await?.is_none() {
         return Ok((view, true));
     }
     // Asked for at the same moment.

@@ -184,6 +184,16 @@ impl Task {
         self.expires_on = Some(expiry.on);
     }
 
+    /// As a part of a transaction: put, if none of its name is there.
+    pub(super) fn put_new(&self, store: &Store) -> Result<TransactWriteItem, Error> {
+        putting(
+            Put::builder()
+                .table_name(store.name(Table::BillingTasks))
+                .set_item(Some(to_item(self)?))
+                .condition_expression("attribute_not_exists(task)"),
+        )
+    }
+
     /// As a part of a transaction: put, whatever is there.
     pub fn put(&self, store: &Store) -> Result<TransactWriteItem, Error> {
         putting(

@@ -72,6 +72,9 @@ pub(super) fn introduction(document: &Value) -> Markup {
             a href="/openapi.json" { code { "/openapi.json" } } ". What is kept about you, how long "
             "and why: " a href="/v1/policy" { code { "/v1/policy" } } "."
         }
+        @if let Some(support) = document["info"]["contact"]["email"].as_str() {
+            p { "Help: " a href={ "mailto:" (support) } { (support) } "." }
+        }
     }
 }
 

@@ -22,9 +22,9 @@ use crate::{
     openapi,
 };
 
-/// The whole documentation.
-pub fn page() -> String {
-    render(&serde_json::to_value(openapi::document()).unwrap_or_default())
+/// The whole documentation; help is at the address `support`.
+pub fn page(support: &str) -> String {
+    render(&serde_json::to_value(openapi::document_with(support)).unwrap_or_default())
 }
 
 fn render(document: &Value) -> String {
@@ -87,13 +87,14 @@ fn navigation(document: &Value, operations: &[Operation<'_>]) -> Markup {
 }
 
 /// The page of one kind of problem: where its `type` leads.
-pub fn problem_page(kind: &Kind) -> String {
+pub fn problem_page(kind: &Kind, support: &str) -> String {
     let header = html! { h1 { (kind.title()) } };
     let content = html! {
         p { (text::line(kind.about())) }
         p.soft {
             "Status " code { (kind.status().as_u16()) } ", type " code { (kind.uri()) } "."
         }
+        p { "Help: " a href={ "mailto:" (support) } { (support) } "." }
         p {
             a href="/docs#errors" { "All errors" } ", and the rest of the "
             a href="/docs" { "documentation" } "."

@@ -6,6 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
+const SUPPORT: &str = "support@example.com";
+
 /// The values of an attribute, in order.
 fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
     let start = format!(" {name}=\"");
@@ -14,13 +16,18 @@ fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 
 fn pages() -> Vec<String> {
     let billing = BillingPage::ALL.map(billing_page);
-    KINDS.iter().map(|kind| problem_page(kind)).chain(billing).chain([page()]).collect()
+    KINDS
+        .iter()
+        .map(|kind| problem_page(kind, SUPPORT))
+        .chain(billing)
+        .chain([page(SUPPORT)])
+        .collect()
 }
 
 #[test]
 fn the_page_has_every_operation_schema_and_problem() {
     let document = serde_json::to_value(openapi::document()).expect("JSON");
-    let page = page();
+    let page = page(SUPPORT);
     let ids = attributes(&page, "id");
     let operations = Operation::all(&document);
     assert!(operations.len() >= 18);
@@ -52,7 +59,7 @@ fn every_tag_of_an_operation_has_its_section() {
 
 #[test]
 fn every_link_leads_somewhere_and_every_anchor_is_there_once() {
-    let whole = page();
+    let whole = page(SUPPORT);
     let ids = attributes(&whole, "id");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "an anchor is there twice");
     for page in pages() {
@@ -188,7 +195,7 @@ fn fields_tell_whether_they_are_there() {
 #[test]
 fn examples_are_shown_and_long_ones_are_closed() {
     let document = serde_json::to_value(openapi::document()).expect("JSON");
-    let page = page();
+    let page = page(SUPPORT);
     let shown = |text: &str| page.matches(text).count();
     // One for each body with several, or with a long one.
     let mut closed = 0;

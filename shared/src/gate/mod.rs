@@ -115,7 +115,7 @@ pub enum Denial {
         window: Window,
     },
     /// The account exists but may not be served.
-    #[error("the account is {0}; contact support")]
+    #[error("the account is {}", if .0 == "erasing" { "being deleted" } else { .0 })]
     Inactive(String),
     /// What is asked for needs the country, which the plan does not include.
     #[error(

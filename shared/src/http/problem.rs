@@ -43,21 +43,21 @@ pub struct Problem {
     pub violated_policies: Vec<&'static str>,
 }
 
-/// The answer to `error`.
-pub fn problem(error: &Error, request_id: &str) -> Reply {
-    let json = serde_json::to_string(&Problem::of(error, request_id)).unwrap_or_default();
+/// The answer to `error`; help is at the address `support`.
+pub fn problem(error: &Error, request_id: &str, support: &str) -> Reply {
+    let json = serde_json::to_string(&Problem::of(error, request_id, support)).unwrap_or_default();
     decorate(Reply::text(kind(error).status(), "application/problem+json", json), error)
 }
 
 impl Problem {
-    /// What is said of `error`.
-    pub fn of(error: &Error, request_id: &str) -> Self {
+    /// What is said of `error`; help is at the address `support`.
+    pub fn of(error: &Error, request_id: &str, support: &str) -> Self {
         let kind = kind(error);
         Self {
             kind: kind.uri(),
             title: kind.title(),
             status: kind.status().as_u16(),
-            detail: detail(error),
+            detail: detail(error, support),
             request_id: request_id.to_owned(),
             violated_policies: violated(error),
         }
@@ -65,15 +65,19 @@ impl Problem {
 }
 
 /// What happened, without what is only for the log.
-fn detail(error: &Error) -> String {
+fn detail(error: &Error, support: &str) -> String {
     match error {
         Error::Unavailable { .. } => {
             "a part of the service does not answer; try again in a few seconds".to_owned()
         }
         Error::Internal(_) => {
-            "something went wrong on our side; if it happens again, write to support with the \
-             request id"
-                .to_owned()
+            format!(
+                "something went wrong on our side; if it happens again, write to {support} with the request id"
+            )
+        }
+        // Both end in what only the operator can help with.
+        Error::Denied(Denial::Inactive(_)) | Error::Billing(BillingError::ByHand) => {
+            format!("{error}; write to {support}")
         }
         shown => shown.to_string(),
     }

@@ -61,16 +61,17 @@ async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error
 
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {
     let started = Instant::now();
+    let support = &app.config.service.support_address;
     let call = match Call::new(request) {
         Ok(call) => call,
         Err(error) => {
             log_failure(&error, "");
-            return problem(&error, "").finish("");
+            return problem(&error, "", support).finish("");
         }
     };
     let reply = unless_panicking(handler(app, &call)).await.unwrap_or_else(|error| {
         log_failure(&error, call.request_id());
-        problem(&error, call.request_id())
+        problem(&error, call.request_id(), support)
     });
     let reply = match call.window() {
         Some((class, window)) => headers::unmetered_limit(reply, *class, window),

@@ -418,6 +418,7 @@ pub static BILLING_TASKS: Category = Category {
         "attempts",
         "expires_at",
         "expires_on",
+        "held_from",
         "ledger_position",
     ],
     place: Place::Table(Table::BillingTasks),

@@ -23,8 +23,8 @@ pub use self::{
     },
     field::{ENDS, Export, Field, Kind},
     other_data::{
-        AUDIT, DELETIONS, EXPORT_FILES, EXPORTS, NEW_OBJECTIONS, OBJECTIONS, PRIVACY_REQUESTS,
-        SUPPRESSIONS, WEBHOOK_EVENTS,
+        AUDIT, BILLING_EVENTS, DELETIONS, EXPORT_FILES, EXPORTS, LATE_ACTS, NEW_OBJECTIONS,
+        OBJECTIONS, PRIVACY_REQUESTS, SUPPRESSIONS, WEBHOOK_EVENTS,
     },
     period::{Expiry, Keep, SPREAD, expires_on},
     table::{RetentionJob, Table},
@@ -58,6 +58,8 @@ pub enum Place {
     Mail,
     /// Files in the bucket of exports.
     ExportFiles,
+    /// The queues, that of dead letters too.
+    Queues,
 }
 
 /// GDPR Art. 6(1); privacy policy §9.1.

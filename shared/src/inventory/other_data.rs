@@ -1,8 +1,8 @@
 //! What the service keeps to answer for itself.
 
 use super::{
-    Category, DERIVED, EMAIL, Erasure, Export, FROM_CREATORS, FROM_YOU, HOSTING, Keep, LegalBasis,
-    OBJECTION_HOURS, Place, SERVICE, Table,
+    Category, DERIVED, EMAIL, Erasure, Export, FROM_CREATORS, FROM_PAYMENT, FROM_YOU, HOSTING,
+    Keep, LegalBasis, OBJECTION_HOURS, Place, SERVICE, Table,
     field::{counts, instant, instants, text, texts},
 };
 
@@ -26,6 +26,8 @@ pub static PRIVACY_REQUESTS: Category = Category {
         "due_at",
         "email",
         "mailed_at",
+        "mailing_at",
+        "waits_for",
         "version",
         "attempts",
         "done",
@@ -57,12 +59,22 @@ pub static PRIVACY_REQUESTS: Category = Category {
             instant("closed_at", "when it was done or withdrawn"),
             instants("done", "when each step was done"),
             counts("found", "items found in each store"),
+            text("waits_for", "what a deletion waits for"),
             text("remainder", "the request for what the payment processor redacts later"),
             texts("customers", "your numbers at the payment processor, until that is done"),
             texts("objects", "those of your invoices and payments there, until then"),
             instant("expires_at", "when it is deleted"),
         ],
-        internal: &["reason", "queue", "next_at", "mailed_at", "version", "attempts", "redaction"],
+        internal: &[
+            "reason",
+            "queue",
+            "next_at",
+            "mailed_at",
+            "mailing_at",
+            "version",
+            "attempts",
+            "redaction",
+        ],
     },
     erasure: Erasure::Keep(
         "the law asks for a record of each request; once it is answered it names no address",
@@ -265,10 +277,37 @@ pub static DELETIONS: Category = Category {
     cookie: None,
 };
 
+/// What else a restored backup must not undo: as long as there is a backup from before it, and five days.
+pub static LATE_ACTS: Category = Category {
+    id: "late-acts",
+    description: "Keys that were revoked, suspensions and refunds that were asked for in the last weeks",
+    fields: &[
+        "id",
+        "account",
+        "act",
+        "key_id",
+        "status",
+        "refund",
+        "at",
+        "expires_at",
+        "expires_on",
+    ],
+    place: Place::Table(Table::Deletions),
+    purpose: "to repeat them after a restore from a backup",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: DERIVED,
+    recipients: &[HOSTING],
+    keep: Keep::Days(super::BACKUP_DAYS + 5),
+    export: Export::No("a copy of what the account, API key and billing task categories hold"),
+    erasure: Erasure::Expires,
+    ccpa: &["Commercial information", "Identifiers"],
+    cookie: None,
+};
+
 static JOBS: Category = Category {
     id: "jobs",
     description: "How far each scheduled job has come",
-    fields: &["name", "done_to", "state", "offset", "began_at", "completed_at"],
+    fields: &["name", "done_to", "state", "offset", "tables", "began_at", "completed_at"],
     place: Place::Table(Table::Jobs),
     purpose: "to resume a job where it stopped",
     legal_basis: LegalBasis::LegitimateInterest,
@@ -278,6 +317,25 @@ static JOBS: Category = Category {
     export: Export::No("holds nothing personal"),
     erasure: Erasure::NotPersonal,
     ccpa: &[],
+    cookie: None,
+};
+
+/// Stripe's events on their way: four days in their queue, and 14 in that of those that could not be handled.
+pub static BILLING_EVENTS: Category = Category {
+    id: "billing-events",
+    description: "Which event of the payment processor's is to be handled, and whose: numbers, no name and no address",
+    fields: &["id", "kind", "customer", "charge", "account"],
+    place: Place::Queues,
+    purpose: "to follow what you buy and pay",
+    legal_basis: LegalBasis::Contract,
+    source: FROM_PAYMENT,
+    recipients: &[HOSTING],
+    keep: Keep::Days(18),
+    export: Export::No(
+        "handled within seconds as a rule; what came of it is in the billing categories",
+    ),
+    erasure: Erasure::Expires,
+    ccpa: &["Commercial information", "Identifiers"],
     cookie: None,
 };
 
@@ -339,6 +397,8 @@ pub(super) static ALL: &[&Category] = &[
     &EXPORTS,
     &EXPORT_FILES,
     &DELETIONS,
+    &LATE_ACTS,
+    &BILLING_EVENTS,
     &JOBS,
     &FUNCTION_LOGS,
     &BACKUPS,

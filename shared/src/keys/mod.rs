@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+pub(crate) use self::store::revoke_again;
 pub use self::{
     create::create,
     store::{Known, MAX_KEYS, Recovery, find, insert, known, list, mark_used, recover, revoke},

@@ -4,7 +4,10 @@
 //! A revoked key leaves a mark, `revoked#<key id>` in the place of the id: no key of that id is made again,
 //! and whoever revokes it again learns that it was done. Marks are not among what is read to authenticate.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    ConditionCheck, Delete, Put, TransactWriteItem, Update,
+    builders::{DeleteBuilder, PutBuilder},
+};
 use time::OffsetDateTime;
 
 use super::{Environment, KeyItem};
@@ -13,6 +16,7 @@ use crate::{
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
     inventory::Table,
+    privacy::{Act, noting},
     store::{
         Item, Store, deleting, from_item, n, putting, s, to_item, transact, unavailable, updating,
     },
@@ -172,6 +176,37 @@ pub async fn revoke(
     Err(Error::Unavailable { dependency: "DynamoDB", detail: CHANGING.to_owned() })
 }
 
+/// Revokes a key, at `at`, that a backup has brought back, or marks one that it does not know; whether that was
+/// to be done. Nothing of an account that is not there.
+pub(crate) async fn revoke_again(
+    store: &Store,
+    account: &AccountId,
+    key_id: &KeyId,
+    at: OffsetDateTime,
+) -> Result<bool, Error> {
+    for _ in 0..TRIES {
+        let Some(found) = accounts::get(store, account).await? else { return Ok(false) };
+        let keys = list(store, account).await?;
+        let is_live = keys.iter().any(|it| it.key_id == *key_id);
+        if !is_live && was_revoked(store, account, key_id).await? {
+            return Ok(false);
+        }
+        let update = account_update(store, account)
+            .update_expression("SET key_count = :keys ADD gate_version :one")
+            .condition_expression("gate_version = :seen")
+            .expression_attribute_values(":keys", n(keys.len() - usize::from(is_live)))
+            .expression_attribute_values(":seen", n(found.gate_version));
+        let mut items = vec![updating(update)?, putting(marking(store, account, key_id, at))?];
+        if is_live {
+            items.push(deleting(deletion(store, account, key_id))?);
+        }
+        if transact(store, items).await?.is_none() {
+            return Ok(true);
+        }
+    }
+    Err(Error::Unavailable { dependency: "DynamoDB", detail: CHANGING.to_owned() })
+}
+
 const CHANGING: &str = "the account kept changing";
 
 /// What is to become of an account's keys when its holder comes back by mail.
@@ -274,25 +309,33 @@ fn mark(key_id: &KeyId) -> String {
     format!("revoked#{key_id}")
 }
 
-/// Puts the mark in the place of the key.
+/// Puts the mark in the place of the key, and notes it where no backup can undo it.
 fn revoking(
     store: &Store,
     account: &AccountId,
     key_id: &KeyId,
     now: OffsetDateTime,
-) -> Result<[TransactWriteItem; 2], Error> {
-    let delete = Delete::builder()
+) -> Result<[TransactWriteItem; 3], Error> {
+    let put = putting(marking(store, account, key_id, now))?;
+    let noted = noting(store, account, Act::KeyRevoked { key_id: key_id.clone() }, now)?;
+    Ok([deleting(deletion(store, account, key_id))?, put, noted])
+}
+
+fn deletion(store: &Store, account: &AccountId, key_id: &KeyId) -> DeleteBuilder {
+    Delete::builder()
         .table_name(store.name(Table::ApiKeys))
         .key("account", s(account.to_string()))
         .key("key_id", s(key_id.to_string()))
-        .condition_expression("attribute_exists(account)");
+        .condition_expression("attribute_exists(account)")
+}
+
+fn marking(store: &Store, account: &AccountId, key_id: &KeyId, now: OffsetDateTime) -> PutBuilder {
     let mark = Item::from([
         ("account".to_owned(), s(account.to_string())),
         ("key_id".to_owned(), s(mark(key_id))),
         ("revoked_at".to_owned(), n(now.unix_timestamp())),
     ]);
-    let put = Put::builder().table_name(store.name(Table::ApiKeys)).set_item(Some(mark));
-    Ok([deleting(delete)?, putting(put)?])
+    Put::builder().table_name(store.name(Table::ApiKeys)).set_item(Some(mark))
 }
 
 fn put_new(store: &Store, key: &KeyItem) -> Result<TransactWriteItem, Error> {

@@ -20,6 +20,7 @@ use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
         OpenApi as Document,
+        info::ContactBuilder,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -112,9 +113,17 @@ pub fn document() -> Document {
     document
 }
 
-/// The document as it is served and kept in `docs/openapi.json`.
-pub fn json() -> String {
-    let mut json = document().to_pretty_json().unwrap_or_default();
+/// The document, with the address at which there is help.
+pub fn document_with(support: &str) -> Document {
+    let mut document = document();
+    let contact = ContactBuilder::new().name(Some("Support")).email(Some(support)).build();
+    document.info.contact = Some(contact);
+    document
+}
+
+/// The document as it is served, and kept in `docs/openapi.json` with an address that stands for any.
+pub fn json(support: &str) -> String {
+    let mut json = document_with(support).to_pretty_json().unwrap_or_default();
     json.push('\n');
     json
 }

@@ -17,7 +17,7 @@ pub fn markdown() -> String {
         "# Privacy controls\n\nGenerated from `shared/src/inventory/` and `shared/src/policy/`; \
          `BLESS=1 cargo test --workspace policy` writes it anew.\n",
     );
-    let policy = policy();
+    let policy = policy("");
     table(
         &mut text,
         "What is kept, and how long",

@@ -25,6 +25,9 @@ pub struct Policy {
     /// Version of the policy that they belong to.
     #[schema(example = "1.0")]
     pub version: &'static str,
+    /// Where to write to with questions, and to have a right answered that no endpoint answers.
+    #[schema(example = "support@example.com")]
+    pub contact: String,
     /// What is kept, how long, and why.
     pub retention: Vec<RetentionRow>,
     /// Categories of personal information under the California Consumer Privacy Act.
@@ -74,9 +77,10 @@ pub struct RecipientRow {
 }
 
 /// The tables, from the inventory.
-pub fn policy() -> Policy {
+pub fn policy(contact: &str) -> Policy {
     Policy {
         version: POLICY_VERSION,
+        contact: contact.to_owned(),
         retention: CATEGORIES.iter().map(|it| retention_row(it)).collect(),
         ccpa: grouped(|it| it.ccpa.to_vec())
             .into_iter()

@@ -8,10 +8,11 @@ use aws_sdk_dynamodb::types::Select;
 use futures_util::future::try_join_all;
 use time::{Duration, OffsetDateTime};
 
+use super::holds::was_held;
 use crate::{
     error::Error,
     ids::AccountId,
-    inventory::Table,
+    inventory::{API_LOGS, BACKUP_DAYS, Table},
     retention::delete_items,
     store::{Item, Store, conditional, s, unavailable},
 };
@@ -39,17 +40,38 @@ const NAMED: &str = "attribute_exists(email) OR attribute_exists(company)";
 /// Partitions that are counted at the same time.
 const AT_ONCE: usize = 16;
 
+/// How much longer than promised a request log may be there, should the job that deletes it not run.
+const LATE: Duration = Duration::days(30);
+
 /// An account, and the days in which it can have left anything.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     pub(super) account: AccountId,
-    /// When it was opened.
+    /// Since when there can be request logs of it.
     pub(super) since: OffsetDateTime,
     /// The present.
     pub(super) until: OffsetDateTime,
 }
 
 impl Subject {
+    /// An account that was opened at `opened_at` (epoch seconds). What may be there of its logs is of their period
+    /// before the oldest backup: of an account of ten years, a hundred days. A legal hold may have kept all of them.
+    pub(super) async fn new(
+        store: &Store,
+        account: AccountId,
+        opened_at: i64,
+        until: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let opened = OffsetDateTime::from_unix_timestamp(opened_at).map_err(Error::internal)?;
+        let kept = API_LOGS.keep.until(until).map_or(Duration::ZERO, |end| end - until);
+        let oldest = until - kept - Duration::days(BACKUP_DAYS) - LATE;
+        let since = match opened < oldest && !was_held(store, &account).await? {
+            true => oldest,
+            false => opened,
+        };
+        Ok(Self { account, since, until })
+    }
+
     /// Partition keys of the account's items in `table`.
     pub(super) fn partitions(&self, table: Table) -> Vec<String> {
         let account = self.account.to_string();
@@ -65,32 +87,40 @@ impl Subject {
 
     /// How many items the account has in `table`.
     pub(super) async fn count(&self, store: &Store, table: Table) -> Result<u64, Error> {
-        let mut count = 0;
-        // An old account has a partition for each of its days.
-        for some in self.partitions(table).chunks(AT_ONCE) {
-            let counts = some.iter().map(|it| count_partition(store, table, it));
-            count += try_join_all(counts).await?.into_iter().sum::<u64>();
-        }
-        Ok(count)
+        Ok(self.counts(store, table).await?.into_iter().map(|it| it.1).sum())
     }
 
-    /// Deletes the account's items in `table`. `false`: there was no time for all of them.
+    /// The account's partitions in `table` that hold anything, and how many items.
+    async fn counts(&self, store: &Store, table: Table) -> Result<Vec<(String, u64)>, Error> {
+        let mut found = Vec::new();
+        // An account has a partition for each day.
+        for some in self.partitions(table).chunks(AT_ONCE) {
+            let counts = some.iter().map(|it| count_partition(store, table, it));
+            let counts = try_join_all(counts).await?.into_iter();
+            found.extend(some.iter().cloned().zip(counts).filter(|it| it.1 > 0));
+        }
+        Ok(found)
+    }
+
+    /// Deletes the account's items in `table`. `false`: there was no time for all of them; some went, however
+    /// little there was.
     pub(super) async fn delete(
         &self,
         store: &Store,
         table: Table,
         deadline: Instant,
     ) -> Result<bool, Error> {
-        for partition in self.partitions(table) {
+        let mut full = self.counts(store, table).await?.into_iter().map(|it| it.0).peekable();
+        while let Some(partition) = full.next() {
             loop {
-                if Instant::now() >= deadline {
+                let (keys, are_more) = keys(store, table, &partition).await?;
+                delete_items(store, table, keys).await?;
+                if (are_more || full.peek().is_some()) && Instant::now() >= deadline {
                     return Ok(false);
                 }
-                let keys = keys(store, table, &partition).await?;
-                if keys.is_empty() {
+                if !are_more {
                     break;
                 }
-                delete_items(store, table, keys).await?;
             }
         }
         Ok(true)
@@ -164,8 +194,9 @@ fn query_keys(
         .expression_attribute_values(":partition", s(partition))
 }
 
-/// Keys of the first items of a partition.
-async fn keys(store: &Store, table: Table, partition: &str) -> Result<Vec<Item>, Error> {
+/// Keys of the first items of a partition, and whether there are more.
+async fn keys(store: &Store, table: Table, partition: &str) -> Result<(Vec<Item>, bool), Error> {
     let answer = query_keys(store, table, partition).limit(500).send().await;
-    Ok(answer.map_err(unavailable)?.items.unwrap_or_default())
+    let answer = answer.map_err(unavailable)?;
+    Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key.is_some()))
 }

@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     export,
     holds::is_held,
     ledger, mails, payments, redaction,
-    request::{Kind, Request, State, save},
+    request::{Kind, Request, State, WaitsFor, save},
     work::{GIVE_UP_MAILING, HELD_FOR, Processed, work_off},
 };
 use crate::{
@@ -148,6 +149,7 @@ async fn advance(
             }
             Outcome::Done => {
                 erasure.done.insert(step.name().to_owned(), now.unix_timestamp());
+                erasure.waits_for = None;
                 // Deleting may be a second try after something had come back.
                 if !matches!(step, Step::Exports | Step::Delete(_) | Step::Strip) {
                     erasure.attempts = 0;
@@ -170,16 +172,13 @@ async fn run(
     deadline: Instant,
 ) -> Result<Outcome, Error> {
     let store = &app.store;
-    let subject = Subject {
-        account: erasure.account.clone(),
-        since: OffsetDateTime::from_unix_timestamp(erasure.opened_at).map_err(Error::internal)?,
-        until: now,
-    };
     match step {
         Step::Suspend => suspend(app, erasure).await?,
         // Money that was asked back must not be forgotten with who asked for it.
         Step::Billing | Step::Customer if awaits_refund(store, &erasure.account).await? => {
             payments::stop_renewals(app, &erasure.account, now).await?;
+            // Stored with the time of the next look.
+            erasure.waits_for = Some(WaitsFor::Refund);
             return Ok(Outcome::Wait(now + Duration::hours(1)));
         }
         Step::Billing => payments::stop(app, &erasure.account, now).await?,
@@ -209,6 +208,7 @@ async fn run(
             export::remove(app, &erasure.account).await?;
         }
         Step::Delete(table) => {
+            let subject = subject(store, erasure, now).await?;
             // Counted before anything is deleted, so that a run that was killed does not count anew.
             if !erasure.found.contains_key(table.name()) {
                 let count = subject.count(store, table).await?;
@@ -220,11 +220,13 @@ async fn run(
             }
         }
         Step::Strip => {
+            let subject = subject(store, erasure, now).await?;
             let count = subject.count(store, STRIPPED).await?;
             erasure.found.insert(STRIPPED.name().to_owned(), count);
             subject.strip(store).await?;
         }
         Step::Check => {
+            let subject = subject(store, erasure, now).await?;
             let mut again = Vec::new();
             for table in DELETED {
                 if subject.count(store, table).await? > 0 {
@@ -253,6 +255,10 @@ async fn run(
     Ok(Outcome::Done)
 }
 
+async fn subject(store: &Store, erasure: &Request, now: OffsetDateTime) -> Result<Subject, Error> {
+    Subject::new(store, erasure.account.clone(), erasure.opened_at, now).await
+}
+
 /// When `pause` after the step `after` is over, if it is not yet.
 fn wait_after(
     erasure: &Request,
@@ -279,9 +285,11 @@ async fn suspend(app: &App, erasure: &Request) -> Result<(), Error> {
         .expression_attribute_values(":status", s(Status::Erasing.name()))
         .expression_attribute_values(":one", n(1))
         .expression_attribute_values(":request", s(erasure.id.to_string()))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .send()
         .await;
-    if let Conditional::Refused(_) = conditional(answer)? {
+    // An account that is not there lost its item in a restore; what else there is of it goes all the same.
+    if let Conditional::Refused(Some(_)) = conditional(answer)? {
         return Err(Error::internal("the account does not know of this request"));
     }
     app.gate.invalidate_now(&erasure.account).await
@@ -312,8 +320,7 @@ async fn certify(app: &App, erasure: &mut Request, now: OffsetDateTime) -> Resul
     let mut mailed = erasure.email.is_some();
     if let Some(email) = &erasure.email {
         let remainder = payments::remainder(&app.store, erasure).await?;
-        let url = &app.config.service.public_url;
-        let mail = mails::certificate(url, erasure, remainder.as_ref());
+        let mail = mails::certificate(&app.config.service, erasure, remainder.as_ref());
         if let Err(error) = app.mailer.send(email, mail).await {
             // An address that takes no mail must not be kept for it.
             if erasure.attempts < GIVE_UP_MAILING {
@@ -333,8 +340,15 @@ async fn certify(app: &App, erasure: &mut Request, now: OffsetDateTime) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::request::BEFORE_DELETING, *};
     use crate::inventory::{CATEGORIES, Erasure as Rule, Place};
+
+    #[test]
+    fn what_comes_before_deleting_is_what_comes_first() {
+        let names: Vec<_> = Step::all().map(Step::name).collect();
+        assert_eq!(names[..BEFORE_DELETING.len()], BEFORE_DELETING);
+        assert_eq!(names[BEFORE_DELETING.len()], Step::Cache.name());
+    }
 
     #[test]
     fn the_saga_covers_what_the_inventory_says() {

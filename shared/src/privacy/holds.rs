@@ -1,5 +1,5 @@
 //! Legal holds: while one stands, the account is not erased, and no job deletes its logs, statistics,
-//! quotas, billing records and support messages. What is a copy (exports) or lives for hours (sessions)
+//! quotas, billing records, billing tasks and support messages. What is a copy (exports) or lives for hours (sessions)
 //! ends as ever. A hold is an item `hold#<account>` in `privacy-requests`, in the queue `hold` while it
 //! stands.
 
@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::is_erased;
 use crate::{
+    accounts,
     error::Error,
     ids::AccountId,
     inventory::{self, Table},
@@ -28,13 +30,17 @@ pub enum Hold {
     Released,
 }
 
-/// Places a hold on `account`. `reason` names the matter, such as a file number, and nobody.
+/// Places a hold on `account`, which is there or was erased: a mistyped one would hold nothing. `reason` names the
+/// matter, such as a file number, and nobody.
 pub async fn place_hold(
     store: &Store,
     account: &AccountId,
     reason: &str,
     now: OffsetDateTime,
 ) -> Result<Hold, Error> {
+    if accounts::get(store, account).await?.is_none() && !is_erased(store, account).await? {
+        return Err(Error::NotFound("account: neither now nor among those that were erased"));
+    }
     store
         .client()
         .update_item()
@@ -91,6 +97,11 @@ pub async fn release_hold(
 pub(super) async fn is_held(store: &Store, account: &AccountId) -> Result<bool, Error> {
     let item = store.get(Table::PrivacyRequests, [("id", id(account))]).await?;
     Ok(item.is_some_and(|it| text(&it, "queue") == Some(QUEUE)))
+}
+
+/// Whether a hold stands on `account` or has within 24 months.
+pub(super) async fn was_held(store: &Store, account: &AccountId) -> Result<bool, Error> {
+    Ok(store.get(Table::PrivacyRequests, [("id", id(account))]).await?.is_some())
 }
 
 /// Every account that a hold stands on, as the index knows it: up to a second behind.

@@ -6,7 +6,10 @@
 //! is a table of its own, so that it does not go back together with what it protects; if it does, the
 //! numbers do not agree either.
 
-use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, Update};
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{Delete, Put, Update};
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -15,7 +18,7 @@ use crate::{
     ids::{AccountId, RequestId},
     inventory::{self, Table},
     store::{
-        Item, Store, deleting, from_item, n, number, pause, putting, s, text, to_item, transact,
+        Item, Store, deleting, from_item, n, number, putting, s, text, to_item, transact,
         unavailable, updating,
     },
 };
@@ -37,9 +40,6 @@ pub(super) const PROTECTED: [Table; 11] = [
 
 /// Key of the item that holds a table's number, in each part of the key: no account is called so.
 const MARK: &str = "erasure-ledger";
-
-/// How often the numbers are asked for that were not processed.
-const TRIES: u32 = 10;
 
 /// One erasure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -138,46 +138,40 @@ fn mark_key(table: Table) -> Item {
     table.key().iter().map(|name| ((*name).to_owned(), s(MARK))).collect()
 }
 
-/// The numbers of the protected tables, lowest and highest.
-pub(super) async fn positions(store: &Store) -> Result<(i64, i64), Error> {
-    let mut ask = std::collections::HashMap::new();
-    for table in PROTECTED {
-        let keys = KeysAndAttributes::builder().keys(mark_key(table)).consistent_read(true);
-        ask.insert(store.name(table), keys.build().map_err(Error::internal)?);
-    }
-    let mut found = Vec::new();
-    let mut ask = Some(ask);
-    for attempt in 0..TRIES {
-        let Some(keys) = ask.take() else { break };
-        if attempt > 0 {
-            pause(attempt).await;
-        }
-        let answer = store.client().batch_get_item().set_request_items(Some(keys)).send().await;
-        let answer = answer.map_err(unavailable)?;
-        let items = answer.responses.unwrap_or_default().into_values().flatten();
-        found.extend(items.filter_map(|item| number(&item, "ledger_position")));
-        ask = answer.unprocessed_keys.filter(|it| !it.is_empty());
-    }
-    if ask.is_some() {
-        // A table that was not read is not one without a number.
-        let detail = "some keys were never processed".to_owned();
-        return Err(Error::Unavailable { dependency: "DynamoDB", detail });
-    }
-    let highest = found.iter().copied().max().unwrap_or(0);
-    // A table without a number has seen no erasure.
-    let lowest =
-        if found.len() < PROTECTED.len() { 0 } else { found.into_iter().min().unwrap_or(0) };
-    Ok((lowest, highest))
-}
+/// The numbers of the protected tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Positions(BTreeMap<Table, i64>);
 
-/// Writes `position` into every protected table, after the erasures up to it have been repeated.
-pub(super) async fn set_positions(store: &Store, position: i64) -> Result<(), Error> {
-    for table in PROTECTED {
-        let request = store.client().put_item().table_name(store.name(table));
-        let answer = request.set_item(Some(mark(table, position))).send().await;
-        answer.map_err(unavailable)?;
+impl Positions {
+    /// As they stand. A table without a number has seen no erasure.
+    pub(super) async fn read(store: &Store) -> Result<Self, Error> {
+        let keys = PROTECTED.map(|table| (table, mark_key(table)));
+        let mut all: BTreeMap<_, _> = PROTECTED.map(|table| (table, 0)).into();
+        for (table, item) in store.get_many(keys.into()).await? {
+            all.insert(table, number(&item, "ledger_position").unwrap_or(0));
+        }
+        Ok(Self(all))
     }
-    Ok(())
+
+    /// Lowest and highest.
+    pub(super) fn range(&self) -> (i64, i64) {
+        let lowest = self.0.values().min().copied().unwrap_or(0);
+        (lowest, self.0.values().max().copied().unwrap_or(0))
+    }
+
+    /// Moves those on to `position` that are not there yet: the erasures up to it have been repeated. A table that
+    /// is restored once more shows its own, earlier number again.
+    pub(super) async fn move_on(&mut self, store: &Store, position: i64) -> Result<(), Error> {
+        let behind = self.0.iter_mut().filter(|it| *it.1 < position);
+        let moves = behind.map(|(&table, at)| async move {
+            let request = store.client().put_item().table_name(store.name(table));
+            let answer = request.set_item(Some(mark(table, position))).send().await;
+            answer.map_err(unavailable)?;
+            *at = position;
+            Ok(())
+        });
+        try_join_all(moves).await.map(drop)
+    }
 }
 
 /// Every entry after number `position`, oldest first.

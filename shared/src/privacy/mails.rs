@@ -1,8 +1,9 @@
 use time::format_description::well_known::Rfc3339;
 
-use super::request::Request;
+use super::{request::Request, views::REFUND_FIRST};
 use crate::{
     accounts::Account,
+    config::ServiceConfig,
     dates::{at, day},
     mail::Mail,
 };
@@ -12,7 +13,13 @@ pub(super) const SUBSCRIPTION_ENDS: &str = "Your subscription is cancelled at on
      refunded automatically: if a refund is due to you, ask for it before.";
 
 /// Says that a deletion has been scheduled, and how to stop it: whoever did not ask for it learns of it.
-pub(super) fn scheduled(public_url: &str, account: &Account, erasure: &Request) -> Mail {
+pub(super) fn scheduled(
+    service: &ServiceConfig,
+    account: &Account,
+    erasure: &Request,
+    awaits_refund: bool,
+) -> Mail {
+    let (public_url, support) = (&service.public_url, &service.support_address);
     let run = day(erasure.run_at);
     let mut text = vec![
         format!("You asked to delete your account. It will be deleted on {run} (UTC)."),
@@ -29,6 +36,10 @@ pub(super) fn scheduled(public_url: &str, account: &Account, erasure: &Request) 
     if account.subscription.is_some() {
         text.push(SUBSCRIPTION_ENDS.to_owned());
     }
+    if awaits_refund {
+        text.push(REFUND_FIRST.to_owned());
+    }
+    text.push(format!("Do you need help? Write to {support}."));
     Mail::of("Your account will be deleted", &text)
 }
 
@@ -57,10 +68,11 @@ pub(super) fn exported(public_url: &str, request: &Request, until: i64) -> Mail 
 
 /// Says what was deleted, what stays, and until when.
 pub(super) fn certificate(
-    public_url: &str,
+    service: &ServiceConfig,
     erasure: &Request,
     remainder: Option<&Request>,
 ) -> Mail {
+    let (public_url, support) = (&service.public_url, &service.support_address);
     let found = erasure.found.iter().map(|(store, count)| format!("{store}: {count}"));
     let mut text = vec![
         "Your account and what belonged to it have been deleted. This is the last mail to this \
@@ -83,6 +95,7 @@ pub(super) fn certificate(
          {public_url}/v1/privacy/deletions/{}. It names nobody and needs no key.",
         erasure.id
     ));
+    text.push(format!("Questions about it are answered at {support}."));
     Mail::of("Your account has been deleted", &text)
 }
 

@@ -2,9 +2,10 @@
 //!
 //! [`request_export`] asks for a copy, which [`build_exports`] makes. [`request_deletion`] opens a request,
 //! [`process`] carries it out after the grace period, [`Deletion`] is what callers see of it.
-//! [`RestoreGate`] keeps a restored backup from undoing it. Legal holds stop both a deletion and the
+//! [`RestoreGate`] keeps a restored backup from undoing it, [`replay`] repeats it. Legal holds stop both a deletion and the
 //! retention jobs.
 
+mod acts;
 mod erasable;
 mod erasure;
 mod export;
@@ -13,6 +14,7 @@ mod ledger;
 mod mails;
 mod payments;
 mod redaction;
+mod replay;
 mod request;
 mod restore;
 mod views;
@@ -20,7 +22,10 @@ mod work;
 
 use time::{Duration, OffsetDateTime};
 
-pub(crate) use self::mails::instant;
+pub(crate) use self::{
+    acts::{Act, noting},
+    mails::instant,
+};
 pub use self::{
     erasure::process,
     export::{
@@ -28,15 +33,19 @@ pub use self::{
         request_export, serve_purge,
     },
     holds::{Hold, held_accounts, place_hold, release_hold},
-    request::{Kind, Request, State, find, find_any, load, of_account},
-    restore::{Guarded, Replayed, RestoreGate, close_service, guard, is_closed, replay},
+    replay::{Replayed, replay},
+    request::{Kind, Request, State, WaitsFor, find, find_any, load, of_account},
+    restore::{Guarded, RestoreGate, close_service, guard, is_closed},
     views::{
         CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,
         ListedDeletion, ListedExport, Remainder, RequestList, RequestView, preview,
     },
     work::Processed,
 };
-use crate::{accounts::Account, app::App, error::Error, ids::AccountId, mail::Mail, store::Store};
+use crate::{
+    accounts::Account, app::App, billing::task::awaits_refund, error::Error, ids::AccountId,
+    mail::Mail, store::Store,
+};
 
 /// Schedules the deletion of `account`, to begin after the grace period, and says so by mail, once.
 /// Asking again returns the request that is open.
@@ -49,7 +58,8 @@ pub async fn request_deletion(
     let erasure = Request::erasure(account, grace, now);
     let mut erasure = request::open(&app.store, account, erasure, now).await?;
     if erasure.state == State::Scheduled {
-        let mail = mails::scheduled(&app.config.service.public_url, account, &erasure);
+        let awaits_refund = awaits_refund(&app.store, &account.id).await?;
+        let mail = mails::scheduled(&app.config.service, account, &erasure, awaits_refund);
         tell(app, account, &mut erasure, mail, now).await?;
         payments::close_pages(app, account).await;
     }
@@ -78,7 +88,12 @@ pub async fn cancel_deletion(
     Ok(erasure)
 }
 
-/// Sends `mail` about the present state, unless that was done.
+/// How often, and how long each time, whoever finds another at the mail looks whether it was sent.
+const LOOKS: u32 = 20;
+const LOOK_AFTER: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Sends `mail` about the present state, unless that was done. Of several at the same moment one sends it; should it
+/// die over it, the next one does.
 async fn tell(
     app: &App,
     account: &Account,
@@ -86,14 +101,38 @@ async fn tell(
     mail: Mail,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    if erasure.mailed_at.is_some() {
-        return Ok(());
+    let state = erasure.state;
+    let mut looks = 0;
+    loop {
+        if erasure.mailed_at.is_some() || erasure.state != state {
+            return Ok(());
+        }
+        if erasure.mailing_at.is_none() || looks == LOOKS {
+            erasure.mailing_at = Some(now.unix_timestamp());
+            match request::save(&app.store, erasure).await {
+                Ok(()) => break,
+                // Another has begun to, or it goes on.
+                Err(Error::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        } else {
+            looks += 1;
+            tokio::time::sleep(LOOK_AFTER).await;
+        }
+        match load(&app.store, &erasure.id).await? {
+            Some(found) => *erasure = found,
+            None => return Ok(()),
+        }
     }
-    app.mailer.send(&account.email, mail).await?;
-    erasure.mailed_at = Some(now.unix_timestamp());
+    let sent = app.mailer.send(&account.email, mail).await;
+    match &sent {
+        Ok(()) => erasure.mailed_at = Some(now.unix_timestamp()),
+        // Whoever asks again sends it at once.
+        Err(_) => erasure.mailing_at = None,
+    }
     match request::save(&app.store, erasure).await {
         // It goes on meanwhile; at worst the mail is sent once more.
-        Ok(()) | Err(Error::Conflict(_)) => Ok(()),
+        Ok(()) | Err(Error::Conflict(_)) => sent,
         Err(error) => Err(error),
     }
 }

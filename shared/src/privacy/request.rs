@@ -15,7 +15,8 @@ use crate::{
     ids::{AccountId, RequestId},
     inventory::{self, Table},
     store::{
-        Store, from_item, n, putting, s, stored, text, to_item, transact, unavailable, updating,
+        Item, Store, from_item, n, putting, s, stored, text, to_item, transact, unavailable,
+        updating,
     },
 };
 
@@ -29,6 +30,15 @@ const SAME_EXPORT: Duration = Duration::DAY;
 
 /// Requests that are read at the same time.
 const AT_ONCE: usize = 16;
+
+/// How often a change starts over because somebody else has changed the request meanwhile.
+const TRIES: u32 = 8;
+
+/// The steps of a deletion before anything is deleted here.
+pub(super) const BEFORE_DELETING: [&str; 5] = ["suspend", "billing", "settle", "quiet", "customer"];
+
+/// Items that are read at a time.
+const PAGE: i32 = 100;
 
 const NO_SUCH_REQUEST: Error = Error::NotFound("request");
 
@@ -80,6 +90,14 @@ pub enum State {
     Cancelled,
 }
 
+/// What a deletion waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitsFor {
+    /// A refund that was asked for is decided first.
+    Refund,
+}
+
 /// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
@@ -126,6 +144,12 @@ pub struct Request {
     /// And what is on its way there (`prj_…`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) redaction: Option<String>,
+    /// When somebody began to send that mail; whoever did may have died.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mailing_at: Option<i64>,
+    /// Of a deletion: what it waits for, which it cannot do itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<WaitsFor>,
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<i64>,
@@ -191,6 +215,8 @@ impl Request {
             due_at: (now + DEADLINE).unix_timestamp(),
             email: None,
             mailed_at: None,
+            mailing_at: None,
+            waits_for: None,
             version: 0,
             attempts: 0,
             done: BTreeMap::new(),
@@ -225,6 +251,23 @@ impl Request {
         is_open && self.next_at.is_some_and(|at| at <= now.unix_timestamp())
     }
 
+    /// Whether anything was done.
+    pub(super) fn has_begun(&self) -> bool {
+        self.state == State::Running || !self.done.is_empty()
+    }
+
+    /// Of a deletion that has begun: lets it delete once more, and, unless the account `is_known` to be on its way out,
+    /// all that comes before too. Not that it was suspended: from then on it cannot be cancelled.
+    pub(super) fn begin_again(&mut self, is_known: bool, now: OffsetDateTime) {
+        let now = now.unix_timestamp();
+        self.done.retain(|step, _| is_known && BEFORE_DELETING.contains(&step.as_str()));
+        self.done.entry(BEFORE_DELETING[0].to_owned()).or_insert(now);
+        self.attempts = 0;
+        if self.state == State::Running {
+            self.next_at = Some(now);
+        }
+    }
+
     /// Takes it out of the queue; its record ends in time.
     pub(super) fn close(&mut self, state: State, now: OffsetDateTime) {
         let expiry = inventory::PRIVACY_REQUESTS.expiry(now, self.id.tag());
@@ -233,7 +276,7 @@ impl Request {
         self.email = None;
         self.customers.clear();
         self.objects.clear();
-        self.mailed_at = None;
+        (self.mailed_at, self.mailing_at, self.waits_for) = (None, None, None);
         self.queue = None;
         self.next_at = None;
         self.expires_at = Some(expiry.at);
@@ -309,21 +352,44 @@ async fn note(store: &Store, request: &Request, over: Option<&RequestId>) -> Res
     Ok(transact(store, vec![putting(put)?, updating(note)?]).await?.is_none())
 }
 
-/// Withdraws a deletion that has not begun. Withdrawing it again changes nothing.
+/// Withdraws a deletion that has not begun. Withdrawing it again, or at the same moment, changes nothing.
 pub(super) async fn cancel(
+    store: &Store,
+    erasure: Request,
+    now: OffsetDateTime,
+) -> Result<Request, Error> {
+    let mut found = erasure;
+    for _ in 0..TRIES {
+        match found.state {
+            State::Scheduled => {}
+            State::Cancelled => return Ok(found),
+            State::OnHold if found.done.is_empty() => {}
+            _ => {
+                return Err(Error::Conflict(
+                    "the deletion has begun and can no longer be cancelled",
+                ));
+            }
+        }
+        let id = found.id.clone();
+        if let Some(cancelled) = try_cancel(store, found, now).await? {
+            return Ok(cancelled);
+        }
+        // Its mail was sent, or another has cancelled it, or it has begun.
+        found = load(store, &id).await?.ok_or(NO_SUCH_REQUEST)?;
+    }
+    Err(Error::Unavailable {
+        dependency: "DynamoDB",
+        detail: "the request kept changing".to_owned(),
+    })
+}
+
+/// Cancels it, unless somebody has changed it since.
+async fn try_cancel(
     store: &Store,
     mut erasure: Request,
     now: OffsetDateTime,
-) -> Result<Request, Error> {
+) -> Result<Option<Request>, Error> {
     let version = erasure.version;
-    match erasure.state {
-        State::Scheduled => {}
-        State::Cancelled => return Ok(erasure),
-        State::OnHold if erasure.done.is_empty() => {}
-        _ => {
-            return Err(Error::Conflict("the deletion has begun and can no longer be cancelled"));
-        }
-    }
     erasure.close(State::Cancelled, now);
     erasure.version += 1;
     let put = Put::builder()
@@ -336,10 +402,8 @@ pub(super) async fn cancel(
         .key("id", s(erasure.account.to_string()))
         .update_expression("REMOVE erasure")
         .condition_expression("attribute_exists(id)");
-    match transact(store, vec![putting(put)?, updating(note)?]).await? {
-        None => Ok(erasure),
-        Some(_) => Err(Error::Conflict("the request has changed meanwhile; look at it again")),
-    }
+    let refused = transact(store, vec![putting(put)?, updating(note)?]).await?;
+    Ok(refused.is_none().then_some(erasure))
 }
 
 /// Stores a new request, unless one of its id is there.
@@ -406,6 +470,26 @@ pub async fn of_account(store: &Store, account: &AccountId) -> Result<Vec<Reques
     }
     requests.sort_by_key(|it| std::cmp::Reverse(it.received_at));
     Ok(requests)
+}
+
+/// Those among the next items of the table after `after` that accounts know of, and after which to go on.
+pub(super) async fn page(
+    store: &Store,
+    after: Option<&str>,
+) -> Result<(Vec<Request>, Option<String>), Error> {
+    let scan = store
+        .client()
+        .scan()
+        .table_name(store.name(Table::PrivacyRequests))
+        .consistent_read(true)
+        .limit(PAGE)
+        .set_exclusive_start_key(after.map(|id| [("id".to_owned(), s(id))].into()));
+    let answer = scan.send().await.map_err(unavailable)?;
+    let last = answer.last_evaluated_key.and_then(|it| text(&it, "id").map(str::to_owned));
+    let kinds = [Kind::Erasure.name(), Kind::Export.name()];
+    let is_of_account = |it: &Item| text(it, "kind").is_some_and(|kind| kinds.contains(&kind));
+    let items = answer.items.unwrap_or_default().into_iter().filter(is_of_account);
+    Ok((items.map(from_item).collect::<Result<_, _>>()?, last))
 }
 
 async fn ids(

@@ -1,30 +1,28 @@
-//! The restore gate: closes the service when a table has been restored to a point before an erasure,
-//! and opens it again when the erasures since then have been repeated.
+//! The restore gate: closes the service when a table has been restored to a point before an erasure, or another table
+//! was put in place of one. [`replay`] opens it again.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{
-    erasable::{DELETED, Subject},
-    export, ledger,
-};
+use super::{ledger, replay};
 use crate::{
-    accounts,
     app::App,
     error::Error,
     gate,
     inventory::Table,
-    retention::forget_done_to,
-    store::{Store, n, s, text, unavailable},
+    store::{Store, n, s, stored, text, unavailable},
 };
 
 /// Item of the table `jobs` that says whether the service is closed.
 const STATE: &str = "restore-gate";
+
+const OPEN: &str = "open";
 
 /// How long an environment goes by what it has read.
 const KEEP: Duration = Duration::from_secs(5);
@@ -52,22 +50,40 @@ impl RestoreGate {
 
 /// Whether the service is closed.
 pub async fn is_closed(store: &Store) -> Result<bool, Error> {
-    let item = store.get(Table::Jobs, [("name", STATE.to_owned())]).await?;
-    Ok(item.is_some_and(|it| text(&it, "state") == Some("closed")))
+    Ok(known(store).await?.is_closed)
+}
+
+/// What is noted of the gate.
+struct Known {
+    is_closed: bool,
+    /// The tables' names when it was opened.
+    tables: Option<String>,
+}
+
+async fn known(store: &Store) -> Result<Known, Error> {
+    let item = store.get(Table::Jobs, [("name", STATE.to_owned())]).await?.unwrap_or_default();
+    let is_closed = text(&item, "state") == Some("closed");
+    Ok(Known { is_closed, tables: text(&item, "tables").map(str::to_owned) })
+}
+
+/// The names by which the functions know the tables: others after a restored one was put in place.
+pub(super) fn names(store: &Store) -> String {
+    Table::ALL.map(|table| store.name(table)).join(",")
+}
+
+fn putting(store: &Store, state: &str, now: OffsetDateTime) -> PutItemFluentBuilder {
+    let put = store.client().put_item().table_name(store.name(Table::Jobs)).item("name", s(STATE));
+    let put = put.item("state", s(state)).item("done_to", n(now.unix_timestamp()));
+    if state == OPEN { put.item("tables", s(names(store))) } else { put }
 }
 
 async fn set(store: &Store, state: &str, now: OffsetDateTime) -> Result<(), Error> {
-    store
-        .client()
-        .put_item()
-        .table_name(store.name(Table::Jobs))
-        .item("name", s(STATE))
-        .item("state", s(state))
-        .item("done_to", n(now.unix_timestamp()))
-        .send()
-        .await
-        .map(drop)
-        .map_err(unavailable)
+    putting(store, state, now).send().await.map(drop).map_err(unavailable)
+}
+
+/// Opens the service, with the tables that it has now.
+pub(super) async fn open(store: &Store, now: OffsetDateTime) -> Result<(), Error> {
+    set(store, OPEN, now).await
 }
 
 /// Where the ledger and the tables stand.
@@ -81,11 +97,14 @@ pub struct Guarded {
     pub closed: bool,
 }
 
-/// Compares the numbers and closes the service where they differ. Never opens it: only a replay does.
+/// Compares the numbers, and the tables' names with those that it was opened with, and closes the service where they
+/// differ. Never opens it: only a replay does.
 pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
     let store = &app.store;
-    let look =
-        async || Ok::<_, Error>((ledger::positions(store).await?, ledger::head(store).await?));
+    let look = async || {
+        let positions = ledger::Positions::read(store).await?;
+        Ok::<_, Error>((positions.range(), ledger::head(store).await?))
+    };
     let (mut tables, mut ledger) = look().await?;
     let mut differ = tables != (ledger, ledger);
     if differ {
@@ -94,7 +113,19 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
         (tables, ledger) = look().await?;
         differ = before == (tables, ledger);
     }
-    let mut closed = is_closed(store).await?;
+    let known = known(store).await?;
+    match known.tables {
+        // A restored table was put in place, and nobody has closed the service before.
+        Some(tables) => differ |= tables != names(store),
+        // The first run of all: these are the tables. Whoever has closed it meanwhile has done so.
+        None if !known.is_closed => {
+            let first =
+                putting(store, OPEN, now).condition_expression("attribute_not_exists(#name)");
+            stored(first.expression_attribute_names("#name", "name").send().await)?;
+        }
+        None => {}
+    }
+    let mut closed = known.is_closed;
     if closed {
         // Whoever closed it may have died before this; and a refill that began before then may have come in
         // after it.
@@ -109,69 +140,10 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
 /// Closes the service: by [`guard`], or by the operator before tables are restored.
 pub async fn close_service(app: &App, now: OffsetDateTime) -> Result<(), Error> {
     set(&app.store, "closed", now).await?;
+    // Whatever an earlier replay has come to, it was of other tables.
+    replay::forget_progress(&app.store).await?;
     // Until every environment has seen it, one may still load an account into the gate…
     tokio::time::sleep(KEEP + Duration::from_secs(1)).await;
     // …and who is in the gate would be let through without a look at the tables.
     gate::forget_all(&app.redis).await
-}
-
-/// What a replay did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Replayed {
-    /// Erasures that were repeated.
-    pub erasures: u64,
-    /// Items that had come back and are gone again.
-    pub items: u64,
-    /// Whether all is done and the service open; if not, run it again.
-    pub complete: bool,
-}
-
-/// Repeats every erasure that a restored table does not know of, checks that nothing is left, and opens
-/// the service. May be killed and run again. Goes by account and not by address: an account that was
-/// opened later with the same address is another one.
-pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result<Replayed, Error> {
-    let (store, mut replayed) = (&app.store, Replayed::default());
-    let (lowest, highest) = ledger::positions(store).await?;
-    let head = ledger::head(store).await?;
-    if highest > head {
-        return Err(Error::internal(
-            "the ledger is older than the tables: restore it to a later point in time first",
-        ));
-    }
-    for entry in ledger::entries_after(store, lowest).await? {
-        let since = OffsetDateTime::from_unix_timestamp(entry.opened_at).unwrap_or(now);
-        let until = OffsetDateTime::from_unix_timestamp(entry.erased_at).unwrap_or(now);
-        let subject = Subject { account: entry.account, since, until };
-        for table in DELETED {
-            replayed.items += subject.count(store, table).await?;
-            if !subject.delete(store, table, deadline).await? {
-                return Ok(replayed);
-            }
-            if subject.count(store, table).await? > 0 {
-                return Err(Error::internal("an erased account's items are still there"));
-            }
-        }
-        replayed.items += export::count(app, &subject.account).await?;
-        export::remove(app, &subject.account).await?;
-        subject.strip(store).await?;
-        if let Some(account) = accounts::get(store, &subject.account).await? {
-            for id in [accounts::own_marker(store, &account).await?, Some(account.id.to_string())] {
-                let Some(id) = id else { continue };
-                let request = store.client().delete_item().table_name(store.name(Table::Accounts));
-                request.key("id", s(id)).send().await.map_err(unavailable)?;
-                replayed.items += 1;
-            }
-        }
-        replayed.erasures += 1;
-    }
-    // Items whose period has ended may have come back too: the jobs look at the days again.
-    for table in Table::ALL {
-        if let Some(job) = table.retention_job() {
-            forget_done_to(store, job.name).await?;
-        }
-    }
-    ledger::set_positions(store, head).await?;
-    set(store, "open", now).await?;
-    replayed.complete = true;
-    Ok(replayed)
 }

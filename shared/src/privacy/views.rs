@@ -10,10 +10,11 @@ use super::{
     export::{ExportRequest, export_view},
     mails::{SUBSCRIPTION_ENDS, instant},
     payments,
-    request::{Kind, Request, State},
+    request::{Kind, Request, State, WaitsFor},
 };
 use crate::{
     accounts::Account,
+    billing::task::awaits_refund,
     error::Error,
     inventory::{CATEGORIES, Category, Erasure as Rule, Keep, Place, Table},
     store::Store,
@@ -23,6 +24,10 @@ use crate::{
 const PAYMENTS_STAY: &str = "Invoices, receipts and payments are kept for 7 years, without your address and company. Cards and \
      address are deleted at Stripe, the payment processor; past payments are redacted there 90 days \
      after the last one.";
+
+/// What a refund that is not decided does to a deletion.
+pub(super) const REFUND_FIRST: &str = "You asked for a refund: it is decided first. Until then the deletion waits, and nothing is charged any \
+     more.";
 
 /// What asking for a deletion takes.
 #[derive(Default, Deserialize, ToSchema)]
@@ -64,7 +69,7 @@ pub struct DeletionPreview {
     pub grace_days: i64,
     /// Each category of personal data.
     pub categories: Vec<CategoryOutcome>,
-    /// What becomes of a subscription and of past payments; empty for who never bought anything.
+    /// What becomes of a refund, of a subscription and of past payments; empty for who never bought anything.
     #[schema(example = json!([SUBSCRIPTION_ENDS]))]
     pub notes: Vec<&'static str>,
 }
@@ -90,6 +95,10 @@ pub struct Deletion {
     /// When it was done or cancelled; `null` while it is open.
     #[schema(required = true, format = DateTime, example = "2026-12-01T12:04:10Z")]
     pub closed_at: Option<String>,
+    /// What it waits for: `refund`, if a refund that you asked for must be decided first, which support does;
+    /// `null` if nothing.
+    #[schema(required = true, example = json!(null))]
+    pub waits_for: Option<WaitsFor>,
     /// What was or will be done to each category.
     pub categories: Vec<CategoryOutcome>,
     /// What the payment processor keeps for now; `null` if it keeps nothing.
@@ -222,6 +231,7 @@ impl Deletion {
             cancel_until: instant(erasure.run_at),
             due_at: instant(erasure.due_at),
             closed_at: erasure.closed_at.map(instant),
+            waits_for: erasure.waits_for,
             categories: outcomes(counted, end),
             remainder: None,
         }
@@ -260,7 +270,9 @@ pub async fn preview(
     }
     let end = now.unix_timestamp() + grace_days * 86_400;
     let categories = outcomes(|table| counts.get(&table).copied(), end);
+    let awaits_refund = awaits_refund(store, &account.id).await?;
     let notes = [
+        awaits_refund.then_some(REFUND_FIRST),
         account.subscription.as_ref().map(|_| SUBSCRIPTION_ENDS),
         account.customer.as_ref().map(|_| PAYMENTS_STAY),
     ];

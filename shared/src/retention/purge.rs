@@ -26,6 +26,12 @@ const FIRST_LOOK_BACK: Duration = Duration::days(BACKUP_DAYS + 5);
 /// to DynamoDB's own TTL.
 const HELD_FOR: Duration = Duration::days(3);
 
+/// Due items that are read at a time: half a second's worth of deleting. Holds are read with each page…
+const PAGE: i32 = 500;
+
+/// …and where deleting is slow, after this long.
+const HOLDS_FOR: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Purged {
@@ -112,9 +118,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Deals with what is due in one partition of one day. `false`: there was no time for all of it.
     async fn partition(&mut self, day: OffsetDateTime, part: u32) -> Result<bool, Error> {
-        // Read each time, so that a hold acts on a long run too.
         let (store, table) = (&self.app.store, self.purge.table);
-        self.held = held_accounts(store).await?;
         let mut pages = store
             .client()
             .query()
@@ -123,13 +127,24 @@ impl Pass<'_> {
             .key_condition_expression("expires_on = :day AND expires_at <= :until")
             .expression_attribute_values(":day", s(expires_on(day, part)))
             .expression_attribute_values(":until", n(self.until.unix_timestamp()))
+            .limit(PAGE)
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
             let items = page.map_err(unavailable)?.items.unwrap_or_default();
+            if items.is_empty() {
+                continue;
+            }
+            // Read again and again, so that a hold acts on a long run too.
+            let mut read_at = Instant::now();
+            self.held = held_accounts(store).await?;
             for chunk in items.chunks(BATCH) {
                 if Instant::now() >= self.deadline {
                     return Ok(false);
+                }
+                if read_at.elapsed() >= HOLDS_FOR {
+                    read_at = Instant::now();
+                    self.held = held_accounts(store).await?;
                 }
                 let now = self.now.unix_timestamp();
                 let is_late = |it: &&Item| number(it, "expires_at").is_some_and(|at| at <= now);
@@ -193,7 +208,9 @@ impl Pass<'_> {
 /// Whose item the one with this key is, where the key says so: what a legal hold goes by.
 fn owner(table: Table, key: &Item) -> Option<&str> {
     match table {
-        Table::Quotas | Table::UsageStats | Table::BillingRecords => text(key, "account"),
+        Table::Quotas | Table::UsageStats | Table::BillingRecords | Table::BillingTasks => {
+            text(key, "account")
+        }
         Table::SupportMessages => text(key, "sender"),
         Table::ApiLogs => text(key, "account_day")?.split('#').next(),
         _ => None,

@@ -11,6 +11,7 @@ use vidintel::{
     config::{AwsConfig, BillingSettings, Config, RedisConfig, ServiceConfig, SourcesSettings},
     ids::AccountId,
     plans::Plan,
+    store::TableNames,
 };
 
 /// The shared library's own clients against `cloud`, with the operator's credentials.
@@ -43,11 +44,13 @@ fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
             connect_timeout: Duration::from_millis(500),
         },
         service: ServiceConfig {
-            table_prefix: cloud.dynamodb.table(""),
+            table_names: TableNames::new(cloud.dynamodb.prefix(), &cloud.dynamodb.suffixes())
+                .expect("names"),
             exports_bucket: cloud.template.buckets[0].clone(),
             secret_id: "video-intelligence".to_owned(),
             public_url: cloud.url().to_owned(),
             mail_from: "no-reply@example.com".to_owned(),
+            support_address: "support@example.com".to_owned(),
             deletion_grace_days: 7,
         },
         billing: BillingSettings {

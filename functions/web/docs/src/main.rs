@@ -1,6 +1,6 @@
 //! `GET /docs`: the documentation as a page.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use vidintel::{
     app::App,
@@ -10,13 +10,14 @@ use vidintel::{
 };
 
 /// Made once: it is the same for everybody.
-static PAGE: LazyLock<String> = LazyLock::new(docs::page);
+static PAGE: OnceLock<String> = OnceLock::new();
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     serve(|app, call| Box::pin(handle(app, call))).await
 }
 
-async fn handle(_: &App, _: &Call) -> Result<Reply, Error> {
-    Ok(docs::reply(PAGE.clone()))
+async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
+    let page = PAGE.get_or_init(|| docs::page(&app.config.service.support_address));
+    Ok(docs::reply(page.clone()))
 }

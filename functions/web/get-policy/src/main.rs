@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     serve(|app, call| Box::pin(handle(app, call))).await
 }
 
-async fn handle(_: &App, _: &Call) -> Result<Reply, Error> {
-    let reply = Reply::json(StatusCode::OK, &policy())?;
+async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
+    let reply = Reply::json(StatusCode::OK, &policy(&app.config.service.support_address))?;
     Ok(reply.with(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600")))
 }

@@ -1,6 +1,6 @@
 //! `GET /openapi.json`: the description of the API.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use vidintel::{
     app::App,
@@ -10,13 +10,15 @@ use vidintel::{
 };
 
 /// Made once: its examples are made from the answers themselves.
-static DESCRIPTION: LazyLock<String> = LazyLock::new(openapi::json);
+static DESCRIPTION: OnceLock<String> = OnceLock::new();
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     serve(|app, call| Box::pin(handle(app, call))).await
 }
 
-async fn handle(_: &App, _: &Call) -> Result<Reply, Error> {
-    Ok(Reply::document("application/json", DESCRIPTION.clone()))
+async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
+    let support = &app.config.service.support_address;
+    let description = DESCRIPTION.get_or_init(|| openapi::json(support));
+    Ok(Reply::document("application/json", description.clone()))
 }

@@ -120,6 +120,9 @@ pub struct Cloud {
     url: String,
     console_url: String,
     settings: BTreeMap<&'static str, String>,
+    parameters: BTreeMap<String, String>,
+    source: PathBuf,
+    programs: Binaries,
     state: Option<PathBuf>,
     tasks: Vec<AbortHandle>,
 }
@@ -141,6 +144,7 @@ impl Cloud {
             Redis::start_as(options.redis),
             DynamoDb::start(&clock, &access, &prefix, &template.tables, saved.as_deref()),
         )?;
+        dynamodb.deploy(&template.tables, &[], suffixes(&template)).await?;
         let ses = Ses::new(clock.clone(), access.clone());
         let sqs = Sqs::new(clock.clone(), access.clone(), &template.queues);
         if let Some(file) = options.state.as_ref().map(|it| it.join(QUEUES_FILE))
@@ -257,9 +261,33 @@ impl Cloud {
             url,
             console_url,
             settings: common,
+            parameters: options.parameters,
+            source: options.template,
+            programs: binaries,
             state,
             tasks,
         })
+    }
+
+    /// Deploys the template once more, with these `parameters` in place of what they were: policies and environments
+    /// change, tables that are new are made, what leaves the stack stays. Routes, schedules and queues are those
+    /// of the start.
+    pub async fn deploy(&mut self, parameters: BTreeMap<String, String>) -> Result<()> {
+        let mut all = self.parameters.clone();
+        all.extend(parameters);
+        let stack = self.dynamodb.prefix().trim_end_matches('-').to_owned();
+        let template = Template::read(&self.source, &stack, &all)?;
+        let before = &self.template.tables;
+        self.dynamodb.deploy(before, &template.tables, suffixes(&template)).await?;
+        for function in &template.functions {
+            self.access.permit(&function.id, function.permissions.clone());
+            let program = self.programs.path(&function.binary)?.to_owned();
+            let environment = environment(&stack, function, &self.settings);
+            self.runtime.renew(Spec { function: function.clone(), program, environment }).await?;
+        }
+        self.template = Arc::new(template);
+        self.parameters = all;
+        Ok(())
     }
 
     /// Address of the API.
@@ -351,6 +379,13 @@ const TABLES_FILE: &str = "dynamodb.sqlite";
 const QUEUES_FILE: &str = "sqs.json";
 const STRIPE_FILE: &str = "stripe.json";
 const SECRET_FILE: &str = "secret.json";
+
+/// What the names of tables end with, as the functions are told; by name without prefix.
+fn suffixes(template: &Template) -> BTreeMap<String, String> {
+    let told = template.functions.iter().find_map(|it| it.environment.get("TABLE_SUFFIXES"));
+    let all = told.into_iter().flat_map(|it| it.split(',')).filter_map(|it| it.split_once('='));
+    all.map(|(name, end)| (name.to_owned(), end.to_owned())).collect()
+}
 
 /// On a server of their own, clouds share nothing; on another one they are told apart by name.
 fn stack_name() -> String {

@@ -41,7 +41,7 @@ const IN_USE: &str = "Transaction is ongoing for the item";
 pub(super) struct Front {
     upstream: String,
     access: Access,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -105,6 +105,9 @@ impl Front {
                     &denied.0,
                 ));
             }
+        }
+        if let Some(answered) = self.backups(&operation, &json).await? {
+            return Ok(answered);
         }
         let caller = access_key(&parts.headers).unwrap_or_default().to_owned();
         let fate = match caller != OPERATOR_KEY {
@@ -247,7 +250,11 @@ impl Front {
         }
     }
 
-    async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> Result<Response<Full<Bytes>>> {
+    pub(super) async fn forward(
+        &self,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Full<Bytes>>> {
         headers.remove(HOST);
         headers.remove(CONTENT_LENGTH);
         let mut request = Request::post(format!("{}/", self.upstream)).body(Full::new(body))?;
@@ -349,7 +356,7 @@ fn counts_capacity(operation: &str) -> bool {
     operation.contains("Item") || matches!(operation, "Query" | "Scan")
 }
 
-fn error(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
+pub(super) fn error(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
     answer(status, &problem(kind, message))
 }
 
@@ -357,7 +364,7 @@ fn problem(kind: &str, message: &str) -> Value {
     json!({ "__type": kind, "message": message, "Message": message })
 }
 
-fn answer(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+pub(super) fn answer(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.to_string().into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();

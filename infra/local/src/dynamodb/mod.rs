@@ -1,6 +1,7 @@
 //! DynamoDB: `dynoxide` embedded (or another server, if `VIDINTEL_DYNAMODB_URL` names one), behind
 //! a front that checks permissions, counts calls and can fail.
 
+mod backups;
 mod calls;
 mod engine;
 mod front;
@@ -26,6 +27,7 @@ use tokio::task::AbortHandle;
 
 pub use self::trouble::{Trouble, Which};
 use self::{
+    backups::Backups,
     engine::Engine,
     front::Front,
     in_flight::InFlight,
@@ -83,6 +85,9 @@ pub struct DynamoDb(Arc<Inner>);
 struct Inner {
     endpoint: String,
     prefix: String,
+    /// What the names of tables end with that a deployment has put in place of others.
+    suffixes: Mutex<BTreeMap<String, String>>,
+    clock: Clock,
     client: Client,
     shared: Arc<Shared>,
     /// Absent where another server is used.
@@ -95,6 +100,7 @@ struct Inner {
 struct Shared {
     fault: Mutex<Fault>,
     troubles: Mutex<Troubles>,
+    backups: Mutex<Backups>,
     counts: Mutex<Counts>,
     in_flight: InFlight,
     transaction_time: Mutex<Duration>,
@@ -113,6 +119,10 @@ impl Shared {
 
     fn troubles(&self) -> MutexGuard<'_, Troubles> {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn backups(&self) -> MutexGuard<'_, Backups> {
+        self.backups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn meet(&self, operation: &str, body: &Value) -> Option<(Trouble, String)> {
@@ -143,18 +153,47 @@ impl DynamoDb {
         let (endpoint, listener) = front.listen().await?;
         let client = Client::new(&endpoint);
         let prefix = prefix.to_owned();
-        let dynamodb = Self(Arc::new(Inner { endpoint, prefix, client, shared, engine, listener }));
+        let (suffixes, clock) = (Mutex::default(), clock.clone());
+        let inner = Inner { endpoint, prefix, suffixes, clock, client, shared, engine, listener };
+        let dynamodb = Self(Arc::new(inner));
         for table in tables {
-            dynamodb.create(table).await.with_context(|| format!("table {}", table.name))?;
+            match dynamodb.create(table).await {
+                // It is kept between starts.
+                Err(error) if error.to_string().contains("ResourceInUseException") => {
+                    dynamodb.note_backups(table);
+                }
+                created => created.with_context(|| format!("table {}", table.name))?,
+            }
         }
         Ok(dynamodb)
     }
 
+    /// Puts the tables of a new deployment in place of those `before`: as CloudFormation, it makes those that were
+    /// not in the stack, which fails where one of that name is there; what leaves the stack stays. `suffixes` (by
+    /// name without prefix) are what the functions go by from now on.
+    pub async fn deploy(
+        &self,
+        before: &[Table],
+        tables: &[Table],
+        suffixes: BTreeMap<String, String>,
+    ) -> Result<()> {
+        for table in tables.iter().filter(|it| before.iter().all(|old| old.name != it.name)) {
+            self.0.shared.in_flight.learn(&table.create);
+            self.create(table).await.with_context(|| format!("table {}", table.name))?;
+        }
+        *self.0.suffixes.lock().unwrap_or_else(PoisonError::into_inner) = suffixes;
+        Ok(())
+    }
+
+    fn note_backups(&self, table: &Table) {
+        if table.has_backups {
+            self.0.shared.backups().switch_on(&table.name);
+        }
+    }
+
     async fn create(&self, table: &Table) -> Result<()> {
-        match self.call("CreateTable", &table.create).await {
-            Err(error) if error.to_string().contains("ResourceInUseException") => return Ok(()),
-            created => created?,
-        };
+        self.call("CreateTable", &table.create).await?;
+        self.note_backups(table);
         // A server that was given goes by the machine's clock: it would sweep what the cloud's own clock has
         // not let expire.
         if let Some(attribute) = &table.ttl_attribute
@@ -176,7 +215,32 @@ impl DynamoDb {
 
     /// Physical name of a table.
     pub fn table(&self, name: &str) -> String {
-        format!("{}{name}", self.0.prefix)
+        let suffixes = self.0.suffixes.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("{}{name}{}", self.0.prefix, suffixes.get(name).map_or("", String::as_str))
+    }
+
+    /// What every table's name begins with.
+    pub fn prefix(&self) -> String {
+        self.0.prefix.clone()
+    }
+
+    /// What their names end with, in the form of `TABLE_SUFFIXES`.
+    pub fn suffixes(&self) -> String {
+        let suffixes = self.0.suffixes.lock().unwrap_or_else(PoisonError::into_inner);
+        suffixes.iter().map(|it| format!("{}={}", it.0, it.1)).collect::<Vec<_>>().join(",")
+    }
+
+    /// Makes the present a point in time to which every table with continuous backups can be restored.
+    /// (DynamoDB keeps every second; here a test says which it will want.)
+    pub async fn remember(&self) -> Result<()> {
+        let names = self.0.shared.backups().tables();
+        let mut contents = BTreeMap::new();
+        for name in names {
+            let mut request = json!({ "TableName": name, "ConsistentRead": true });
+            contents.insert(name, self.scan(&mut request).await?);
+        }
+        self.0.shared.backups().remember(self.0.clock.now(), contents);
+        Ok(())
     }
 
     /// Any operation, as the operator: `body` and answer in DynamoDB's own JSON. It meets no conflict and is
@@ -207,9 +271,13 @@ impl DynamoDb {
     /// Every item of a table (by its name without prefix), in DynamoDB's own JSON.
     pub async fn items(&self, table: &str) -> Result<Vec<Value>> {
         let mut request = json!({ "TableName": self.table(table), "ConsistentRead": true });
+        self.scan(&mut request).await
+    }
+
+    async fn scan(&self, request: &mut Value) -> Result<Vec<Value>> {
         let mut items = Vec::new();
         loop {
-            let mut page = self.call("Scan", &request).await?;
+            let mut page = self.call("Scan", request).await?;
             if let Some(Value::Array(found)) = page.get_mut("Items").map(Value::take) {
                 items.extend(found);
             }

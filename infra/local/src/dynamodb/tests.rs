@@ -21,6 +21,7 @@ async fn started() -> Result<(DynamoDb, Access, Clock)> {
             "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
         }),
         ttl_attribute: Some("expires_at".to_owned()),
+        has_backups: true,
     };
     let dynamodb = DynamoDb::start(&clock, &access, &prefix, &[table], None).await?;
     Ok((dynamodb, access, clock))
@@ -115,7 +116,7 @@ async fn items_expire_by_our_clock_and_survive_a_restart() -> Result<()> {
     let file = folder.path().join("dynamodb.sqlite");
     dynamodb.save(&file).await?;
     dynamodb.save(&file).await?;
-    let again = DynamoDb::start(&clock, &access, &dynamodb.table(""), &[], Some(&file)).await?;
+    let again = DynamoDb::start(&clock, &access, &dynamodb.prefix(), &[], Some(&file)).await?;
     assert_eq!(again.items("things").await?[0]["id"]["S"], "long");
     Ok(())
 }
@@ -218,5 +219,43 @@ async fn the_services_limits_hold() -> Result<()> {
     }
     let (status, body) = call(&dynamodb, "TransactWriteItems", &heavy).await?;
     assert!(status == 400 && body.contains("ValidationException"), "{body}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backup_is_restored_into_a_new_table_only_which_has_no_backups_of_its_own() -> Result<()>
+{
+    let (dynamodb, ..) = started().await?;
+    dynamodb.call("PutItem", &item(&dynamodb, "1", 9_000_000_000)).await?;
+    dynamodb.remember().await?;
+    dynamodb.call("PutItem", &item(&dynamodb, "2", 9_000_000_000)).await?;
+    let things = dynamodb.table("things");
+    let at = time::macros::datetime!(2026-11-24 12:00 UTC).unix_timestamp();
+    let restore = async |source: &str, target: &str, at: i64| {
+        let body =
+            json!({ "SourceTableName": source, "TargetTableName": target, "RestoreDateTime": at });
+        dynamodb.call("RestoreTableToPointInTime", &body).await.map_err(|it| it.to_string())
+    };
+    let new = format!("{things}-r1");
+    let over = restore(&things, &things, at).await.expect_err("over itself");
+    assert!(over.contains("TableAlreadyExistsException"), "{over}");
+    let then = restore(&things, &new, at - 1).await.expect_err("nothing of then");
+    assert!(then.contains("InvalidRestoreTimeException"), "{then}");
+    restore(&things, &new, at).await.expect("restored");
+    let again = restore(&things, &new, at).await.expect_err("over what is there");
+    assert!(again.contains("TableAlreadyExistsException"), "{again}");
+    let items = dynamodb.call("Scan", &json!({ "TableName": new })).await?;
+    assert_eq!(items["Count"], 1);
+    let unbacked = restore(&new, &format!("{new}2"), at).await.expect_err("no backups");
+    assert!(unbacked.contains("PointInTimeRecoveryUnavailableException"), "{unbacked}");
+    let on = json!({
+        "TableName": new, "PointInTimeRecoverySpecification": { "PointInTimeRecoveryEnabled": true },
+    });
+    dynamodb.call("UpdateContinuousBackups", &on).await?;
+    let described =
+        dynamodb.call("DescribeContinuousBackups", &json!({ "TableName": new })).await?;
+    let status =
+        "/ContinuousBackupsDescription/PointInTimeRecoveryDescription/PointInTimeRecoveryStatus";
+    assert_eq!(described.pointer(status), Some(&json!("ENABLED")));
     Ok(())
 }

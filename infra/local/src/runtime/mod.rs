@@ -156,6 +156,14 @@ impl Runtime {
         Ok(self.pool(function)?.kill().await)
     }
 
+    /// Starts a function as `spec` says from now on; whoever is at work is killed.
+    pub async fn renew(&self, spec: Spec) -> Result<()> {
+        let pool = self.pool(&spec.function.id)?;
+        pool.renew(spec);
+        pool.kill().await;
+        Ok(())
+    }
+
     /// What a function has written to its standard streams lately.
     pub fn logs(&self, function: &str) -> Result<&Logs> {
         Ok(self.pool(function)?.logs())

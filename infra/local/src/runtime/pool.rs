@@ -30,7 +30,7 @@ pub(super) struct Pool(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    spec: Spec,
+    spec: Mutex<Spec>,
     api: String,
     registry: Registry,
     logs: Logs,
@@ -63,7 +63,7 @@ impl Pool {
         max: usize,
     ) -> Self {
         Self(Arc::new(Inner {
-            spec,
+            spec: Mutex::new(spec),
             // The scheme is needed: without it, a client takes no path.
             api: format!("http://{api}"),
             registry,
@@ -75,13 +75,22 @@ impl Pool {
         }))
     }
 
+    fn spec(&self) -> Spec {
+        self.0.spec.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is started from now on is started so.
+    pub(super) fn renew(&self, spec: Spec) {
+        *self.0.spec.lock().unwrap_or_else(PoisonError::into_inner) = spec;
+    }
+
     pub(super) async fn invoke(&self, payload: Bytes) -> Result<Bytes, InvokeError> {
         if payload.len() > MAX_PAYLOAD {
             let message = format!("Request must be smaller than {MAX_PAYLOAD} bytes");
             return Err(InvokeError::new("RequestEntityTooLarge", message));
         }
         let environment = self.acquire().await?;
-        let time_limit = self.0.spec.function.timeout;
+        let time_limit = self.spec().function.timeout;
         let started = Instant::now();
         // A task of its own: a client that hangs up does not stop a function, nor may it leave an
         // environment that is neither idle nor busy.
@@ -143,10 +152,10 @@ impl Pool {
             let environment = Arc::new(Environment::new());
             // A quick process asks for its first event before we are back from starting it.
             self.0.registry.add(&environment);
-            let started = environment.start(&self.0.spec, &self.0.api, &self.0.logs);
+            let started = environment.start(&self.spec(), &self.0.api, &self.0.logs);
             if let Err(error) = started {
                 self.0.registry.remove(&environment.id);
-                let message = format!("{}: {error}", self.0.spec.program.display());
+                let message = format!("{}: {error}", self.spec().program.display());
                 return Err(InvokeError::new("Runtime.InvalidEntrypoint", message));
             }
             members.all.push(Arc::clone(&environment));

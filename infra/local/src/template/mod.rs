@@ -77,6 +77,8 @@ pub struct Table {
     pub create: Value,
     /// The attribute that native expiry looks at.
     pub ttl_attribute: Option<String>,
+    /// Whether it can be restored to a point in time.
+    pub has_backups: bool,
 }
 
 impl Template {
@@ -272,6 +274,9 @@ impl Table {
             id: id.to_owned(),
             name,
             create,
+            has_backups: properties
+                .pointer("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled")
+                == Some(&true.into()),
             ttl_attribute: ttl.filter(|_| enabled).and_then(Value::as_str).map(str::to_owned),
         }
     }

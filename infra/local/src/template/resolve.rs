@@ -174,7 +174,11 @@ impl<'t> Resolver<'t> {
             });
         }
         let id = self.physical_id(name)?;
-        let kind = self.resources.get(name).map(resource_type);
+        let resource = self.resources.get(name);
+        if let Some(resource) = resource {
+            self.check_wanted(name, resource)?;
+        }
+        let kind = resource.map(resource_type);
         let is_queue = kind == Some("AWS::SQS::Queue");
         Ok(Some(if is_queue { queue_url(&id).into() } else { id.into() }))
     }
@@ -200,11 +204,20 @@ impl<'t> Resolver<'t> {
         }
     }
 
+    /// CloudFormation refuses a template that refers to a resource whose condition does not hold.
+    fn check_wanted(&self, name: &str, resource: &Yaml) -> Result<()> {
+        match self.is_wanted(resource)? {
+            true => Ok(()),
+            false => bail!("{name} is referred to, but its condition does not hold"),
+        }
+    }
+
     /// What `!GetAtt` gives; only the attributes that policies and settings need.
     fn attribute(&self, path: &str) -> Result<Value> {
         let (name, attribute) = path.split_once('.').context("needs `Resource.Attribute`")?;
         let resource =
             self.resources.get(name).with_context(|| format!("nothing is named {name}"))?;
+        self.check_wanted(name, resource)?;
         let id = self.physical_id(name)?;
         Ok(match (resource_type(resource), attribute) {
             ("AWS::DynamoDB::Table", "Arn") => self.arn("dynamodb", &format!("table/{id}")),

@@ -54,7 +54,7 @@ pub(super) fn answer(place: &Place<'_>, status: &str) -> Vec<(&'static str, Valu
         ("get", "/v1/creators/{username}", _) => creator().and_then(json),
         ("get", "/v1/creators/{username}/videos", _) => creator_videos().and_then(json),
         ("get", "/v1/hashtags/{name}", _) => hashtag().and_then(json),
-        ("get", "/v1/policy", _) => json(policy::policy()),
+        ("get", "/v1/policy", _) => json(policy::policy("support@example.com")),
         ("get", "/openapi.json", _) => Some(json!({
             "openapi": "3.1.0", "info": { "title": "TikTok Video Intelligence API" }, "paths": {},
         })),

@@ -20,13 +20,15 @@ const MAX_BODY: usize = 64 * 1024;
 
 const REQUEST_ID: &str = "JKJaXmPLvHcESHA=";
 
+const SUPPORT: &str = "support@example.com";
+
 /// An example of each kind that the operation may answer with `status`.
 pub(super) fn examples(place: &Place<'_>, status: &str) -> Vec<(&'static Kind, Value)> {
     let all = errors(place).into_iter();
     let of_status = all.filter(|error| kind(error).status().as_str() == status);
     of_status
         .filter_map(|error| {
-            let problem = serde_json::to_value(Problem::of(&error, REQUEST_ID)).ok()?;
+            let problem = serde_json::to_value(Problem::of(&error, REQUEST_ID, SUPPORT)).ok()?;
             Some((kind(&error), problem))
         })
         .collect()

@@ -86,6 +86,7 @@ pub(super) static CLAUSES: &[Clause] = &[
             "erasure_billing::an_erasure_ends_billing_first_and_keeps_the_records_for_7_years",
             "erasure_billing::without_stripe_nothing_is_deleted",
             "restore::a_restored_backup_stays_closed_until_the_erasures_are_repeated",
+            "restore_drill::a_restore_by_the_written_procedure_ends_and_brings_nothing_back",
         ]),
     },
     Clause {

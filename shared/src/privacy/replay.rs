@@ -1,0 +1,312 @@
+//! After a restore from a backup: does again what the backup has undone, and opens the service. First the erasures, by
+//! their numbers; then revoked keys, suspensions and refunds, which are noted beside the ledger; then what the
+//! requests under privacy law say of accounts. Each run goes further than the one before, however short it is.
+
+use std::time::Instant;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    acts,
+    erasable::{DELETED, Subject},
+    export, ledger,
+    request::{self, Kind, Request, State},
+    restore::{close_service, is_closed, names, open},
+};
+use crate::{
+    accounts::{self, Status},
+    app::App,
+    error::Error,
+    inventory::{BACKUP_DAYS, Table},
+    retention::forget_done_to,
+    store::{Conditional, Item, Store, conditional, n, s, text, unavailable},
+};
+
+/// Item of the table `jobs` that says how far it has come with what has no numbers.
+const PROGRESS: &str = "replay-erasures";
+
+/// Erasures that are repeated at the same time.
+const ERASURES: usize = 8;
+
+/// Other acts and requests that are repeated at the same time.
+const AT_ONCE: usize = 16;
+
+/// A request that was closed longer ago than this is older than any backup.
+const CLOSED_FOR: Duration = Duration::days(BACKUP_DAYS + 5);
+
+/// What a replay did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Replayed {
+    /// Erasures that were repeated.
+    pub erasures: u64,
+    /// Items that had come back and are gone again.
+    pub items: u64,
+    /// Revocations, suspensions and refunds that had been undone.
+    pub acts: u64,
+    /// Requests under privacy law that an account did not know of any more, or still knew of.
+    pub requests: u64,
+    /// Whether all is done and the service open; if not, run it again.
+    pub complete: bool,
+}
+
+/// Repeats what a restored table does not know of, checks that nothing of an erased account is left, and opens the
+/// service; closes it first, if it is not. May be killed and run again. Goes by account and not by address: an
+/// account that was opened later with the same address is another one.
+pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result<Replayed, Error> {
+    let (store, mut replayed) = (&app.store, Replayed::default());
+    let mut positions = ledger::Positions::read(store).await?;
+    let (lowest, highest) = positions.range();
+    let head = ledger::head(store).await?;
+    if highest > head {
+        return Err(Error::internal(
+            "the ledger is older than the tables: restore it to a later point in time first",
+        ));
+    }
+    if !is_closed(store).await? {
+        close_service(app, now).await?;
+    }
+    for some in ledger::entries_after(store, lowest).await?.chunks(ERASURES) {
+        let repeated = try_join_all(some.iter().map(|it| erase_again(app, it, deadline))).await?;
+        replayed.items += repeated.iter().map(|it| it.items).sum::<u64>();
+        if repeated.iter().any(|it| !it.is_done) {
+            // What is left of these is fewer now.
+            return Ok(replayed);
+        }
+        replayed.erasures += some.len() as u64;
+        if let Some(last) = some.last() {
+            positions.move_on(store, last.sequence).await?;
+        }
+        if Instant::now() >= deadline {
+            return Ok(replayed);
+        }
+    }
+    positions.move_on(store, head).await?;
+    let mut progress = Progress::read(store).await?;
+    while progress.phase != Phase::Done {
+        let next = match progress.phase {
+            Phase::Acts => repeat_acts(store, &progress, &mut replayed).await?,
+            _ => note_requests(store, &progress, &mut replayed, now).await?,
+        };
+        progress.move_on(store, next).await?;
+        if Instant::now() >= deadline {
+            return Ok(replayed);
+        }
+    }
+    // Items whose period has ended may have come back too: the jobs look at the days again.
+    for table in Table::ALL {
+        if let Some(job) = table.retention_job() {
+            forget_done_to(store, job.name).await?;
+        }
+    }
+    open(store, now).await?;
+    forget_progress(store).await?;
+    replayed.complete = true;
+    Ok(replayed)
+}
+
+/// What became of one erasure.
+struct Repeated {
+    items: u64,
+    is_done: bool,
+}
+
+async fn erase_again(
+    app: &App,
+    entry: &ledger::Entry,
+    deadline: Instant,
+) -> Result<Repeated, Error> {
+    let (store, mut items) = (&app.store, 0);
+    let until = OffsetDateTime::from_unix_timestamp(entry.erased_at).map_err(Error::internal)?;
+    let subject = Subject::new(store, entry.account.clone(), entry.opened_at, until).await?;
+    for table in DELETED {
+        let found = subject.count(store, table).await?;
+        if found == 0 {
+            continue;
+        }
+        let is_done = subject.delete(store, table, deadline).await?;
+        let left = subject.count(store, table).await?;
+        items += found.saturating_sub(left);
+        if !is_done {
+            return Ok(Repeated { items, is_done });
+        }
+        if left > 0 {
+            return Err(Error::internal("an erased account's items are still there"));
+        }
+    }
+    items += export::count(app, &subject.account).await?;
+    export::remove(app, &subject.account).await?;
+    subject.strip(store).await?;
+    if let Some(account) = accounts::get(store, &subject.account).await? {
+        for id in [accounts::own_marker(store, &account).await?, Some(account.id.to_string())] {
+            let Some(id) = id else { continue };
+            let request = store.client().delete_item().table_name(store.name(Table::Accounts));
+            request.key("id", s(id)).send().await.map_err(unavailable)?;
+            items += 1;
+        }
+    }
+    Ok(Repeated { items, is_done: true })
+}
+
+/// Repeats the next acts; after which to go on.
+async fn repeat_acts(
+    store: &Store,
+    progress: &Progress,
+    replayed: &mut Replayed,
+) -> Result<Option<String>, Error> {
+    let (noted, next) = acts::page(store, progress.offset.as_deref()).await?;
+    for some in noted.chunks(AT_ONCE) {
+        let repeated = try_join_all(some.iter().map(|it| it.repeat(store))).await?;
+        replayed.acts += repeated.iter().filter(|it| **it).count() as u64;
+    }
+    Ok(next)
+}
+
+/// Lets accounts know of the next requests what they should; after which to go on.
+async fn note_requests(
+    store: &Store,
+    progress: &Progress,
+    replayed: &mut Replayed,
+    now: OffsetDateTime,
+) -> Result<Option<String>, Error> {
+    let (requests, next) = request::page(store, progress.offset.as_deref()).await?;
+    let since = (now - CLOSED_FOR).unix_timestamp();
+    let recent: Vec<_> =
+        requests.into_iter().filter(|it| it.closed_at.is_none_or(|at| at >= since)).collect();
+    for some in recent.chunks(AT_ONCE) {
+        let noted = try_join_all(some.iter().map(|it| note_again(store, it, now))).await?;
+        replayed.requests += noted.iter().filter(|it| **it).count() as u64;
+    }
+    Ok(next)
+}
+
+/// Lets the account of `request` know of it, or not any more; whether that was to be done. A deletion that had begun
+/// begins once more: what it had deleted may have come back.
+async fn note_again(store: &Store, request: &Request, now: OffsetDateTime) -> Result<bool, Error> {
+    let Some(account) = accounts::get(store, &request.account).await? else { return Ok(false) };
+    let id = || s(request.id.to_string());
+    let change = Change { store, request };
+    match (request.kind, request.closed_at) {
+        (Kind::Erasure, None) if request.has_begun() => {
+            let is_noted = account.erasure.as_ref() == Some(&request.id);
+            let is_known = is_noted && account.status == Status::Erasing;
+            let mut again = request.clone();
+            again.begin_again(is_known, now);
+            request::save(store, &mut again).await?;
+            if is_known {
+                return Ok(false);
+            }
+            let values = [(":id", id()), (":status", s(Status::Erasing.name()))];
+            change.make("SET #noted = :id, #status = :status", "attribute_exists(id)", values).await
+        }
+        (Kind::Erasure, None) => {
+            let unknown =
+                "attribute_exists(id) AND (attribute_not_exists(#noted) OR #noted <> :id)";
+            change.make("SET #noted = :id", unknown, [(":id", id())]).await
+        }
+        (Kind::Erasure, Some(_)) if request.state == State::Cancelled => {
+            change.make("REMOVE #noted", "#noted = :id", [(":id", id())]).await
+        }
+        (Kind::Export, None) => {
+            let unknown =
+                "attribute_exists(id) AND (attribute_not_exists(#noted) OR #noted <> :id)";
+            change.make("SET #noted = :id", unknown, [(":id", id())]).await
+        }
+        _ => Ok(false),
+    }
+}
+
+/// A change of the account of a request.
+struct Change<'a> {
+    store: &'a Store,
+    request: &'a Request,
+}
+
+impl Change<'_> {
+    /// Makes it, if `condition` holds; whether it did.
+    async fn make<const N: usize>(
+        &self,
+        update: &str,
+        condition: &str,
+        values: [(&str, AttributeValue); N],
+    ) -> Result<bool, Error> {
+        let mut request = self
+            .store
+            .client()
+            .update_item()
+            .table_name(self.store.name(Table::Accounts))
+            .key("id", s(self.request.account.to_string()))
+            .update_expression(format!("{update} ADD gate_version :one"))
+            .condition_expression(condition)
+            // Some of the names are reserved.
+            .expression_attribute_names("#noted", self.request.kind.name())
+            .expression_attribute_values(":one", n(1));
+        if update.contains("#status") {
+            request = request.expression_attribute_names("#status", "status");
+        }
+        for (name, value) in values {
+            request = request.expression_attribute_values(name, value);
+        }
+        Ok(matches!(conditional(request.send().await)?, Conditional::Done(_)))
+    }
+}
+
+/// What of the work without numbers it is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Acts,
+    Requests,
+    Done,
+}
+
+/// How far it has come with that, and with which tables: of others it starts anew.
+struct Progress {
+    phase: Phase,
+    /// After which item to go on.
+    offset: Option<String>,
+}
+
+impl Progress {
+    async fn read(store: &Store) -> Result<Self, Error> {
+        let item = store.get(Table::Jobs, [("name", PROGRESS.to_owned())]).await?;
+        let item = item.filter(|it| text(it, "tables") == Some(names(store).as_str()));
+        let Some(item) = item else { return Ok(Self { phase: Phase::Acts, offset: None }) };
+        let phase = match text(&item, "state") {
+            Some("requests") => Phase::Requests,
+            Some("done") => Phase::Done,
+            _ => Phase::Acts,
+        };
+        Ok(Self { phase, offset: text(&item, "offset").map(str::to_owned) })
+    }
+
+    /// Notes that it goes on after `next`, or with what comes then.
+    async fn move_on(&mut self, store: &Store, next: Option<String>) -> Result<(), Error> {
+        if next.is_none() {
+            self.phase = match self.phase {
+                Phase::Acts => Phase::Requests,
+                Phase::Requests | Phase::Done => Phase::Done,
+            };
+        }
+        self.offset = next;
+        let state = match self.phase {
+            Phase::Acts => "acts",
+            Phase::Requests => "requests",
+            Phase::Done => "done",
+        };
+        let mut item = Item::from([
+            ("name".to_owned(), s(PROGRESS)),
+            ("tables".to_owned(), s(names(store))),
+            ("state".to_owned(), s(state)),
+        ]);
+        item.extend(self.offset.iter().map(|it| ("offset".to_owned(), s(it))));
+        let put = store.client().put_item().table_name(store.name(Table::Jobs));
+        put.set_item(Some(item)).send().await.map(drop).map_err(unavailable)
+    }
+}
+
+/// Lets the next replay start with everything that has no numbers.
+pub(super) async fn forget_progress(store: &Store) -> Result<(), Error> {
+    forget_done_to(store, PROGRESS).await
+}
