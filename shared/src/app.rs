@@ -21,7 +21,7 @@ use crate::{
     store::Store,
     upstream,
     usage::Log,
-    video::{ResearchCredentials, Sources, SourcesConfig, WebAddress},
+    video::{Cursors, ResearchCredentials, Sources, SourcesConfig, WebAddress},
 };
 
 /// The clients. They connect on first use; clones share them.
@@ -84,6 +84,11 @@ impl App {
     pub async fn objections(&self) -> Result<Objections, Error> {
         let peppers = self.secrets.get().await?.pepper;
         Ok(Objections::new(self.store.clone(), self.redis.clone(), peppers))
+    }
+
+    /// What seals the cursors of searches.
+    pub async fn cursors(&self) -> Result<Cursors, Error> {
+        Ok(Cursors::new(&self.secrets.get().await?.pepper))
     }
 
     /// Stripe, with the operator's credentials.

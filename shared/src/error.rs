@@ -109,6 +109,9 @@ pub enum InputError {
         /// What is expected instead.
         reason: String,
     },
+    /// A query parameter or a header that there is not, or that is there more than once.
+    #[error("{0}")]
+    Parameter(String),
     /// The service is for people of 13 and older (privacy policy §8).
     #[error(
         "the service is not intended for children under 13, so no account can be opened; nothing \

@@ -54,11 +54,10 @@ pub trait Shared: Clone + Serialize + DeserializeOwned {
     /// What is left of it without what `objected` creators made; `None` if nothing may be shown.
     fn without(self, objected: &HashSet<String>) -> Option<Self>;
 
-    /// Whether something was left out of it. It must be fetched anew once anybody has objected or
-    /// withdrawn: what was left out may have come back.
-    fn lacks_some(&self) -> bool {
-        false
-    }
+    /// Whether it is a list, out of which what objecting creators made is taken. It is fetched anew once
+    /// anybody has objected or withdrawn: what was taken out may have come back. All lists are, whether
+    /// anything was taken out or not: otherwise who objects themselves would see by it which ones lack something.
+    const IS_LIST: bool = false;
 
     /// Whether it is of use to who asks. One that lacks something because its first asker's share of a source
     /// was used up is of none to those who may have some left.
@@ -255,7 +254,7 @@ impl Flights<'_> {
                     outcomes[at] = Some(Ok(Landed { found: it, cached: true }));
                 }
                 // Somebody has objected since: perhaps its creator.
-                Entry::Found(it) if !it.lacks_some() => {
+                Entry::Found(it) if !T::IS_LIST => {
                     unchecked.push((at, cached.at));
                     found.push(Ok(it));
                 }
@@ -392,8 +391,9 @@ impl Flights<'_> {
                 _ => Ok(String::new()),
             };
             words.push((*at, word.unwrap_or_default()));
-            if let Some(entry) = entry {
-                let seconds = entry.keep().whole_seconds();
+            if let Some(entry) = entry
+                && let seconds @ 1.. = entry.keep().whole_seconds()
+            {
                 let cached = Cached { at: self.now.unix_timestamp(), stamp: stamp.clone(), entry };
                 if let Ok(json) = serde_json::to_string(&cached) {
                     pipeline.cmd("SET").arg(&keys[*at]).arg(json).arg("EX").arg(seconds).ignore();

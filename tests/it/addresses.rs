@@ -10,7 +10,7 @@ use crate::util::{Customer, World, assert_problem, rate_limit};
 const FUNCTION: &str = "FindVideoFunction";
 
 /// Every form in which an id stands, with `ID` in its place and `NAME` in its creator's.
-const FORMS: [&str; 42] = [
+const FORMS: [&str; 48] = [
     "ID",
     " ID\n",
     "https://www.tiktok.com/@NAME/video/ID",
@@ -54,10 +54,18 @@ const FORMS: [&str; 42] = [
     "tiktok.com/@NAME/video/ID",
     "m.tiktok.com/v/ID.html",
     "\u{3000}https://www.tiktok.com/@NAME/video/ID\r\n",
+    // Of TikTok Lite.
+    "https://t.tiktok.com/i18n/share/video/ID/?_d=0&share_item_id=ID",
+    "https://lite.tiktok.com/@NAME/video/ID",
+    // As they are pasted.
+    "<https://www.tiktok.com/@NAME/video/ID>",
+    "(https://www.tiktok.com/@NAME/video/ID).",
+    "“https://www.tiktok.com/@NAME/video/ID/”,",
+    "<ID>.",
 ];
 
 /// What is no video's address, with `ID` for a real video's id.
-const REFUSED: [&str; 40] = [
+const REFUSED: [&str; 45] = [
     "",
     "hello",
     "0",
@@ -85,6 +93,11 @@ const REFUSED: [&str; 40] = [
     "https://tiktok.com.attacker.net/@made.up/video/ID",
     "https://attacker.net/www.tiktok.com/@made.up/video/ID",
     "https://www.tikt\u{43e}k.com/@made.up/video/ID",
+    "<https://evil.example/@made.up/video/ID>",
+    "(https://www.tiktok.com)@evil.example/@made.up/video/ID",
+    "https://lite.tiktok.com.evil.example/t/ZL1",
+    "https://evillite.tiktok.com/t/ZL1",
+    "https://t.tiktok.com/t/ZL1",
     "https://www.tiktok.com./@made.up/video/ID",
     "https://www%2Etiktok.com/@made.up/video/ID",
     "https://127.0.0.1/@made.up/video/ID",

@@ -150,7 +150,6 @@ async fn without_redis_who_objects_is_shown_by_no_process_any_more() {
     for _ in 0..2 {
         let left = search().await;
         assert!(!names(&left).contains(&json!(theirs)), "{left}");
-        assert!(left["suppressed"].as_u64().is_some_and(|it| it > 0), "{left}");
     }
     assert!(is_served_from_a_process(&search).await);
     // Who lets themselves be shown again is, within a minute.
@@ -163,6 +162,8 @@ async fn without_redis_who_objects_is_shown_by_no_process_any_more() {
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         }
     }
+    // In lists within the hour: one that is asked for anew sooner than others would tell that it lacks some.
+    world.wait(Duration::minutes(59));
     assert_eq!(names(&search().await), names(&found));
 }
 

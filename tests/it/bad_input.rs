@@ -1,10 +1,11 @@
 //! Bad input gets a clear 4xx problem, never a 5xx, and shows no internals.
 
 use http::Method;
-use serde_json::json;
+use local::http::Response;
+use serde_json::{Value, json};
 use vidintel::keys::{ApiKey, Environment};
 
-use crate::util::{World, assert_problem, sign_up};
+use crate::util::{World, assert_problem, objections::with_research, sign_up};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_read_strictly() {
@@ -145,4 +146,168 @@ async fn floods_are_refused_before_they_reach_a_function() {
         .body("application/json", vec![b' '; 11 * 1024 * 1024]);
     assert_eq!(world.send(huge).await.status, 413);
     assert_eq!(world.send(client.get("/health")).await.status, 200);
+}
+
+/// What `detail` says of a request that is refused with 400.
+fn detail(answer: &Response, kind: &str) -> String {
+    assert_problem(answer, 400, kind);
+    answer.json()["detail"].as_str().expect("a text").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_value_is_named_with_its_field_and_the_choices() {
+    let world = with_research().await;
+    let ada = world.customer("ada@example.com").await;
+    let search = |condition: Value| json!({ "and": [condition], "from": "2026-10-01" });
+    let cases = [
+        ("/v1/billing/plan", json!({ "plan": "gold" }), "`plan` must be one of `basic`"),
+        ("/v1/billing/plan", json!({ "plan": 7 }), "`plan` must be"),
+        ("/v1/keys", json!({ "name": 5 }), "`name` must be a text"),
+        ("/v1/keys", json!({ "environment": "prod" }), "`environment` must be one of"),
+        ("/v1/videos/batch", json!({ "videos": "7" }), "`videos` must be a list"),
+        ("/v1/videos/batch", json!({ "videos": ["7", 8] }), "`videos[1]` must be a text"),
+        (
+            "/v1/videos/search",
+            search(json!({ "field": "colour", "values": ["red"] })),
+            "`and[0].field` must be one of `keyword`, `hashtag`",
+        ),
+        (
+            "/v1/videos/search",
+            search(json!({ "field": "views", "operation": "above", "values": ["1"] })),
+            "`and[0].operation` must be one of `in`, `eq`, `gt`",
+        ),
+        (
+            "/v1/videos/search",
+            search(json!({ "field": "views", "values": [1] })),
+            "`and[0].values[0]` must be a text",
+        ),
+        (
+            "/v1/videos/search",
+            search(json!({ "field": "views" })),
+            "the field `values` of `and[0]` is missing",
+        ),
+        (
+            "/v1/videos/search",
+            json!({ "and": [], "from": "2026-10-01", "limit": "20" }),
+            "`limit` must be a whole number",
+        ),
+    ];
+    for (path, body, expected) in cases {
+        let said = detail(&world.post(path, &body, &ada).await, "invalid-body");
+        assert!(said.contains(expected), "{path} {body}: {said}");
+        assert!(!said.contains("line "), "{said}");
+    }
+    // What a list has inside is asked for by its place, which the error says.
+    let path = "/v1/videos/search?fields=id,statistics.views";
+    let body = search(json!({ "field": "hashtag", "values": ["hens"] }));
+    let said = detail(&world.post(path, &body, &ada).await, "invalid-value");
+    assert!(said.contains("`next_cursor`") && said.contains("`videos.id`"), "{said}");
+    assert_eq!(world.used(&ada).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_there_are_not_and_repeated_ones_are_refused() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let id = world.video_id(0);
+    for (path, expected) in [
+        (
+            format!("/v1/videos/{id}?feilds=id"),
+            "`feilds` is no parameter of this endpoint; there are `include`",
+        ),
+        (format!("/v1/videos/{id}?fields=id&Trim=true"), "`Trim` is no parameter"),
+        (format!("/v1/videos/{id}?fields=id&fields=author"), "`fields` is there more than once"),
+        (format!("/v1/videos/{id}?trim=true&trim=true"), "`trim` is there more than once"),
+        (format!("/v1/videos/{id}?=x"), "one of the parameters is no parameter"),
+        ("/v1/usage?form=2026-11-01".to_owned(), "there are `from`, `to`"),
+        ("/v1/keys?limit=5".to_owned(), "there are none here"),
+        ("/v1/billing/invoices?page=2".to_owned(), "there are `limit`, `cursor`"),
+        // An address that was not encoded has left its own parameters.
+        (
+            format!("/v1/videos?url=https://www.tiktok.com/@a/video/{id}?a=1&is_from_webapp=1"),
+            "percent-encode",
+        ),
+        (format!("/v1/videos?url={id}&url=1"), "`url` is there more than once"),
+    ] {
+        let said = detail(&world.get(&path, &ada).await, "invalid-value");
+        assert!(said.contains(expected), "{path}: {said}");
+    }
+    let body = json!({ "videos": [id.to_string()] });
+    let said =
+        detail(&world.post("/v1/videos/batch?field=items", &body, &ada).await, "invalid-value");
+    assert!(said.contains("there are `fields`, `trim`"), "{said}");
+    // A key that was put there is not repeated.
+    let leaked = world.get(&format!("/v1/usage?{}", ada.key), &ada).await;
+    assert!(!leaked.text().contains(&ada.key), "{}", leaked.text());
+    assert_problem(&leaked, 400, "invalid-value");
+    assert_eq!(world.used(&ada).await, 0);
+    // Pages are found over links that add something.
+    for page in ["/docs?utm_source=a&utm_source=b", "/health?fbclid=x"] {
+        assert_eq!(world.get(page, &ada).await.status, 200, "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_different_keys_are_refused_and_the_same_one_twice_is_not() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let bob = world.customer("bob@example.com").await;
+    let client = world.cloud.client();
+    let video = format!("/v1/videos/{}", world.video_id(0));
+    let both = |key: &str, bearer: &str| {
+        vec![("x-api-key", key.to_owned()), ("authorization", format!("Bearer {bearer}"))]
+    };
+    for path in [video.as_str(), "/v1/keys", "/v1/usage"] {
+        for headers in [
+            both(&ada.key, &bob.key),
+            both(&bob.key, &ada.key),
+            both(&ada.key, "nonsense"),
+            vec![("x-api-key", ada.key.clone()), ("x-api-key", bob.key.clone())],
+            vec![("x-api-key", format!("{},{}", ada.key, bob.key))],
+        ] {
+            let request =
+                headers.iter().fold(client.get(path), |it, (name, value)| it.header(name, value));
+            let said = detail(&world.send(request).await, "invalid-value");
+            assert!(said.contains("two different API keys"), "{said}");
+        }
+        for headers in [
+            both(&ada.key, &ada.key),
+            vec![("x-api-key", ada.key.clone()), ("x-api-key", ada.key.clone())],
+            vec![("x-api-key", ada.key.clone()), ("authorization", "Basic YTpi".to_owned())],
+        ] {
+            let request =
+                headers.iter().fold(client.get(path), |it, (name, value)| it.header(name, value));
+            let answer = world.send(request).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+    }
+}
+
+/// One mailbox in letters of other widths is no other account, and what no mail can go to is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_of_another_width_make_no_other_account() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let client = world.cloud.client();
+    for email in [
+        "\u{ff41}da@example.com",
+        "ada\u{ff20}example.com",
+        "\"ada\"@example.com",
+        "\"a da\"@example.com",
+        "ada@\"example\".com",
+        "\u{212b}da@example.com",
+    ] {
+        let mails = world.cloud.ses.mails().len();
+        let answer = world.send(client.post("/v1/accounts", &sign_up(email))).await;
+        assert_problem(&answer, 400, "invalid-value");
+        assert_eq!(world.cloud.ses.mails().len(), mails, "{email}");
+    }
+    // Of a domain they are the same letters: the mail is one back into the account.
+    let mails = world.cloud.ses.mails().len();
+    let wide = "ada@\u{ff45}xample\u{ff0e}com";
+    assert_eq!(world.send(client.post("/v1/accounts", &sign_up(wide))).await.status, 202);
+    let all = world.cloud.ses.mails();
+    assert_eq!((all.len(), &all[mails].to), (mails + 1, &vec!["ada@example.com".to_owned()]));
+    assert!(!all[mails].subject.contains("Confirm"), "{}", all[mails].subject);
+    assert_eq!(world.get("/v1/keys", &ada).await.status, 200);
 }

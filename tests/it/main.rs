@@ -49,6 +49,7 @@ mod rotation;
 mod sandbox;
 mod sandbox_apart;
 mod search;
+mod search_oracle;
 mod shape;
 mod status;
 mod stripe_odd;

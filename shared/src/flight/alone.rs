@@ -2,8 +2,9 @@
 //! every request would ask the sources by itself, and use up in minutes what they allow in a day.
 //!
 //! Nothing is served from here that was not held against the creators who objected just before: there is
-//! no stamp to go by. For the same reason what lacks something because of them is kept for a minute only:
-//! they may withdraw. What is kept is emptied as soon as Redis answers again.
+//! no stamp to go by. For the same reason a video that is withheld because of them is looked at again within a
+//! minute: they may withdraw. Into lists they come back within the hour: one that was asked for anew sooner than
+//! others would tell that it lacks something. What is kept is emptied as soon as Redis answers again.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -17,9 +18,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{
-    Cached, Entry, Flights, HOLD_MS, KEEP_BRIEFLY, Outcome, Shared, entry_of, landed, missing,
-};
+use super::{Cached, Entry, Flights, HOLD_MS, Outcome, Shared, entry_of, landed, missing};
 use crate::{error::Error, video::FetchError};
 
 /// Most that is kept, in bytes. The oldest goes first.
@@ -236,7 +235,7 @@ impl Flights<'_> {
         }
         for ((at, since, until), outcome) in places.into_iter().zip(self.checked(found).await?) {
             // What is theirs goes at once, and none of it lives longer for that.
-            if !matches!(&outcome, Ok(found) if !found.lacks_some()) {
+            if outcome.is_err() || T::IS_LIST {
                 self.alone.remove(&keys[at]);
                 self.keep_alone(&keys[at], &outcome, (since, until));
             }
@@ -253,10 +252,8 @@ impl Flights<'_> {
         (since, until): (i64, i64),
     ) {
         let Some(entry) = entry_of(outcome) else { return };
-        let lacks_some = outcome.as_ref().is_ok_and(Shared::lacks_some);
-        let keep = if lacks_some { KEEP_BRIEFLY } else { entry.keep() };
         let now = self.now.unix_timestamp();
-        let until = until.min(now + keep.whole_seconds());
+        let until = until.min(now + entry.keep().whole_seconds());
         // That there is nothing to show is known since just now.
         let at = if matches!(entry, Entry::Found(_)) { since } else { now };
         if let Ok(json) = serde_json::to_vec(&Cached { at, stamp: None, entry }) {

@@ -8,6 +8,7 @@ use lambda_http::{
 use serde::de::DeserializeOwned;
 use time::{Date, OffsetDateTime};
 
+use super::body;
 use crate::{
     dates,
     error::{AuthError, Error, InputError},
@@ -83,6 +84,11 @@ impl Call {
         self.request.query_string_parameters().first(name).map(str::to_owned)
     }
 
+    /// All query parameters, as they came.
+    pub(super) fn query_string(&self) -> &str {
+        self.request.uri().query().unwrap_or_default()
+    }
+
     /// The whole number in query parameter `name`, if there is one.
     pub fn number(&self, name: &'static str) -> Result<Option<u64>, InputError> {
         let wrong = |_| InputError::field(name, "must be a whole number");
@@ -133,21 +139,43 @@ impl Call {
         if bytes.len() > MAX_BODY {
             return Err(InputError::TooLarge(MAX_BODY));
         }
-        serde_json::from_slice(bytes).map_err(|error| InputError::Body(describe(&error)))
+        body::read(bytes)
     }
 
-    /// The API key in `X-API-Key` or `Authorization: Bearer`.
-    pub fn api_key(&self) -> Result<ApiKey, AuthError> {
-        let bearer = || {
-            let (scheme, token) = self.header("authorization")?.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    /// The API key in `X-API-Key` or `Authorization: Bearer`. It may be there more than once, and in both;
+    /// two that differ are refused: which of them counts would be a guess.
+    pub fn api_key(&self) -> Result<ApiKey, Error> {
+        let bearer = |text: &str| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
         };
-        let has = |name| self.request.headers().contains_key(name);
-        match self.header("x-api-key").map(str::trim).or_else(bearer) {
-            Some(text) => text.parse(),
-            None if has("x-api-key") || has("authorization") => Err(AuthError::Malformed),
-            None => Err(AuthError::Missing),
+        let own = self.each("x-api-key").map(|it| Some(it?.to_owned()));
+        let bearers = self.each("authorization").map(|it| bearer(it?));
+        let mut keys: Vec<Option<String>> = own.chain(bearers).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        // What is not a key at all (`Basic …`) is none that differs.
+        let mut told = keys.iter().flatten();
+        match (told.next(), told.next()) {
+            (Some(_), Some(_)) => Err(InputError::Parameter(
+                "the request carries two different API keys, in `X-API-Key` or `Authorization`; send one"
+                    .to_owned(),
+            )
+            .into()),
+            (Some(key), None) => Ok(key.parse::<ApiKey>()?),
+            (None, _) if keys.is_empty() => Err(AuthError::Missing.into()),
+            (None, _) => Err(AuthError::Malformed.into()),
         }
+    }
+
+    /// Each value of a header, trimmed, `None` for one that is not printable ASCII. API Gateway joins the
+    /// values of headers that are there more than once by commas, which no key has.
+    fn each(&self, name: &str) -> impl Iterator<Item = Option<&str>> {
+        let values = self.request.headers().get_all(name).iter();
+        values.flat_map(|value| match value.to_str() {
+            Ok(text) => text.split(',').map(|it| Some(it.trim())).collect::<Vec<_>>(),
+            Err(_) => vec![None],
+        })
     }
 
     /// The `Idempotency-Key`: 1 to 128 printable ASCII characters, with or without the quotes of the
@@ -162,34 +190,4 @@ impl Call {
         }
         Ok(Some(text))
     }
-}
-
-/// What is wrong with a body and where, without repeating any of it: a value could be personal.
-fn describe(error: &serde_json::Error) -> String {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    let text = error.to_string();
-    let named = |start: &str| text.starts_with(start).then(|| first_quoted(&text)).flatten();
-    match error.classify() {
-        serde_json::error::Category::Data => {
-            if let Some(field) = named("missing field") {
-                format!("the field `{field}` is missing")
-            } else if text.starts_with("unknown field") {
-                let expected = text.split_once("expected ").map(|it| it.1).unwrap_or_default();
-                let expected = expected.split(" at line").next().unwrap_or_default();
-                format!("there is an unknown field at {place}; expected {expected}")
-            } else if let Some(field) = named("duplicate field") {
-                format!("the field `{field}` is there twice")
-            } else {
-                format!("a value at {place} is not of the documented type")
-            }
-        }
-        serde_json::error::Category::Eof => {
-            "it ends too early; it must be one JSON object".to_owned()
-        }
-        _ => format!("it is not JSON at {place}"),
-    }
-}
-
-fn first_quoted(text: &str) -> Option<&str> {
-    text.split('`').nth(1)
 }

@@ -1,8 +1,10 @@
 //! HTTP at the edge: reading a request strictly, answering uniformly.
 
+mod body;
 mod call;
 mod headers;
 mod metered;
+mod parameters;
 mod problem;
 mod problem_kinds;
 mod reply;
@@ -12,6 +14,7 @@ mod shape;
 pub use self::{
     call::Call,
     metered::{Served, Visit, authenticate, authenticate_holder},
+    parameters::known_parameters,
     problem::{Problem, kind, problem},
     problem_kinds::{KINDS, Kind},
     reply::Reply,

@@ -99,7 +99,7 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Input(InputError::MediaType) => &kinds::UNSUPPORTED_MEDIA_TYPE,
         Error::Input(InputError::TooLarge(_)) => &kinds::BODY_TOO_LARGE,
         Error::Input(InputError::Body(_)) => &kinds::INVALID_BODY,
-        Error::Input(InputError::Field { .. }) => &kinds::INVALID_VALUE,
+        Error::Input(InputError::Field { .. } | InputError::Parameter(_)) => &kinds::INVALID_VALUE,
         Error::Input(InputError::UnderAge) => &kinds::UNDER_AGE,
         Error::Input(InputError::IdempotencyKeyReused) => &kinds::IDEMPOTENCY_KEY_REUSED,
         Error::Auth(AuthError::Token | AuthError::RecoveryToken | AuthError::ObjectionToken) => {

@@ -10,7 +10,7 @@ use lambda_http::{
     tower::layer::layer_fn,
 };
 
-use super::{Call, Reply, headers, problem};
+use super::{Call, Reply, headers, parameters, problem};
 use crate::{app::App, error::Error, telemetry};
 
 /// What a function does with a request: `|app, call| Box::pin(handle(app, call))`.
@@ -69,7 +69,11 @@ async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body>
             return problem(&error, "", support).finish("");
         }
     };
-    let reply = unless_panicking(handler(app, &call)).await.unwrap_or_else(|error| {
+    let handled = async {
+        parameters::check(&call)?;
+        handler(app, &call).await
+    };
+    let reply = unless_panicking(handled).await.unwrap_or_else(|error| {
         log_failure(&error, call.request_id());
         problem(&error, call.request_id(), support)
     });

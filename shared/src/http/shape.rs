@@ -20,6 +20,9 @@ use crate::error::{Error, InputError};
 /// Longest list of fields, in bytes.
 const MAX_FIELDS: usize = 1_000;
 
+/// How deep a field is looked for that was asked for at the wrong place.
+const DEPTH: usize = 2;
+
 /// Fields that change with each answer although nothing else does: no part of an `ETag`.
 const VOLATILE: [&str; 2] = ["\"age_seconds\":", "\"cached\":"];
 
@@ -149,7 +152,15 @@ impl Fields {
                     } else {
                         let there: Vec<_> = there.iter().map(|it| format!("`{it}`")).collect();
                         let there = there.join(", ");
-                        format!("names `{within}`, which the answer does not have; it has {there}")
+                        let elsewhere = elsewhere(schema, all, name, DEPTH);
+                        let elsewhere = elsewhere.map(|it| match path {
+                            "" => format!("; perhaps you mean `{it}`"),
+                            _ => format!("; perhaps you mean `{path}.{it}`"),
+                        });
+                        format!(
+                            "names `{within}`, which the answer does not have; it has {there}{}",
+                            elsewhere.unwrap_or_default()
+                        )
                     };
                     return Err(InputError::field("fields", reason));
                 }
@@ -210,6 +221,25 @@ fn parts<'a>(schema: &'a RefOr<Schema>, all: &'a Schemas) -> Vec<&'a str> {
         return object.properties.keys().map(String::as_str).collect();
     }
     inner(schema, all).into_iter().flat_map(|it| parts(it, all)).collect()
+}
+
+/// The path of a field called `name` deeper in `schema`: of what a list's entries have, say.
+fn elsewhere(schema: &RefOr<Schema>, all: &Schemas, name: &str, depth: usize) -> Option<String> {
+    let within = |outer: &str| match part(schema, all, outer) {
+        Some(Part::Of(inner)) => Some(inner),
+        _ => None,
+    };
+    let names = parts(schema, all);
+    let here = names
+        .iter()
+        .find(|outer| within(outer).is_some_and(|inner| parts(inner, all).contains(&name)));
+    if let Some(outer) = here {
+        return Some(format!("{outer}.{name}"));
+    }
+    names.iter().find_map(|outer| {
+        let deeper = elsewhere(within(outer)?, all, name, depth.checked_sub(1)?)?;
+        Some(format!("{outer}.{deeper}"))
+    })
 }
 
 /// What `schema` stands for, where it is no object itself.
@@ -346,6 +376,17 @@ mod tests {
         }
         let error = select("author.name").unwrap_err().to_string();
         assert!(error.contains("`author.name`") && error.contains("`url`"), "{error}");
+        for (asked, meant) in [
+            (Fields::of::<VideoPage>("id,statistics.views"), "`videos.id`"),
+            (Fields::of::<VideoPage>("statistics.views"), "`videos.statistics`"),
+            (Fields::of::<Batch>("caption"), "`items.video.caption`"),
+            (Fields::of::<Video>("views"), "`statistics.views`"),
+        ] {
+            let error = asked.unwrap_err().to_string();
+            assert!(error.contains(&format!("perhaps you mean {meant}")), "{error}");
+        }
+        let error = Fields::of::<VideoPage>("id").unwrap_err().to_string();
+        assert!(error.contains("it has") && error.contains("`next_cursor`"), "{error}");
         let error = select("id.x").unwrap_err().to_string();
         assert!(error.contains("`id`, which has none"), "{error}");
     }
@@ -364,7 +405,7 @@ mod tests {
                      engagement.share_rate.inputs.shares,labels.value.type,created_at.basis";
         check::<Video>(&[video], "statistics.nope");
         let page =
-            "videos.id,videos.engagement.view_velocity.value,hashtags.name,next_cursor,suppressed";
+            "videos.id,videos.engagement.view_velocity.value,hashtags.name,next_cursor,age_seconds";
         check::<VideoPage>(&[page], "videos.nope");
         check::<Batch>(&["charged,items.video.caption.value,items.status"], "items.video.nope");
         check::<Comments>(&["comments.text,next_cursor,fetched_at"], "comments.author");

@@ -20,7 +20,7 @@ impl Shared for VideoRecord {
     }
 
     fn creators(&self) -> Vec<&str> {
-        self.facts.username.iter().map(|name| name.value.as_str()).collect()
+        self.creators()
     }
 
     fn without(self, objected: &HashSet<String>) -> Option<Self> {
@@ -30,13 +30,12 @@ impl Shared for VideoRecord {
 }
 
 impl Shared for SearchPage {
+    const IS_LIST: bool = true;
+
+    /// Until an hour after its search began, all of its blocks alike: which of them are still there must not
+    /// tell where one ends.
     fn keep(&self) -> Duration {
-        // One on the way to the first video that could not be gone on with may be filled soon.
-        if self.videos.is_empty() && self.suppressed == 0 && self.next.is_some() {
-            KEEP_BRIEFLY
-        } else {
-            KEEP
-        }
+        KEEP - Duration::seconds(self.fetched_at - self.at).clamp(Duration::ZERO, KEEP)
     }
 
     fn creators(&self) -> Vec<&str> {
@@ -44,14 +43,8 @@ impl Shared for SearchPage {
     }
 
     fn without(mut self, objected: &HashSet<String>) -> Option<Self> {
-        let before = self.videos.len();
         self.videos = self.videos.into_iter().filter_map(|it| it.without(objected)).collect();
-        self.suppressed += (before - self.videos.len()) as u64;
         Some(self)
-    }
-
-    fn lacks_some(&self) -> bool {
-        self.suppressed > 0
     }
 }
 

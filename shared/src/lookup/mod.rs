@@ -3,6 +3,7 @@
 
 mod kept;
 mod many;
+mod pages;
 mod show;
 
 use time::{Date, OffsetDateTime};
@@ -42,12 +43,11 @@ pub fn profile_key(username: &str) -> String {
     format!("creator:{username}")
 }
 
-/// Cache key of a page of a search.
+/// Cache key of the block that a page of a search begins in. Pages of any size are made of the same blocks.
 pub fn search_key(search: &Search) -> String {
     let (first, last) = search.days;
     let id = search.from.search_id.as_deref().unwrap_or_default();
-    let text =
-        format!("{} {first} {last} {} {id} {}", search.query, search.from.cursor, search.count);
+    let text = format!("{} {first} {last} {} {id}", search.query, search.from.cursor);
     format!("search:{}", blake3::hash(text.as_bytes()).to_hex())
 }
 
@@ -159,10 +159,9 @@ impl<'a> LookUp<'a> {
         if self.is_sandbox() {
             return only(vec![self.played(sandbox::search(search, self.now))?]);
         }
-        // Who objected is not asked about, and how many videos there are of theirs is nobody's business.
+        // Who objected is not asked about. That they did is no secret; all else would be.
         self.may_be_asked_about(&search.creators().collect::<Vec<_>>()).await?;
-        let fetch = |_| async { vec![self.sources.search(search, self.asker()).await] };
-        only(self.flights().land(&[search_key(search)], looked, fetch).await?)
+        self.page(search, looked).await
     }
 
     /// A page of the comments on a video, which tells whether its creator objected: look that up first.

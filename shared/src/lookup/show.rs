@@ -8,8 +8,9 @@ use crate::{
     video::{FetchError, Figure, Reason, Search, SearchField, Standing, Video, VideoId},
 };
 
-/// Most videos that a creator is known by.
-pub const RECENT: u64 = 100;
+/// Most videos that a creator or a hashtag is known by. Fewer than the source gives at once: then one call of it
+/// is enough in most cases, also where some of them may not be shown.
+pub const RECENT: u64 = 90;
 
 /// What is to be looked up besides the video.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

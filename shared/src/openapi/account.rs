@@ -80,6 +80,7 @@ pub(super) fn create_key() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The keys, oldest first", body = KeyList),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
         Outage
     )

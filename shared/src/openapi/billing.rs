@@ -12,7 +12,10 @@ use crate::{
 /// Every plan: what it allows, what it costs. Needs no key.
 #[utoipa::path(
     get, path = "/v1/plans", tag = "Billing",
-    responses((status = 200, description = "The plans", body = PlanList))
+    responses(
+        (status = 200, description = "The plans", body = PlanList),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json")
+    )
 )]
 pub(super) fn list_plans() {}
 
@@ -22,6 +25,7 @@ pub(super) fn list_plans() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "Plan and subscription", body = BillingView),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
         Outage
     )
@@ -53,6 +57,7 @@ pub(super) fn start_checkout() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 201, description = "The page", body = PortalView),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json"),
         HolderProblems,
         (status = 409, description = "Nothing was ever bought, or payment is not set up", body = Problem, content_type = "application/problem+json"),
         Outage

@@ -63,6 +63,7 @@ pub(super) fn cancel_deletion() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 202, description = "It will be made, or is made already", body = ExportRequest),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json"),
         HolderProblems,
         (status = 409, description = "The account is being deleted", body = Problem, content_type = "application/problem+json"),
         Outage
@@ -111,6 +112,7 @@ pub(super) fn download_export() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The requests", body = RequestList),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json"),
         HolderProblems,
         Outage
     )
@@ -127,6 +129,9 @@ pub(super) fn export_schema() {}
 /// The tables of the privacy policy: what is kept, how long, why, and who receives it.
 #[utoipa::path(
     get, path = "/v1/policy", tag = "Privacy",
-    responses((status = 200, description = "The tables", body = Policy))
+    responses(
+        (status = 200, description = "The tables", body = Policy),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json")
+    )
 )]
 pub(super) fn get_policy() {}

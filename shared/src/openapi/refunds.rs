@@ -15,6 +15,7 @@ use crate::{
     responses(
         (status = 200, description = "Asked for before: where it stands", body = RefundView),
         (status = 201, description = "Asked for", body = RefundView),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
         (status = 409, description = "Nothing was bought, or longer than 14 days ago", body = Problem, content_type = "application/problem+json"),
         Outage
@@ -28,6 +29,7 @@ pub(super) fn request_refund() {}
     security(("api_key" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The refunds, the oldest first", body = RefundList),
+        (status = 400, description = "A query parameter, of which there are none", body = Problem, content_type = "application/problem+json"),
         KeyProblems,
         Outage
     )

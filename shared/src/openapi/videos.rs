@@ -223,7 +223,7 @@ pub(super) fn get_creator() {}
 )]
 pub(super) fn list_creator_videos() {}
 
-/// What the newest videos with a hashtag show together: a sample of at most 100 videos of the last 30 days.
+/// What the newest videos with a hashtag show together: a sample of at most 90 videos of the last 30 days.
 #[utoipa::path(
     get, path = "/v1/hashtags/{name}", tag = "Videos",
     params(

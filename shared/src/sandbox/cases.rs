@@ -103,7 +103,7 @@ pub enum Word {
     Expires,
     /// The first page is empty although there are more.
     BeginsEmpty,
-    /// Every second video is left out because its creator objected.
+    /// Every second video is left out because its creator objected. Nothing tells.
     Suppresses,
 }
 
@@ -324,7 +324,11 @@ pub const WORDS: &[Case<Word>] = &[
         Word::BeginsEmpty,
         "a first page without videos, although there are more",
     ),
-    answers("sandboxobjected", Word::Suppresses, "every second video is left out and counted"),
+    answers(
+        "sandboxobjected",
+        Word::Suppresses,
+        "every second video is left out, of which nothing tells",
+    ),
     fails("sandboxbusy", Fault::Busy, "the source wants to be left alone for 60 seconds"),
     fails("sandboxfailed", Fault::Failed, "the source failed for the moment"),
     fails("sandboxrefused", Fault::Refused, "the source failed; asking again does not help"),

@@ -27,32 +27,26 @@ pub fn search(search: &Search, now: OffsetDateTime) -> Result<SearchPage, Troubl
     }
     let begins_empty = word == Some(Word::BeginsEmpty);
     if begins_empty && from.cursor == 0 {
-        return Ok(SearchPage {
-            videos: Vec::new(),
-            next: position(1),
-            suppressed: 0,
-            at: at(now),
-        });
+        return Ok(page(Vec::new(), position(1), now));
     }
     // Behind the empty page all indices are one higher.
     let shift = u64::from(begins_empty);
-    let found: Vec<_> = found(search).collect();
+    let is_left_out = |index: usize| word == Some(Word::Suppresses) && index % 2 == 1;
+    let found = found(search).enumerate().filter(|(index, _)| !is_left_out(*index));
+    let found: Vec<_> = found.map(|(_, video)| video).collect();
     let all = found.len() as u64 + shift;
     let end = from.cursor.saturating_add((*count).clamp(1, MAX_COUNT)).min(all);
     let indices = from.cursor - shift..end.max(from.cursor) - shift;
-    let page = (0..).zip(found).filter(|(index, _)| indices.contains(index));
-    let is_left_out = |index: u64| word == Some(Word::Suppresses) && index % 2 == 1;
-    let (out, shown): (Vec<_>, Vec<_>) = page.partition(|(index, _)| is_left_out(*index));
-    let records = shown.into_iter().map(|(_, (id, facts))| {
+    let shown = (0..).zip(found).filter(|(index, _)| indices.contains(index));
+    let records = shown.map(|(_, (id, facts))| {
         VideoRecord::empty(id).with(Source::Research, Outcome::Answered(at(now)), facts)
     });
     let has_more = end < all || word == Some(Word::Expires);
-    Ok(SearchPage {
-        videos: records.collect(),
-        next: has_more.then(|| position(end.max(1))).flatten(),
-        suppressed: out.len() as u64,
-        at: at(now),
-    })
+    Ok(page(records.collect(), has_more.then(|| position(end.max(1))).flatten(), now))
+}
+
+fn page(videos: Vec<VideoRecord>, next: Option<Position>, now: OffsetDateTime) -> SearchPage {
+    SearchPage { videos, next, at: at(now), fetched_at: at(now), salt: 0 }
 }
 
 fn at(now: OffsetDateTime) -> i64 {
@@ -61,7 +55,7 @@ fn at(now: OffsetDateTime) -> i64 {
 
 fn position(cursor: u64) -> Option<Position> {
     // It never ends, so it matters not when it began: the same is answered each time.
-    Some(Position { cursor, search_id: Some(SEARCH_ID.to_owned()), issued_at: 0 })
+    Some(Position { cursor, search_id: Some(SEARCH_ID.to_owned()), ..Position::default() })
 }
 
 /// The first thing that the conditions trigger; what they exclude triggers nothing.

@@ -43,7 +43,7 @@ pub struct Creator {
     pub age_seconds: u64,
 }
 
-/// The videos of the last 30 days, the newest 100 at most.
+/// The videos of the last 30 days, the newest 90 at most.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Recent {
     /// What was looked at.
@@ -187,7 +187,7 @@ mod tests {
             video(datetime!(2026-11-23 00:59 UTC)),
             video(datetime!(2026-11-22 23:00 UTC)),
         ];
-        let page = SearchPage { videos, next: None, suppressed: 0, at: 0 };
+        let page = SearchPage { videos, ..SearchPage::default() };
         let times = posting_times(&page).value.unwrap();
         assert_eq!((times.by_hour[0], times.by_hour[23]), (2, 1));
         assert_eq!(times.by_weekday, [2, 0, 0, 0, 0, 0, 1]);

@@ -7,7 +7,7 @@ use time::Date;
 use utoipa::ToSchema;
 
 use super::{
-    Search, SearchPage, Video, VideoRecord, View,
+    Cursors, Search, SearchPage, Video, VideoRecord, View,
     engagement::{Rate, median},
     figure::{Figure, METADATA_LAG, Reason, STATISTICS_LAG},
 };
@@ -23,17 +23,14 @@ const MIN_FOR_MEDIAN: usize = 3;
 pub struct VideoPage {
     /// The videos in the source's order, newest first.
     pub videos: Vec<Video>,
-    /// Videos of this page that were left out because their creators objected.
-    #[schema(examples(0))]
-    pub suppressed: u64,
     /// Send it as `cursor` for the next page; `null` if this is the last one.
     #[schema(required = true)]
     pub next_cursor: Option<String>,
     /// Which hashtags occur together with what was searched for, most frequent first, at most 20.
     pub hashtags: Vec<HashtagUse>,
-    /// Whether this answer comes from the cache.
+    /// Whether this answer comes from the cache; of a later page, whether its first one is less than an hour old.
     pub cached: bool,
-    /// Seconds since it was fetched.
+    /// Seconds since its first page was fetched: all pages show what there was then.
     #[schema(examples(0))]
     pub age_seconds: u64,
 }
@@ -54,11 +51,10 @@ pub struct HashtagUse {
 
 impl VideoPage {
     /// The page of `search`, each video with `view`.
-    pub fn new(search: &Search, page: &SearchPage, view: &View) -> Self {
+    pub fn new(search: &Search, page: &SearchPage, cursors: &Cursors, view: &View) -> Self {
         Self {
             videos: page.videos.iter().map(|it| Video::from_record(it, view)).collect(),
-            suppressed: page.suppressed,
-            next_cursor: page.next.as_ref().map(|next| search.cursor(next)),
+            next_cursor: page.next.as_ref().and_then(|next| search.cursor(cursors, next)),
             hashtags: hashtags(&page.videos, None),
             cached: view.cached,
             age_seconds: age(page.at, view),
@@ -137,17 +133,14 @@ pub struct Sample {
     /// Last day (UTC).
     #[schema(value_type = String, format = Date, examples("2026-11-24"))]
     pub to: String,
-    /// Videos looked at, 100 at most.
-    #[schema(examples(100))]
+    /// Videos looked at, 90 at most.
+    #[schema(examples(90))]
     pub videos: u64,
     /// Different creators of these videos.
-    #[schema(examples(83))]
+    #[schema(examples(77))]
     pub creators: u64,
     /// Whether these are all videos of these days; otherwise the newest ones.
     pub is_whole: bool,
-    /// Videos that were left out because their creators objected.
-    #[schema(examples(0))]
-    pub suppressed: u64,
 }
 
 /// How many of some videos are by creators of a country.
@@ -176,7 +169,6 @@ impl Sample {
             videos: page.videos.len() as u64,
             creators: creators.len() as u64,
             is_whole: page.next.is_none(),
-            suppressed: page.suppressed,
         }
     }
 }
@@ -249,9 +241,8 @@ mod tests {
     fn a_median_needs_three_videos() {
         let page = |views: &[Option<u64>]| SearchPage {
             videos: (1..).zip(views).map(|(id, views)| video(id, &[], *views)).collect(),
-            next: None,
-            suppressed: 0,
             at: 7,
+            ..SearchPage::default()
         };
         let few = median_views(&page(&[Some(1), None, Some(3)]));
         assert_eq!((few.value, few.reason), (None, Some(Reason::TooFew)));

@@ -8,6 +8,7 @@ mod answer;
 mod batch;
 mod comment;
 mod creator;
+mod cursor;
 mod engagement;
 mod failure;
 mod figure;
@@ -35,6 +36,7 @@ pub use self::{
     batch::{Batch, BatchItem, BatchRequest, ItemStatus, MAX_ITEMS},
     comment::{CommentView, Comments},
     creator::{Creator, Linked, PostingTimes, ProfileRecord, Recent, recent_days},
+    cursor::Cursors,
     engagement::{Engagement, Rate, Standing},
     failure::FetchError,
     figure::{Basis, Figure, Origin, Reason, Timestamp},

@@ -47,11 +47,18 @@ pub(super) fn parse(body: &[u8], id: VideoId) -> Result<Facts, Failure> {
     let field = |name: &str| answer[name].as_str();
     let caption = field("title").and_then(|it| text::lines(it, text::MAX_CAPTION));
     let sound = field("html").and_then(sound);
+    let of_page = |page: &str| {
+        let (_, name) = page.split_once("/@")?;
+        text::handle(name.split(['/', '?', '#']).next()?)
+    };
+    // All three are the same, as long as the creator has not taken another name just now.
+    let named = field("author_unique_id").and_then(text::handle);
+    let of_profile = field("author_url").and_then(of_page);
+    let of_embed = field("html").and_then(cite).and_then(of_page);
+    let username = named.clone().or_else(|| of_profile.clone());
     Ok(Facts {
-        username: field("author_unique_id")
-            .or_else(|| field("author_url")?.rsplit_once("/@").map(|it| it.1))
-            .and_then(text::handle)
-            .and_then(observed),
+        handles: [named, of_profile, of_embed].into_iter().flatten().collect(),
+        username: username.and_then(observed),
         display_name: field("author_name")
             .and_then(|it| text::line(it, text::MAX_NAME))
             .and_then(observed),
@@ -84,6 +91,11 @@ fn thumbnail(answer: &Value) -> Option<Thumbnail> {
         url: url.into(),
         expires_at,
     })
+}
+
+/// The page that is embedded: the first attribute `cite`, before which nothing of the caption stands.
+fn cite(html: &str) -> Option<&str> {
+    html.split_once("cite=\"")?.1.split('"').next()
 }
 
 /// Id and title of the sound, out of the link to it. Text inside the caption cannot pose as that link:

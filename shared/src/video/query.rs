@@ -1,12 +1,13 @@
 //! What a caller may search for, checked and turned into the Research API's terms.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::{Date, OffsetDateTime, UtcOffset};
 use utoipa::ToSchema;
 
-use super::{MAX_SPAN, OFFERED_SPAN, Position, REACHABLE, Search, region::is_region, text};
+use super::{
+    Cursors, MAX_SPAN, OFFERED_SPAN, Position, REACHABLE, Search, region::is_region, text,
+};
 use crate::{dates, error::InputError};
 
 /// Most conditions of a search.
@@ -102,7 +103,7 @@ pub enum Operation {
     Lte,
 }
 
-/// What a cursor holds. It is no secret, and whoever changes it gets another page of the same search.
+/// What a cursor holds, sealed.
 #[derive(Deserialize, Serialize)]
 struct Cursor {
     #[serde(flatten)]
@@ -117,7 +118,7 @@ struct Cursor {
 
 impl SearchRequest {
     /// Checks it.
-    pub fn check(&self, now: OffsetDateTime) -> Result<Search, InputError> {
+    pub fn check(&self, cursors: &Cursors, now: OffsetDateTime) -> Result<Search, InputError> {
         let lists = [("and", &self.and), ("or", &self.or), ("not", &self.not)];
         let count: usize = lists.iter().map(|(_, list)| list.len()).sum();
         if !(1..=MAX_CONDITIONS).contains(&count) {
@@ -136,7 +137,7 @@ impl SearchRequest {
         let limit = limit(self.limit)?;
         let search = Search { query, days, from: Position::default(), count: limit };
         match &self.cursor {
-            Some(cursor) => search.at(cursor, (true, self.to.is_some()), now),
+            Some(cursor) => search.at(cursors, cursor, (true, self.to.is_some()), now),
             None => Ok(search),
         }
     }
@@ -194,7 +195,7 @@ impl Search {
         Self { query: json!({ "and": [condition] }), days, from: Position::default(), count }
     }
 
-    /// The creators that it is about.
+    /// The creators that it is about. Those that it leaves out change nothing of what may be shown.
     pub fn creators(&self) -> impl Iterator<Item = &str> {
         let lists = ["and", "or"].into_iter().filter_map(|list| self.query[list].as_array());
         let of_creators = lists.flatten().filter(|it| it["field_name"] == "username");
@@ -205,29 +206,27 @@ impl Search {
     }
 
     /// The cursor of the page that begins at `next`.
-    pub fn cursor(&self, next: &Position) -> String {
+    pub fn cursor(&self, cursors: &Cursors, next: &Position) -> Option<String> {
         let cursor = Cursor {
             position: next.clone(),
             query: self.id(),
             days: (self.days.0.to_julian_day(), self.days.1.to_julian_day()),
         };
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
+        cursors.seal(&cursor)
     }
 
     /// The same search at the page of `cursor`, over the days of its first page: days that were left out
     /// would have moved on at midnight. `are_given` says which of the two were not.
     pub fn at(
         mut self,
+        cursors: &Cursors,
         cursor: &str,
         are_given: (bool, bool),
         now: OffsetDateTime,
     ) -> Result<Self, InputError> {
-        let read = || {
-            let json = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|it| it.len() <= 512)?;
-            serde_json::from_slice::<Cursor>(&json).ok()
-        };
         let wrong = |reason| InputError::field("cursor", reason);
-        let read = read().ok_or_else(|| wrong("must be a `next_cursor` of an earlier answer"))?;
+        let read: Option<Cursor> = cursors.open(cursor);
+        let read = read.ok_or_else(|| wrong("must be a `next_cursor` of an earlier answer"))?;
         let another = "belongs to another search: repeat everything else as it was there";
         if read.query != self.id() {
             return Err(wrong(another));
@@ -237,7 +236,8 @@ impl Search {
             return Err(wrong("must be a `next_cursor` of an earlier answer"));
         };
         // A little: functions' events may overtake each other.
-        let is_of_the_future = read.position.issued_at > now.unix_timestamp() + 60;
+        let latest = read.position.issued_at.max(read.position.begun_at);
+        let is_of_the_future = latest > now.unix_timestamp() + 60;
         if first > last
             || last - first > MAX_SPAN
             || read.position.cursor > MAX_INDEX
@@ -357,14 +357,14 @@ mod tests {
     use proptest::prelude::*;
     use time::macros::{date, datetime};
 
-    use super::*;
+    use super::{super::cursor::test_cursors, *};
 
     const NOW: OffsetDateTime = datetime!(2026-11-24 12:00 UTC);
 
     fn request(body: Value) -> Result<Search, String> {
         let request: SearchRequest =
             serde_json::from_value(body).map_err(|error| error.to_string())?;
-        request.check(NOW).map_err(|error| error.to_string())
+        request.check(&test_cursors(), NOW).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -447,21 +447,35 @@ mod tests {
             request(json!({ "and": and, "from": "2026-11-01" })).unwrap()
         };
         let issued_at = NOW.unix_timestamp() - 60;
-        let next = Position { cursor: 100, search_id: Some("7".to_owned()), issued_at };
-        let cursor = search("a").cursor(&next);
-        let at = search("a").at(&cursor, (true, true), NOW).unwrap();
+        let cursors = test_cursors();
+        let after = Some("7301234567890123456".parse().unwrap());
+        let next = Position {
+            cursor: 100,
+            search_id: Some("7".to_owned()),
+            issued_at,
+            begun_at: issued_at - 5,
+            after,
+            salt: 9,
+        };
+        let cursor = search("a").cursor(&cursors, &next).unwrap();
+        let at = search("a").at(&cursors, &cursor, (true, true), NOW).unwrap();
         assert_eq!((at.from, at.days), (next.clone(), search("a").days));
-        assert!(search("b").at(&cursor, (true, true), NOW).is_err());
+        assert!(search("b").at(&cursors, &cursor, (true, true), NOW).is_err());
         // The day has changed since.
         let days = (date!(2026 - 11 - 02), date!(2026 - 11 - 25));
         let later = Search { days, ..search("a") };
-        assert!(later.clone().at(&cursor, (true, false), NOW).is_err());
-        assert_eq!(later.at(&cursor, (false, false), NOW).unwrap().days, search("a").days);
+        assert!(later.clone().at(&cursors, &cursor, (true, false), NOW).is_err());
+        assert_eq!(
+            later.at(&cursors, &cursor, (false, false), NOW).unwrap().days,
+            search("a").days
+        );
         // What nobody was given.
         let far = Position { cursor: 1 << 60, ..next.clone() };
-        let early = Position { issued_at: NOW.unix_timestamp() + 61, ..next };
-        for other in [far, early] {
-            assert!(search("a").at(&search("a").cursor(&other), (true, true), NOW).is_err());
+        let early = Position { issued_at: NOW.unix_timestamp() + 61, ..next.clone() };
+        let begun_early = Position { begun_at: NOW.unix_timestamp() + 61, ..next };
+        for other in [far, early, begun_early] {
+            let cursor = search("a").cursor(&cursors, &other).unwrap();
+            assert!(search("a").at(&cursors, &cursor, (true, true), NOW).is_err());
         }
     }
 
@@ -477,7 +491,7 @@ mod tests {
         #[test]
         fn any_cursor_is_survived(text in "\\PC{0,60}") {
             let search = Search::of(SearchField::Creator, "a", (date!(2026-11-01), date!(2026-11-24)), 20);
-            prop_assert!(search.at(&text, (true, true), NOW).is_err());
+            prop_assert!(search.at(&test_cursors(), &text, (true, true), NOW).is_err());
             let _ = hashtag(&text);
         }
     }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::ToSchema;
 
@@ -121,15 +123,34 @@ macro_rules! facts {
                 #[serde(rename = $key, default, skip_serializing_if = "Option::is_none")]
                 pub $field: Option<Fact<$type>>,
             )*
+            /// Every other handle that a source gave for the creator. Sources lag: one may still say the
+            /// old name while another says the new one, and either may be on the list of objections.
+            #[serde(rename = "hs", default, skip_serializing_if = "BTreeSet::is_empty")]
+            pub handles: BTreeSet<String>,
         }
 
         impl Facts {
             /// The better fact of each field.
             pub fn merge(self, other: Self) -> Self {
-                Self { $($field: self.$field.max(other.$field),)* }
+                let names = [&self.username, &other.username].into_iter().flatten();
+                let mut handles: BTreeSet<String> = names.map(|it| it.value.clone()).collect();
+                handles.extend(self.handles);
+                handles.extend(other.handles);
+                let merged = Self { handles, $($field: self.$field.max(other.$field),)* };
+                merged.without_own_name()
             }
         }
     };
+}
+
+impl Facts {
+    /// The name that is answered with is no other one.
+    fn without_own_name(mut self) -> Self {
+        if let Some(username) = &self.username {
+            self.handles.remove(&username.value);
+        }
+        self
+    }
 }
 
 facts! {
@@ -192,7 +213,7 @@ pub struct VideoRecord {
 }
 
 /// Counts up when records of before can no longer be read; those then count as absent.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 fn this_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     match u8::deserialize(deserializer)? {
@@ -223,6 +244,13 @@ impl VideoRecord {
         *slot = (*slot).max(outcome);
         self.facts = self.facts.merge(facts);
         self
+    }
+
+    /// Every handle that any source gave for its creator.
+    pub fn creators(&self) -> Vec<&str> {
+        let Facts { username, handles, .. } = &self.facts;
+        let username = username.iter().map(|name| name.value.as_str());
+        username.chain(handles.iter().map(String::as_str)).collect()
     }
 
     /// What asking `source` came to.
@@ -320,6 +348,7 @@ pub(super) mod tests {
                 comments: d.2,
                 shares: d.3,
                 saves: d.4,
+                handles: BTreeSet::new(),
             })
             .boxed()
     }
@@ -400,7 +429,34 @@ pub(super) mod tests {
     fn records_of_another_version_are_not_read() {
         let record = VideoRecord::empty(VideoId::new(7).unwrap());
         let json = serde_json::to_string(&record).unwrap();
-        assert_eq!(json, r#"{"v":1,"id":"7","o":"off","r":"off","f":{}}"#);
-        assert!(serde_json::from_str::<VideoRecord>(&json.replace("\"v\":1", "\"v\":2")).is_err());
+        assert_eq!(json, r#"{"v":2,"id":"7","o":"off","r":"off","f":{}}"#);
+        assert!(serde_json::from_str::<VideoRecord>(&json.replace("\"v\":2", "\"v\":1")).is_err());
+    }
+
+    #[test]
+    fn every_handle_that_a_source_gave_is_kept_once() {
+        let named = |source, name: &str| {
+            let provenance = Provenance::Observed;
+            let fact = Fact { provenance, source, value: name.to_owned() };
+            Facts { username: Some(fact), ..Facts::default() }
+        };
+        let names = |facts: Facts| {
+            let record = VideoRecord::empty(VideoId::new(7).unwrap());
+            let record = record.with(Source::Oembed, Outcome::Answered(0), facts);
+            let json = serde_json::to_string(&record).unwrap();
+            let kept: VideoRecord = serde_json::from_str(&json).unwrap();
+            assert_eq!(kept, record);
+            kept.creators().iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()
+        };
+        let (new, old) = (named(Source::Oembed, "new"), named(Source::Research, "old"));
+        for merged in [new.clone().merge(old.clone()), old.clone().merge(new.clone())] {
+            assert_eq!(names(merged.clone()), ["old", "new"]);
+            assert_eq!(
+                names(merged.merge(named(Source::Oembed, "third"))),
+                ["old", "new", "third"]
+            );
+        }
+        assert_eq!(names(old.clone().merge(old)), ["old"]);
+        assert_eq!(names(new), ["new"]);
     }
 }

@@ -9,8 +9,9 @@ use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde_json::Value;
 use time::{OffsetDateTime, macros::datetime};
+use vidintel::secrets::{Pepper, Peppers};
 use vidintel::video::{
-    Comments, Creator, Facts, Hashtag, Outcome, Position, ProfileRecord, Search, SearchPage,
+    Comments, Creator, Cursors, Facts, Hashtag, Outcome, Position, ProfileRecord, Search, SearchPage,
     ShortLink, Source, Standing, Video, VideoAddress, VideoId, VideoPage, VideoRecord, View, fuzz,
     recent_days,
 };
@@ -77,11 +78,14 @@ fn videos(data: &Value) -> SearchPage {
     };
     let videos: Vec<_> = found.into_iter().map(record).collect();
     videos.iter().for_each(video);
-    let page = SearchPage { videos, next: None, suppressed: 0, at: now() };
+    let page = SearchPage { videos, at: now(), fetched_at: now(), ..SearchPage::default() };
     let days = recent_days(NOW);
     let search = Search { query: Value::Null, days, from: Position::default(), count: 100 };
     let view = view(Standing::not_requested());
-    json(&VideoPage::new(&search, &page, &view));
+    let pepper = Pepper::new(1, [7; 32]);
+    let peppers =
+        Peppers { current: pepper, previous: None, next: None, retired: Vec::new() };
+    json(&VideoPage::new(&search, &page, &Cursors::new(&peppers), &view));
     json(&Hashtag::new("madeup", &search, &page, &view));
     page
 }

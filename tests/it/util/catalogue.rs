@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::standins::tiktok::CatalogueVideo;
+use local::standins::tiktok::{CatalogueVideo, Statistics};
 use serde_json::{Value, json};
-use time::{Date, Duration, OffsetDateTime};
+use time::{
+    Date, Duration, OffsetDateTime,
+    macros::{date, datetime},
+};
 
 use super::World;
 
@@ -57,6 +60,71 @@ impl World {
             }
         }
         found.into_values().rev().collect()
+    }
+}
+
+/// Videos besides those of the catalogue, all younger, within the days of one search. None has an id that
+/// makes the stand-in, whose matching is approximate, answer with another one besides.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    /// Added to each second.
+    pub(crate) shift: u64,
+}
+
+impl Made {
+    /// The days on which they were created.
+    pub(crate) const DAYS: (Date, Date) = (date!(2026 - 11 - 02), date!(2026 - 11 - 22));
+    /// A time at which Research knows all of them.
+    pub(crate) const AFTER: OffsetDateTime = datetime!(2026-11-25 0:00 UTC);
+
+    /// `count` videos of a creator, one each `hours`, oldest first.
+    pub(crate) fn of(
+        &self,
+        username: &'static str,
+        count: u64,
+        hours: u64,
+    ) -> impl Iterator<Item = CatalogueVideo> {
+        let begin = Self::DAYS.0.midnight().assume_utc().unix_timestamp().unsigned_abs();
+        let shift = self.shift;
+        (0..count).map(move |n| made(n, username, begin + n * hours * 3_600 + shift))
+    }
+}
+
+fn made(n: u64, username: &'static str, second: u64) -> CatalogueVideo {
+    let mut id = second << 32 | (n * 17 + 1);
+    if id.is_multiple_of(3) {
+        id += 1;
+    }
+    let pick = |of: u64| (n % of) as usize;
+    let word = ["alpha", "beta"][pick(2)];
+    let statistics =
+        Statistics { views: n * 100, likes: n * 3, comments: n % 50, shares: n, saves: 1 };
+    CatalogueVideo {
+        id,
+        create_time: second.cast_signed() + 9,
+        username,
+        display_name: username,
+        caption: format!("{word} number {} #made #mod{}", n % 10, n % 7),
+        hashtags: vec!["made".to_owned(), format!("mod{}", n % 7)],
+        mentions: Vec::new(),
+        music_id: 1_000 + n % 4,
+        music_title: "a sound".to_owned(),
+        duration: [4, 30, 95, 420][pick(4)],
+        region: [Some("DE"), Some("FR"), None, Some("IE")][pick(4)],
+        statistics: (n % 11 != 7).then_some(statistics),
+        tag: None,
+        effects: vec![500 + n % 3],
+        in_research: true,
+        in_oembed: true,
+    }
+}
+
+impl World {
+    /// Lets TikTok have the video; its id.
+    pub(crate) fn add(&self, video: CatalogueVideo) -> String {
+        let id = video.id.to_string();
+        self.cloud.tiktok.add(video);
+        id
     }
 }
 

@@ -29,8 +29,9 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     };
     let count = limit(call.number("limit")?)?;
     let search = Search::of(SearchField::Creator, name, days, count);
+    let cursors = app.cursors().await?;
     let search = match call.query("cursor") {
-        Some(cursor) => search.at(&cursor, (from.is_some(), to.is_some()), call.now())?,
+        Some(cursor) => search.at(&cursors, &cursor, (from.is_some(), to.is_some()), call.now())?,
         None => search,
     };
     let mut parameters = vec![
@@ -47,7 +48,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         let landed = look_up.search(&search, looked).await?;
         let mut view = look_up.view(landed.cached);
         view.standing = look_up.standing(name).await?;
-        let page = VideoPage::new(&search, &landed.found, &view);
+        let page = VideoPage::new(&search, &landed.found, &cursors, &view);
         Ok(Served::whole(shape.answer(&page)?, landed.cached))
     };
     Ok(visit.finish(app, call, work).await)

@@ -17,7 +17,8 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     // The key first: who has none learns nothing else.
     call.api_key()?;
     let request: SearchRequest = call.json()?;
-    let search = request.check(call.now())?;
+    let cursors = app.cursors().await?;
+    let search = request.check(&cursors, call.now())?;
     let shape = Shape::of::<VideoPage>(call)?;
     let (first, last) = search.days;
     let parameters = vec![
@@ -31,7 +32,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let work = async {
         let look_up = LookUp::new(app, &admission, call.now()).await?;
         let landed = look_up.search(&search, looked).await?;
-        let page = VideoPage::new(&search, &landed.found, &look_up.view(landed.cached));
+        let page = VideoPage::new(&search, &landed.found, &cursors, &look_up.view(landed.cached));
         Ok(Served::whole(shape.answer_post(&page)?, landed.cached))
     };
     Ok(visit.finish(app, call, work).await)

@@ -6,11 +6,13 @@ use time::{OffsetDateTime, macros::datetime};
 
 use super::Place;
 use crate::{
+    lookup::RECENT,
     policy, sandbox,
+    secrets::{Pepper, Peppers},
     video::{
-        Batch, BatchItem, Comments, Creator, FetchError, Hashtag, ItemStatus, ProfileRecord,
-        Search, SearchField, SearchRequest, Standing, Video, VideoId, VideoPage, View,
-        median_views,
+        Batch, BatchItem, Comments, Creator, Cursors, FetchError, Hashtag, ItemStatus,
+        ProfileRecord, Search, SearchField, SearchRequest, Standing, Video, VideoId, VideoPage,
+        View, median_views,
     },
 };
 
@@ -145,8 +147,14 @@ fn search_request() -> Value {
 /// What [`search_request`] finds.
 fn found() -> Option<VideoPage> {
     let request: SearchRequest = serde_json::from_value(search_request()).ok()?;
-    let search = request.check(NOW).ok()?;
-    Some(VideoPage::new(&search, &sandbox::search(&search, NOW).ok()?, &plain()))
+    let search = request.check(&cursors(), NOW).ok()?;
+    Some(VideoPage::new(&search, &sandbox::search(&search, NOW).ok()?, &cursors(), &plain()))
+}
+
+/// Under a key that is used nowhere else.
+fn cursors() -> Cursors {
+    let current = Pepper::new(0, [0; 32]);
+    Cursors::new(&Peppers { current, previous: None, next: None, retired: Vec::new() })
 }
 
 fn comments() -> Option<Comments> {
@@ -165,21 +173,21 @@ fn newest(field: SearchField, value: &str, count: u64) -> Search {
 }
 
 fn creator() -> Option<Creator> {
-    let search = newest(SearchField::Creator, CREATOR, 100);
+    let search = newest(SearchField::Creator, CREATOR, RECENT);
     let recent = sandbox::search(&search, NOW).ok()?;
     Some(Creator::new(&profile()?, &recent, search.days, &plain()))
 }
 
 fn creator_videos() -> Option<VideoPage> {
-    let recent = sandbox::search(&newest(SearchField::Creator, CREATOR, 100), NOW).ok()?;
+    let recent = sandbox::search(&newest(SearchField::Creator, CREATOR, RECENT), NOW).ok()?;
     let standing =
         Standing { followers: profile()?.followers(), median_views: median_views(&recent) };
     let search = newest(SearchField::Creator, CREATOR, 1);
-    Some(VideoPage::new(&search, &sandbox::search(&search, NOW).ok()?, &view(standing)))
+    Some(VideoPage::new(&search, &sandbox::search(&search, NOW).ok()?, &cursors(), &view(standing)))
 }
 
 fn hashtag() -> Option<Hashtag> {
-    let search = newest(SearchField::Hashtag, HASHTAG, 100);
+    let search = newest(SearchField::Hashtag, HASHTAG, RECENT);
     let page = sandbox::search(&search, NOW).ok()?;
     Some(Hashtag::new(HASHTAG, &search, &page, &plain()))
 }

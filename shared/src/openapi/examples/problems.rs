@@ -34,6 +34,9 @@ pub(super) fn examples(place: &Place<'_>, status: &str) -> Vec<(&'static Kind, V
         .collect()
 }
 
+/// What is said of a query parameter where there are none.
+const NO_PARAMETERS: &str = "`limit` is no parameter of this endpoint; there are none here";
+
 /// Every error that the operation can end in, and some that it cannot: those are of a status that it
 /// does not answer with.
 fn errors(place: &Place<'_>) -> Vec<Error> {
@@ -48,7 +51,10 @@ fn errors(place: &Place<'_>) -> Vec<Error> {
         InputError::IdempotencyKeyReused.into(),
     ];
     errors.extend(place.body_error());
-    errors.extend(value_error(place).map(Error::from));
+    let no_parameters = InputError::Parameter(NO_PARAMETERS.to_owned());
+    // What a key is made with is no matter for the list of keys.
+    let value_error = value_error(place).filter(|_| !place.is("get /v1/keys"));
+    errors.push(value_error.unwrap_or(no_parameters).into());
     errors.extend(conflict(place).map(Error::Conflict));
     if place.is("post /v1/billing/refunds") {
         errors.push(BillingError::RefundOver.into());

@@ -35,6 +35,8 @@ enum ShortHost {
     Vt,
     /// `www.tiktok.com/t/`, under the other names of that host too.
     Www,
+    /// `lite.tiktok.com/t/`, which TikTok Lite hands out.
+    Lite,
 }
 
 /// The text names no video. Says what is accepted, and never repeats the text.
@@ -47,7 +49,10 @@ pub enum InvalidAddress {
     )]
     NotAnAddress,
     /// An address of somebody else, or one that hides whose it is.
-    #[error("must be an address on www.tiktok.com, m.tiktok.com, vm.tiktok.com or vt.tiktok.com")]
+    #[error(
+        "must be an address on www.tiktok.com, m.tiktok.com, t.tiktok.com, lite.tiktok.com, vm.tiktok.com, \
+         vt.tiktok.com or www.tiktokv.com"
+    )]
     NotTikTok,
     /// A page of TikTok that is no video's.
     #[error(
@@ -64,7 +69,7 @@ impl FromStr for VideoAddress {
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
-        let text = text.trim();
+        let text = pasted(text);
         if text.len() > MAX_TEXT {
             return Err(InvalidAddress::NotAnAddress);
         }
@@ -105,6 +110,17 @@ impl VideoAddress {
     }
 }
 
+/// `text` without what stands around an address in a sentence or a mail: `<…>`, brackets, quotation marks, the
+/// punctuation after it. None of it can be part of a host, nor the end of a code or an id. Dots after a slash
+/// are a path, and stay.
+fn pasted(text: &str) -> &str {
+    let bare = text.trim().trim_start_matches(['<', '(', '[', '"', '\'', '“', '‘', '«']);
+    let end = bare.trim_end_matches([
+        '>', ')', ']', '"', '\'', '”', '’', '»', '.', ',', ';', ':', '!', '?', '…',
+    ]);
+    if end.ends_with('/') && bare[end.len()..].starts_with("..") { bare } else { end }
+}
+
 fn is_scheme(text: &str) -> bool {
     text.bytes().all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it))
 }
@@ -113,8 +129,10 @@ fn is_scheme(text: &str) -> bool {
 enum Host {
     /// `www.`, `m.` and the bare name.
     Main,
-    /// A region's, of two letters.
-    Region,
+    /// TikTok Lite's.
+    Lite,
+    /// `t.`, where links of TikTok Lite lead, and a region's, of two letters: pages, and no links.
+    Pages,
     /// Of short links; `vm.` and `vt.`.
     Short(ShortHost),
     /// `tiktokv.com`, where the app's shares lead.
@@ -125,6 +143,8 @@ impl Host {
     fn of(name: &str) -> Option<Self> {
         match name {
             "www.tiktok.com" | "m.tiktok.com" | "tiktok.com" => Some(Self::Main),
+            "lite.tiktok.com" => Some(Self::Lite),
+            "t.tiktok.com" => Some(Self::Pages),
             "vm.tiktok.com" => Some(Self::Short(ShortHost::Vm)),
             "vt.tiktok.com" => Some(Self::Short(ShortHost::Vt)),
             "www.tiktokv.com" | "tiktokv.com" => Some(Self::Shares),
@@ -132,7 +152,7 @@ impl Host {
                 let region = name.strip_suffix(".tiktok.com")?;
                 let is_region =
                     region.len() == 2 && region.bytes().all(|it| it.is_ascii_lowercase());
-                is_region.then_some(Self::Region)
+                is_region.then_some(Self::Pages)
             }
         }
     }
@@ -145,6 +165,7 @@ fn named(host: Host, segments: &[&str], query: &str) -> Result<VideoAddress, Inv
         (Host::Shares, _) => return Err(InvalidAddress::NotAVideo),
         (Host::Short(host), [code]) => return short(host, code),
         (Host::Main, ["t", code]) => return short(ShortHost::Www, code),
+        (Host::Lite, ["t", code]) => return short(ShortHost::Lite, code),
         (_, [user, "video" | "photo", id]) if is_user(user) => id,
         (_, ["embed", id] | ["embed", "v2", id] | ["player", "v1", id]) => id,
         (_, ["v", id]) => id.strip_suffix(".html").unwrap_or(id),
@@ -190,6 +211,7 @@ impl ShortLink {
             ShortHost::Vm => "vm",
             ShortHost::Vt => "vt",
             ShortHost::Www => "t",
+            ShortHost::Lite => "lite",
         };
         format!("{host}.{}", self.code)
     }
@@ -202,6 +224,7 @@ impl fmt::Display for ShortLink {
             ShortHost::Vm => "vm.tiktok.com",
             ShortHost::Vt => "vt.tiktok.com",
             ShortHost::Www => "www.tiktok.com/t",
+            ShortHost::Lite => "lite.tiktok.com/t",
         };
         write!(f, "https://{host}/{}", self.code)
     }

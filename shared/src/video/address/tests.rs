@@ -9,7 +9,7 @@ fn id() -> VideoAddress {
 }
 
 /// Every form in which an id stands, with `ID` in its place.
-const FORMS: [&str; 51] = [
+const FORMS: [&str; 67] = [
     "ID",
     "  ID\n",
     "https://www.tiktok.com/@made.up/video/ID",
@@ -61,6 +61,24 @@ const FORMS: [&str; 51] = [
     "tiktok.com/@made.up/video/ID",
     "m.tiktok.com/v/ID.html",
     "\u{3000}https://www.tiktok.com/@made.up/video/ID\r\n",
+    // Of TikTok Lite.
+    "https://t.tiktok.com/i18n/share/video/ID",
+    "https://t.tiktok.com/i18n/share/video/ID/?_d=0&share_item_id=ID",
+    "https://t.tiktok.com/@made.up/video/ID",
+    "https://lite.tiktok.com/@made.up/video/ID",
+    "https://lite.tiktok.com/share/video/ID",
+    "https://lite.tiktok.com/i18n/share/video/ID/?share_item_id=1",
+    "lite.tiktok.com/v/ID.html",
+    // As they are pasted out of sentences and mails.
+    "<https://www.tiktok.com/@made.up/video/ID>",
+    "(https://www.tiktok.com/@made.up/video/ID).",
+    "https://www.tiktok.com/@made.up/video/ID).",
+    "https://www.tiktok.com/@made.up/video/ID/.",
+    "\"https://www.tiktok.com/@made.up/video/ID?lang=en\",",
+    "“https://m.tiktok.com/v/ID.html”!",
+    "[https://t.tiktok.com/i18n/share/video/ID/];",
+    "<ID>",
+    "ID.",
 ];
 
 #[test]
@@ -82,6 +100,9 @@ fn short_links_have_one_address() {
         ("https://www.tiktok.com/t/ZTabc/", "https://www.tiktok.com/t/ZTabc", "t.ZTabc"),
         ("https://tiktok.com/t/ZTabc?x", "https://www.tiktok.com/t/ZTabc", "t.ZTabc"),
         (" m.tiktok.com/t/ZTabc", "https://www.tiktok.com/t/ZTabc", "t.ZTabc"),
+        ("https://lite.tiktok.com/t/ZSabc/", "https://lite.tiktok.com/t/ZSabc", "lite.ZSabc"),
+        ("<https://vm.tiktok.com/ZMabc/>", "https://vm.tiktok.com/ZMabc", "vm.ZMabc"),
+        ("(lite.tiktok.com/t/ZSabc).", "https://lite.tiktok.com/t/ZSabc", "lite.ZSabc"),
     ] {
         let Ok(VideoAddress::ShortLink(link)) = text.parse() else { panic!("{text}") };
         assert_eq!((&*link.to_string(), &*link.cache_name()), (address, name), "{text}");
@@ -146,6 +167,14 @@ fn what_is_no_address_of_tiktoks_is_refused() {
                 "https://www.eviltiktok.com/@made.up/video/ID",
                 "https://usa.tiktok.com/@made.up/video/ID",
                 "https://1a.tiktok.com/@made.up/video/ID",
+                "https://x.tiktok.com/@made.up/video/ID",
+                "https://evillite.tiktok.com/@made.up/video/ID",
+                "https://lite.tiktok.com.evil.example/t/ZSabc",
+                "https://www.lite.tiktok.com/t/ZSabc",
+                "https://lite.tiktok.com@evil.example/t/ZSabc",
+                "<https://evil.example/@made.up/video/ID>",
+                "(https://www.tiktok.com)@evil.example/@made.up/video/ID",
+                "https://(www.tiktok.com/@made.up/video/ID",
                 "https://.tiktok.com/@made.up/video/ID",
                 "https://www.us.tiktok.com/@made.up/video/ID",
                 "https://us.tiktokv.com/share/video/ID",
@@ -230,6 +259,11 @@ fn other_pages_of_tiktok_are_refused() {
                 "https://www.tiktok.com/t/",
                 "https://www.tiktok.com/t/a.b",
                 "https://us.tiktok.com/t/ZTabc",
+                "https://t.tiktok.com/t/ZTabc",
+                "https://t.tiktok.com/ZTabc",
+                "https://lite.tiktok.com/ZSabc",
+                "https://lite.tiktok.com/t/",
+                "https://lite.tiktok.com",
                 "https://vm.tiktok.com",
                 "https://vm.tiktok.com/",
                 "https://vm.tiktok.com/..",
@@ -294,9 +328,14 @@ fn errors_say_what_is_accepted() {
 fn is_sound(text: &str) -> TestCaseResult {
     let Ok(VideoAddress::ShortLink(link)) = text.parse() else { return Ok(()) };
     let address = link.to_string();
-    let code = ["https://vm.tiktok.com/", "https://vt.tiktok.com/", "https://www.tiktok.com/t/"]
-        .iter()
-        .find_map(|it| address.strip_prefix(it));
+    let code = [
+        "https://vm.tiktok.com/",
+        "https://vt.tiktok.com/",
+        "https://www.tiktok.com/t/",
+        "https://lite.tiktok.com/t/",
+    ]
+    .iter()
+    .find_map(|it| address.strip_prefix(it));
     let code = code.ok_or_else(|| TestCaseError::fail(address.clone()))?;
     prop_assert!(text.contains(code));
     let url = url::Url::parse(&address).unwrap();
@@ -346,7 +385,7 @@ proptest! {
 
     #[test]
     fn pieces_in_any_order_are_survived(
-        text in "(https://|http://|//|www\\.|vm\\.|m\\.|us\\.|tiktok\\.com|tiktokv\\.com|:443|@|/|\\\\|\\?|#|video|v|t|share|item_id=|&|%2F|\\.|ZMabc|73012345|\t|o|evil\\.example){0,12}"
+        text in "(https://|http://|//|www\\.|vm\\.|m\\.|t\\.|lite\\.|us\\.|<|>|\\)|tiktok\\.com|tiktokv\\.com|:443|@|/|\\\\|\\?|#|video|v|t|share|item_id=|&|%2F|\\.|ZMabc|73012345|\t|o|evil\\.example){0,12}"
     ) {
         is_sound(&text)?;
         agrees_with_browsers(&text)?;

@@ -1,6 +1,6 @@
-//! Searching videos, page by page, in spite of the API's habits: pages that are refused for seconds to
+//! Searching videos, block by block, in spite of the API's habits: pages that are refused for seconds to
 //! minutes after their search began, pages that come short or empty although there is more, a last day that
-//! counts or does not.
+//! counts or does not. Pages as customers get them are made of blocks by `lookup`.
 
 use std::time::Duration;
 
@@ -32,9 +32,6 @@ const LATE: Duration = Duration::from_secs(30);
 /// source's cache may still be on its way to it.
 const ENDED_AFTER: i64 = 2 * 3_600;
 
-/// How many empty pages are stepped over before one is handed on.
-const EMPTY_PAGES: usize = 3;
-
 /// Where a page begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
@@ -47,6 +44,15 @@ pub struct Position {
     /// When that search's id was given out: epoch second.
     #[serde(rename = "t", default, skip_serializing_if = "is_zero")]
     pub issued_at: i64,
+    /// When the search began: epoch second; zero before its first page.
+    #[serde(rename = "b", default, skip_serializing_if = "is_zero")]
+    pub begun_at: i64,
+    /// The last video that was handed on of what is at the index.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<VideoId>,
+    /// Random: two cursors do not tell whether they stand for the same.
+    #[serde(rename = "r", default)]
+    pub salt: u64,
 }
 
 fn is_zero(seconds: &i64) -> bool {
@@ -66,19 +72,21 @@ pub struct Search {
     pub count: u64,
 }
 
-/// A page of videos.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A page of videos, or a block that pages are made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchPage {
     /// In the source's order.
     pub videos: Vec<VideoRecord>,
     /// Where the next page begins, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Position>,
-    /// Videos left out because their creators objected.
-    #[serde(default)]
-    pub suppressed: u64,
-    /// When it was fetched: epoch second.
+    /// When its search began: epoch second. So says each of its videos, too, whichever block it came in:
+    /// otherwise it would show where blocks end.
     pub at: i64,
+    /// When it was fetched: epoch second.
+    pub fetched_at: i64,
+    /// For the cursors of pages that begin in it.
+    pub salt: u64,
 }
 
 /// Why there is no page.
@@ -109,41 +117,27 @@ impl From<SearchFailure> for FetchError {
 }
 
 impl Research {
-    /// One page of `search`. It may hold fewer videos than asked for, and still have one after it.
+    /// What is at `search`'s position, as many as the source gives at once: how many the customer wants is
+    /// nothing to it. It may hold fewer videos, or none, and still have more after it.
     pub(in super::super) async fn search(
         &self,
         search: &Search,
         asker: Asker<'_>,
         again: &Again,
     ) -> Result<SearchPage, SearchFailure> {
-        let mut from = search.from.clone();
-        let at = asker.now.unix_timestamp();
-        for empty in 0.. {
-            let data = match self.page(search, &from, asker, again).await {
-                Ok(data) => data,
-                // What was begun is handed on, with where it goes on: begun once more, it would be another
-                // search that is not ready.
-                Err(SearchFailure::Failed(Failure::NotReady(_))) if empty > 0 => {
-                    let (videos, next) = (Vec::new(), Some(from));
-                    return Ok(SearchPage { videos, next, suppressed: 0, at });
-                }
-                Err(failure) => return Err(failure),
-            };
-            let next = next(&data, &from, asker.now);
-            let records = |(id, facts): (VideoId, Facts)| {
-                VideoRecord::empty(id).with(Source::Research, Outcome::Answered(at), facts)
-            };
-            // One without a name could not be held against the creators who objected.
-            let found = videos(&data)?
-                .into_iter()
-                .filter(|(_, facts)| facts.username.is_some() && search.may_mean(facts));
-            let videos: Vec<_> = found.map(records).collect();
-            match next {
-                Some(next) if videos.is_empty() && empty < EMPTY_PAGES => from = next,
-                next => return Ok(SearchPage { videos, next, suppressed: 0, at }),
-            }
-        }
-        unreachable!("the loop returns")
+        let fetched_at = asker.now.unix_timestamp();
+        let at = if search.from.begun_at > 0 { search.from.begun_at } else { fetched_at };
+        let data = self.page(search, &search.from, asker, again).await?;
+        let next = next(&data, &search.from, asker.now);
+        let records = |(id, facts): (VideoId, Facts)| {
+            VideoRecord::empty(id).with(Source::Research, Outcome::Answered(at), facts)
+        };
+        // One without a name could not be held against the creators who objected.
+        let found = videos(&data)?
+            .into_iter()
+            .filter(|(_, facts)| facts.username.is_some() && search.may_mean(facts));
+        let salt = getrandom::u64().unwrap_or_default();
+        Ok(SearchPage { videos: found.map(records).collect(), next, at, fetched_at, salt })
     }
 
     async fn page(
@@ -153,7 +147,6 @@ impl Research {
         asker: Asker<'_>,
         again: &Again,
     ) -> Result<Value, SearchFailure> {
-        let count = search.count.clamp(1, MAX_COUNT);
         // A search that goes on is asked as it was begun, also after midnight.
         let begun = from.search_id.as_ref().map_or(asker.now, |_| crate::dates::at(from.issued_at));
         let (query, end) = search.asked(begun);
@@ -161,7 +154,7 @@ impl Research {
             "query": query,
             "start_date": day(search.days.0),
             "end_date": day(end),
-            "max_count": count,
+            "max_count": MAX_COUNT,
         });
         from.write_to(&mut body);
         loop {
@@ -169,7 +162,7 @@ impl Research {
                 path: PATH,
                 fields: FIELDS,
                 body: &body,
-                records: count,
+                records: MAX_COUNT,
                 count: |data| entries(data, "videos"),
             };
             match self.call(call, asker).await {
@@ -296,7 +289,9 @@ pub(super) fn next(data: &Value, from: &Position, now: OffsetDateTime) -> Option
     } else {
         now.unix_timestamp()
     };
-    (data["has_more"] == true).then_some(Position { cursor, search_id, issued_at })
+    let begun_at = if from.begun_at > 0 { from.begun_at } else { now.unix_timestamp() };
+    let next = Position { cursor, search_id, issued_at, begun_at, ..Position::default() };
+    (data["has_more"] == true).then_some(next)
 }
 
 #[cfg(test)]
@@ -315,8 +310,12 @@ mod tests {
             cursor,
             search_id: Some(id.to_owned()),
             issued_at,
+            begun_at: 3,
+            ..Position::default()
         };
-        let from = at(100, "7", 5);
+        // Where in the block before a page ended is of no matter for the next one.
+        let after = Some(VideoId::new(7).unwrap());
+        let from = Position { after, salt: 1, ..at(100, "7", 5) };
         let next = |cursor: u64, more: bool, id: Value| {
             next(&json!({ "cursor": cursor, "has_more": more, "search_id": id }), &from, NOW)
         };
@@ -342,7 +341,9 @@ mod tests {
     fn a_refused_page_waits_as_long_again_until_the_search_is_hours_old() {
         let wait = |age: i64| {
             let issued_at = NOW.unix_timestamp() - age;
-            let of = |search_id| Position { cursor: 20, search_id, issued_at }.not_ready(NOW);
+            let of = |search_id| {
+                Position { cursor: 20, search_id, issued_at, ..Position::default() }.not_ready(NOW)
+            };
             (of(Some("7".to_owned())), of(None))
         };
         let not_ready =
@@ -353,7 +354,8 @@ mod tests {
         // Without an id there is none that could have ended.
         assert_eq!(wait(7_200), (SearchFailure::Expired, not_ready(30)));
         // A cursor from before it said when.
-        let old = Position { cursor: 20, search_id: Some("7".to_owned()), issued_at: 0 };
+        let search_id = Some("7".to_owned());
+        let old = Position { cursor: 20, search_id, ..Position::default() };
         assert_eq!(old.not_ready(NOW), SearchFailure::Expired);
     }
 

@@ -16,8 +16,14 @@ const PATIENCE: Patience =
     Patience { hops: 5, each: Duration::from_millis(1_500), total: Duration::from_secs(3) };
 
 /// Hosts that are asked where a link leads. No other ever is, whatever an answer says.
-const HOSTS: [&str; 5] =
-    ["vm.tiktok.com", "vt.tiktok.com", "www.tiktok.com", "m.tiktok.com", "tiktok.com"];
+const HOSTS: [&str; 6] = [
+    "vm.tiktok.com",
+    "vt.tiktok.com",
+    "lite.tiktok.com",
+    "www.tiktok.com",
+    "m.tiktok.com",
+    "tiktok.com",
+];
 
 /// Longest address that is followed, in bytes: those of shares carry a kilobyte of parameters.
 const MAX_LOCATION: usize = 8_192;

@@ -95,6 +95,9 @@ async fn links_lead_to_videos() {
         "https://www.tiktok.com/@/video/ID?_t=made-up#x",
         "https://m.tiktok.com/v/ID.html?u_code=0",
         "https://us.tiktok.com/@made.up/video/ID",
+        "https://t.tiktok.com/i18n/share/video/ID/?_d=0&share_item_id=ID",
+        "http://t.tiktok.com/i18n/share/video/ID",
+        "https://lite.tiktok.com/@made.up/video/ID",
         "https://www.tiktokv.com/share/video/ID/",
         "https://www.tiktok.com/foryou?item_id=ID",
         "http://www.tiktok.com/@made.up/video/ID",
@@ -111,6 +114,7 @@ async fn links_lead_to_videos() {
 #[tokio::test]
 async fn every_kind_of_link_and_page_is_gone_through() {
     let stand = Stand::new(Duration::ZERO, |path| match path {
+        "/lite.tiktok.com/t/ZSlite" => redirect("https://vt.tiktok.com/ZSabc/"),
         "/vt.tiktok.com/ZSabc" => redirect("https://vm.tiktok.com/ZMabc/?k=1"),
         // The parameters of a short link are dropped.
         "/vm.tiktok.com/ZMabc" => redirect("https://tiktok.com/t/ZTabc?k=1"),
@@ -121,8 +125,8 @@ async fn every_kind_of_link_and_page_is_gone_through() {
         other => panic!("{other}"),
     })
     .await;
-    assert_eq!(stand.follow("https://vt.tiktok.com/ZSabc").await, Ok(Some(id())));
-    assert_eq!(stand.asked().len(), 5);
+    assert_eq!(stand.follow("https://lite.tiktok.com/t/ZSlite").await, Ok(Some(id())));
+    assert_eq!(stand.asked().len(), 6);
 }
 
 #[tokio::test]
@@ -150,7 +154,7 @@ async fn links_that_lead_to_no_video() {
 }
 
 /// Where a link may not lead. `PORT` is that of a server that must not hear of it.
-const REFUSED: [&str; 46] = [
+const REFUSED: [&str; 51] = [
     "http://127.0.0.1:PORT/",
     "https://127.0.0.1:PORT/",
     "http://localhost:PORT/",
@@ -197,6 +201,12 @@ const REFUSED: [&str; 46] = [
     "https://tiktok.com.attacker.net/login",
     "https://www.tiktok.com./login",
     "https://us.tiktok.com/login",
+    // Pages there are by their ids only.
+    "https://t.tiktok.com/login",
+    "https://t.tiktok.com/ZTnext",
+    "https://lite.tiktok.com.evil.example/t/ZSnext",
+    "http://lite.tiktok.com/t/ZSnext",
+    "https://evil.example/)https://www.tiktok.com/@made.up/video/1",
     "https://www.tiktokv.com/login",
     // Other ports.
     "https://www.tiktok.com:8443/login",

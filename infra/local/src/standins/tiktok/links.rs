@@ -21,7 +21,8 @@ enum Target {
 impl TikTok {
     /// Lets `https://{host}/{path}` redirect to `location`, which may be any text, besides the links
     /// that there are: those of the video at position `n` of the catalogue are
-    /// `vm.tiktok.com/ZM{n}`, `vt.tiktok.com/ZS{n}` and `www.tiktok.com/t/ZT{n}`.
+    /// `vm.tiktok.com/ZM{n}`, `vt.tiktok.com/ZS{n}`, `www.tiktok.com/t/ZT{n}` and TikTok Lite's
+    /// `lite.tiktok.com/t/ZL{n}`, which leads to a page of `t.tiktok.com`.
     ///
     /// A `path` is one with its query, if it has one; slashes at its ends do not count. A location
     /// that no header can carry (a line break in it, say) is left out of the answer.
@@ -73,6 +74,14 @@ fn target(tiktok: &TikTok, uri: &Uri) -> Target {
         },
         ("vt.tiktok.com", [code]) => to_video(tiktok.at(code, "ZS")),
         (WWW, ["t", code]) => to_video(tiktok.at(code, "ZT")),
+        ("lite.tiktok.com", ["t", code]) => match tiktok.at(code, "ZL") {
+            Some((_, video)) => moved(shared(video)),
+            None => home(),
+        },
+        ("t.tiktok.com", ["i18n", "share", "video", id]) => {
+            let found = tiktok.videos().enumerate().find(|it| it.1.id.to_string() == *id);
+            to_video(found)
+        }
         ("m.tiktok.com", ["v", file]) => {
             let id = file.strip_suffix(".html").unwrap_or(file);
             let found = tiktok.videos().enumerate().find(|it| it.1.id.to_string() == id);
@@ -96,7 +105,7 @@ fn target(tiktok: &TikTok, uri: &Uri) -> Target {
             None => Target::Nothing,
         },
         (WWW, _) => Target::Nothing,
-        ("tiktok.com" | "m.tiktok.com", _) => {
+        ("tiktok.com" | "m.tiktok.com" | "lite.tiktok.com", _) => {
             let query = uri.query().map(|it| format!("?{it}")).unwrap_or_default();
             moved(format!("https://{WWW}/{path}{query}"))
         }
@@ -133,6 +142,12 @@ fn whole(video: &CatalogueVideo, position: usize) -> String {
 
 fn mobile(video: &CatalogueVideo, position: usize) -> String {
     format!("https://m.tiktok.com/v/{}.html?_r=1&_t=ZM-madeup{position}", video.id)
+}
+
+/// Where TikTok Lite's links lead.
+fn shared(video: &CatalogueVideo) -> String {
+    let id = video.id;
+    format!("https://t.tiktok.com/i18n/share/video/{id}/?_d=0&share_item_id={id}")
 }
 
 fn page(title: &str) -> Html<String> {

@@ -36,7 +36,7 @@ use time::OffsetDateTime;
 use self::allowance::Allowance;
 pub use self::{
     allowance::Spent,
-    catalogue::CatalogueVideo,
+    catalogue::{CatalogueVideo, Statistics},
     fault::{Counts, Endpoint, Fault},
 };
 use crate::clock::Clock;
@@ -77,6 +77,10 @@ struct State {
     allowance: Allowance,
     /// What creators say of themselves now, where it was changed.
     bios: BTreeMap<String, String>,
+    /// Videos besides the catalogue's.
+    added: Vec<&'static CatalogueVideo>,
+    /// The handles of those who took another one, by the one that they had.
+    renamed: BTreeMap<String, String>,
     /// Where more links lead, by host and path.
     links: BTreeMap<(String, String), String>,
     log_ids: u64,
@@ -125,10 +129,31 @@ impl TikTok {
         self.0.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The videos that exist by now.
+    /// Adds a video to those of the catalogue. It stays as long as the process: there are few, in tests.
+    pub fn add(&self, video: CatalogueVideo) {
+        let mut state = self.state();
+        state.added.push(Box::leak(Box::new(video)));
+        state.added.sort_by_key(|video| video.create_time);
+    }
+
+    /// Lets a creator have another handle. oEmbed, which is live, says it at once; the Research API, whose
+    /// metadata are late, goes on with the old one.
+    pub fn rename(&self, username: &str, to: &str) {
+        self.state().renamed.insert(username.to_owned(), to.to_owned());
+    }
+
+    /// The handle that the creator `username` has now.
+    fn name_of(&self, username: &str) -> String {
+        self.state().renamed.get(username).cloned().unwrap_or_else(|| username.to_owned())
+    }
+
+    /// The videos that exist by now, oldest first.
     fn videos(&self) -> impl Iterator<Item = &CatalogueVideo> {
         let now = self.now().unix_timestamp();
-        self.0.catalogue.iter().filter(move |video| video.create_time <= now)
+        let added = self.state().added.clone();
+        // Those added are younger than the catalogue, in all that uses them.
+        let all = self.0.catalogue.iter().chain(added);
+        all.filter(move |video| video.create_time <= now)
     }
 
     /// Makes up the id under which TikTok would have logged a request.

@@ -23,7 +23,8 @@ pub(super) async fn show(State(tiktok): State<TikTok>, RawQuery(query): RawQuery
     let answer = match url.and_then(|url| page(&url)) {
         Some(Page::Video(id)) => {
             let video = tiktok.videos().find(|it| it.in_oembed && it.id == id);
-            video.map(|it| describe(it, tiktok.now().unix_timestamp()))
+            video
+                .map(|it| describe(it, &tiktok.name_of(it.username), tiktok.now().unix_timestamp()))
         }
         Some(Page::Profile(name)) => catalogue::creator(&name).map(describe_creator),
         None => None,
@@ -67,8 +68,8 @@ fn page(url: &str) -> Option<Page> {
     }
 }
 
-fn describe(video: &CatalogueVideo, now: i64) -> Value {
-    let CatalogueVideo { id, username, display_name, caption, music_id, music_title, .. } = video;
+fn describe(video: &CatalogueVideo, username: &str, now: i64) -> Value {
+    let CatalogueVideo { id, display_name, caption, music_id, music_title, .. } = video;
     let profile = format!("https://www.tiktok.com/@{username}");
     let expires = (now / 3_600 + 48) * 3_600;
     json!({
@@ -79,7 +80,7 @@ fn describe(video: &CatalogueVideo, now: i64) -> Value {
         "author_name": display_name,
         "width": "100%",
         "height": "100%",
-        "html": embed(video, &profile, &format!("♬ {music_title}"), &format!("sound-{music_id}")),
+        "html": embed(video, username, &format!("♬ {music_title}"), &format!("sound-{music_id}")),
         "thumbnail_width": 576,
         "thumbnail_height": 1024,
         "thumbnail_url": format!(
@@ -94,8 +95,9 @@ fn describe(video: &CatalogueVideo, now: i64) -> Value {
     })
 }
 
-fn embed(video: &CatalogueVideo, profile: &str, sound: &str, slug: &str) -> String {
-    let CatalogueVideo { id, username, .. } = video;
+fn embed(video: &CatalogueVideo, username: &str, sound: &str, slug: &str) -> String {
+    let id = video.id;
+    let profile = format!("https://www.tiktok.com/@{username}");
     let page = html! {
         blockquote class="tiktok-embed" cite={ (profile) "/video/" (id) } data-video-id=(id)
             data-embed-from="oembed" {

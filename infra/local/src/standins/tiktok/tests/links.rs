@@ -64,6 +64,17 @@ async fn every_video_has_three_short_links() {
 }
 
 #[tokio::test]
+async fn links_of_tiktok_lite_lead_over_another_host() {
+    let tiktok = tiktok();
+    let video = &tiktok.catalogue()[3];
+    let hops = follow(&tiktok, "lite.tiktok.com/t/ZL3/".to_owned()).await;
+    assert_eq!(hops.len(), 3);
+    assert!(hops[1].starts_with(&format!("t.tiktok.com/i18n/share/video/{}/?", video.id)));
+    let page = format!("lite.tiktok.com/@{}/video/{}", video.username, video.id);
+    assert_eq!(follow(&tiktok, page).await.len(), 2);
+}
+
+#[tokio::test]
 async fn unknown_codes_lead_home_and_slashes_and_queries_do_not_matter() {
     let tiktok = tiktok();
     for address in [

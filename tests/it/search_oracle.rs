@@ -1,0 +1,253 @@
+//! Whatever is searched for, in worlds that differ only in the videos of a creator who objected everything that
+//! is answered is the same, to the letter: pages and their lengths, whether there are more, what is counted,
+//! what is charged, what is said to be of the cache. Only what cursors hold is not compared; their length is.
+
+use std::collections::BTreeSet;
+
+use local::http::Response;
+use serde_json::{Value, json};
+use time::Duration;
+
+use crate::util::{
+    Customer, World, assert_problem,
+    catalogue::{Made, ids_in},
+    objections::{CREATOR, own_list, with_research},
+};
+
+const SEARCH: &str = "/v1/videos/search";
+const OTHERS: [&str; 3] = ["moss.maps", "tiny.trains", "hilltop.hens"];
+
+/// How many videos may be shown.
+const SHOWN: u64 = 150;
+
+/// A world in which others made the same videos, and the creator who objected some: every `hours`, which
+/// begin `shift` seconds later, none where `count` is zero.
+async fn with_theirs(count: u64, hours: u64, shift: u64) -> (World, Customer) {
+    let world = with_research().await;
+    let made = Made::default();
+    for (n, mut video) in made.of(OTHERS[0], SHOWN, 3).enumerate() {
+        video.username = OTHERS[n % 3];
+        world.add(video);
+    }
+    for video in (Made { shift }).of(CREATOR, count, hours) {
+        world.add(video);
+    }
+    let ada = world.paying("ada@example.com").await;
+    (world, ada)
+}
+
+/// What an answer tells, with nothing of a cursor but its length.
+fn told(answer: &Response) -> Value {
+    let mut body = answer.json();
+    if let Some(object) = body.as_object_mut() {
+        object.remove("request_id");
+        if let Some(cursor) = object.get_mut("next_cursor").filter(|it| it.is_string()) {
+            *cursor = json!({ "length": cursor.as_str().map(str::len) });
+        }
+    }
+    let limits = answer.header("ratelimit").map(str::to_owned);
+    json!({ "status": answer.status.as_u16(), "limits": limits, "body": body })
+}
+
+/// Everything that can be told from paging through `search`, and from asking for its first page once more.
+async fn walk(world: &World, customer: &Customer, search: &Value) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut page = search.clone();
+    for n in 0..8 {
+        let answer = world.post(SEARCH, &page, customer).await;
+        all.push(told(&answer));
+        // So that blocks are fetched at different times.
+        world.wait(Duration::seconds(20 + n));
+        match answer.json()["next_cursor"].take() {
+            Value::String(cursor) => page["cursor"] = cursor.into(),
+            _ => break,
+        }
+    }
+    let again = world.post(SEARCH, search, customer).await;
+    all.push(told(&again));
+    world.wait(Duration::minutes(1));
+    all
+}
+
+/// One condition of each kind: each field, each operation that it has.
+fn conditions() -> Vec<Value> {
+    let one = |field: &str, operation: &str, values: &[&str]| json!({ "field": field, "operation": operation, "values": values });
+    let mut all = vec![
+        one("keyword", "in", &["alpha", "gamma"]),
+        one("keyword", "eq", &["number 3"]),
+        one("hashtag", "in", &["mod1", "mod2", "mod3"]),
+        one("hashtag", "eq", &["made"]),
+        one("creator", "in", &[OTHERS[0], OTHERS[1]]),
+        one("creator", "eq", &[OTHERS[2]]),
+        one("region", "in", &["DE", "IE"]),
+        one("region", "eq", &["FR"]),
+        one("sound", "in", &["1000", "1001"]),
+        one("sound", "eq", &["1002"]),
+        one("effect", "in", &["500", "501"]),
+        one("effect", "eq", &["502"]),
+        one("length", "in", &["short", "long"]),
+        one("length", "eq", &["mid"]),
+    ];
+    for (field, value) in [("views", "3000"), ("comments", "20")] {
+        let operations = ["in", "eq", "gt", "gte", "lt", "lte"];
+        all.extend(operations.map(|operation| one(field, operation, &[value])));
+    }
+    all
+}
+
+/// Each condition as one that must hold, one that must not, and with others.
+fn searches() -> Vec<Value> {
+    let limits = [100, 40, 99, 33, 7];
+    let theirs =
+        json!({ "field": "creator", "operation": "in", "values": [CREATOR, "nobody.at.all"] });
+    let (tag, many) = (
+        json!({ "field": "hashtag", "values": ["mod5", "mod6"] }),
+        json!({ "field": "views", "operation": "gte", "values": ["6000"] }),
+    );
+    let mut searches = vec![
+        json!({ "not": [theirs] }),
+        json!({ "and": [{ "field": "hashtag", "values": ["made"] }], "not": [theirs, tag] }),
+    ];
+    for condition in conditions() {
+        searches.extend([
+            json!({ "and": [condition] }),
+            json!({ "not": [condition] }),
+            json!({ "and": [many], "or": [condition, tag] }),
+            json!({ "and": [condition], "not": [theirs, tag] }),
+        ]);
+    }
+    for (n, search) in searches.iter_mut().enumerate() {
+        search["from"] = Made::DAYS.0.to_string().into();
+        search["to"] = Made::DAYS.1.to_string().into();
+        search["limit"] = limits[n % limits.len()].into();
+    }
+    searches
+}
+
+#[test]
+fn every_field_and_operation_is_among_the_conditions() {
+    let document: Value = serde_json::from_str(&vidintel::openapi::json()).expect("JSON");
+    let described = |schema: &str| {
+        let each = document["components"]["schemas"][schema]["enum"].as_array().expect("choices");
+        each.iter().map(|it| it.as_str().expect("a name").to_owned()).collect::<BTreeSet<_>>()
+    };
+    let used = |of: &str| {
+        let all = conditions();
+        all.iter().map(|it| it[of].as_str().expect("a name").to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(used("field"), described("SearchField"));
+    assert_eq!(used("operation"), described("Operation"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_search_tells_anything_of_the_videos_of_who_objected() {
+    // Many of theirs, some at other times and so with other values, and none.
+    let worlds = futures_util::join!(
+        with_theirs(80, 6, 1_800),
+        with_theirs(47, 9, 5_000),
+        with_theirs(0, 1, 0)
+    );
+    let worlds = [worlds.0, worlds.1, worlds.2];
+    // Without the objection they do differ.
+    let plain = json!({
+        "and": [{ "field": "hashtag", "values": ["made"] }],
+        "from": Made::DAYS.0.to_string(), "to": Made::DAYS.1.to_string(), "limit": 30,
+    });
+    let mut before = Vec::new();
+    for (world, ada) in &worlds {
+        let page = world.post(SEARCH, &plain, ada).await.json();
+        before.push(ids_in(&page["videos"]));
+        let list = own_list(world).await;
+        list.object(CREATOR, world.cloud.clock.now()).await.expect("objected");
+    }
+    assert!(before[0] != before[1] && before[1] != before[2] && before[0] != before[2]);
+    for search in searches() {
+        let told = futures_util::future::join_all(
+            worlds.iter().map(|(world, ada)| walk(world, ada, &search)),
+        )
+        .await;
+        for other in &told[..2] {
+            for (page, (here, there)) in other.iter().zip(&told[2]).enumerate() {
+                assert_eq!(here, there, "page {page} of {search}");
+            }
+            assert_eq!(other.len(), told[2].len(), "{search}");
+        }
+    }
+    // Pages are full, and end where there is nothing more.
+    let whole =
+        json!({ "limit": 100, "and": plain["and"], "from": plain["from"], "to": plain["to"] });
+    for (world, ada) in &worlds {
+        let first = world.post(SEARCH, &whole, ada).await.json();
+        let second = world.post(SEARCH, &with_cursor(&whole, &first), ada).await.json();
+        let lengths = [&first, &second].map(|it| it["videos"].as_array().map_or(0, Vec::len));
+        assert_eq!(lengths, [100, SHOWN as usize - 100]);
+        assert!(second["next_cursor"].is_null());
+    }
+    // Whoever objects themselves, which changes what is cached, sees nothing by it either.
+    let mut told = Vec::new();
+    for (world, ada) in &worlds {
+        world.wait(Duration::minutes(5));
+        let list = own_list(world).await;
+        list.object("somebody.else", world.cloud.clock.now()).await.expect("objected");
+        told.push(walk(world, ada, &whole).await);
+    }
+    assert!(told[0] == told[2] && told[1] == told[2], "{told:#?}");
+    // Nor do lists of other kinds, nor what is counted.
+    for path in [
+        "/v1/hashtags/made".to_owned(),
+        "/v1/hashtags/mod3".to_owned(),
+        format!("/v1/creators/{}", OTHERS[0]),
+        format!("/v1/creators/{}/videos?limit=20", OTHERS[0]),
+        "/v1/usage".to_owned(),
+    ] {
+        let mut told = Vec::new();
+        for (world, ada) in &worlds {
+            world.run_job("RollUpUsageFunction").await;
+            for _ in 0..2 {
+                let mut answer = world.get(&path, ada).await.json();
+                // How long requests took is no answer of the search; see docs/ARCHITECTURE.md.
+                if let Some(days) = answer["days"].as_array_mut() {
+                    days.iter_mut().for_each(|day| drop(day["latency_ms"].take()));
+                }
+                if answer["next_cursor"].is_string() {
+                    answer["next_cursor"] = true.into();
+                }
+                told.push(answer);
+            }
+        }
+        assert!(told[0] == told[4] && told[2] == told[4], "{path}: {told:#?}");
+        assert!(told[1] == told[5] && told[3] == told[5], "{path}: {told:#?}");
+    }
+}
+
+fn with_cursor(search: &Value, page: &Value) -> Value {
+    let mut next = search.clone();
+    next["cursor"] = page["next_cursor"].clone();
+    next
+}
+
+/// That a creator objected is no secret: the creator's own address says so. All else that a search for them
+/// could tell is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_for_who_objected_is_refused_whatever_they_made() {
+    for count in [30, 0] {
+        let (world, ada) = with_theirs(count, 5, 1_800).await;
+        let list = own_list(&world).await;
+        list.object(CREATOR, world.cloud.clock.now()).await.expect("objected");
+        let theirs = json!({ "field": "creator", "values": [OTHERS[0], CREATOR] });
+        for list in ["and", "or"] {
+            let search = json!({
+                list: [theirs], "not": [{ "field": "keyword", "values": ["alpha"] }],
+                "from": Made::DAYS.0.to_string(), "to": Made::DAYS.1.to_string(),
+            });
+            let answer = world.post(SEARCH, &search, &ada).await;
+            assert_problem(&answer, 451, "creator-objected");
+        }
+        assert_problem(
+            &world.get(&format!("/v1/creators/{CREATOR}"), &ada).await,
+            451,
+            "creator-objected",
+        );
+        assert_eq!(world.used(&ada).await, 0);
+    }
+}
