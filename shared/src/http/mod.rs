@@ -3,15 +3,18 @@
 mod call;
 mod headers;
 mod metered;
+pub(crate) mod paths;
 mod problem;
 mod problem_kinds;
 mod reply;
 mod serve;
 mod shape;
 
+pub(crate) use self::problem::{decorate, detail};
 pub use self::{
     call::Call,
     metered::{Served, Visit, authenticate, authenticate_holder},
+    paths::PATHS,
     problem::{Problem, kind, problem},
     problem_kinds::{KINDS, Kind},
     reply::Reply,

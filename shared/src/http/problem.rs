@@ -43,18 +43,19 @@ pub struct Problem {
     pub violated_policies: Vec<&'static str>,
 }
 
-/// The answer to `error`.
-pub fn problem(error: &Error, request_id: &str) -> Reply {
-    let json = serde_json::to_string(&Problem::of(error, request_id)).unwrap_or_default();
+/// The answer to `error`, of the service at `public_url`.
+pub fn problem(error: &Error, public_url: &str, request_id: &str) -> Reply {
+    let problem = Problem::of(error, public_url, request_id);
+    let json = serde_json::to_string(&problem).unwrap_or_default();
     decorate(Reply::text(kind(error).status(), "application/problem+json", json), error)
 }
 
 impl Problem {
     /// What is said of `error`.
-    pub fn of(error: &Error, request_id: &str) -> Self {
+    pub fn of(error: &Error, public_url: &str, request_id: &str) -> Self {
         let kind = kind(error);
         Self {
-            kind: kind.uri(),
+            kind: kind.uri(public_url),
             title: kind.title(),
             status: kind.status().as_u16(),
             detail: detail(error),
@@ -65,7 +66,7 @@ impl Problem {
 }
 
 /// What happened, without what is only for the log.
-fn detail(error: &Error) -> String {
+pub(crate) fn detail(error: &Error) -> String {
     match error {
         Error::Unavailable { .. } => {
             "a part of the service does not answer; try again in a few seconds".to_owned()
@@ -112,6 +113,7 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Denied(Denial::Inactive(_)) => &kinds::ACCOUNT_INACTIVE,
         Error::Denied(Denial::LacksCountry(_)) => &kinds::PLAN_DOES_NOT_INCLUDE,
         Error::NotFound(_) => &kinds::NOT_FOUND,
+        Error::MethodNotAllowed(_) => &kinds::METHOD_NOT_ALLOWED,
         Error::Gone(_) => &kinds::GONE,
         Error::Conflict(_) => &kinds::CONFLICT,
         Error::TooManyMails | Error::MailsPaused => &kinds::TOO_MANY_SIGN_UPS,
@@ -138,8 +140,12 @@ pub fn kind(error: &Error) -> &'static Kind {
 }
 
 /// Adds the fields that go with an error.
-fn decorate(reply: Reply, error: &Error) -> Reply {
+pub(crate) fn decorate(reply: Reply, error: &Error) -> Reply {
     match error {
+        Error::MethodNotAllowed(allow) => match HeaderValue::from_str(allow) {
+            Ok(allow) => reply.with(header::ALLOW, allow),
+            Err(_) => reply,
+        },
         Error::Auth(AuthError::Missing | AuthError::Malformed | AuthError::Unknown) => {
             reply.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
         }

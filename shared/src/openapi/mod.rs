@@ -105,6 +105,9 @@ impl Modify for Security {
     }
 }
 
+/// Where the service of all examples is.
+pub(crate) const EXAMPLE_URL: &str = "https://api.example.com";
+
 /// The document, with an example of everything that is sent and answered.
 pub fn document() -> Document {
     let mut document = Api::openapi();

@@ -12,7 +12,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     serve(|app, call| Box::pin(handle(app, call))).await
 }
 
-async fn handle(_: &App, call: &Call) -> Result<Reply, Error> {
+async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let kind = Kind::named(&call.path("kind")).ok_or(Error::NotFound("kind of problem"))?;
-    Ok(docs::reply(docs::problem_page(kind)))
+    Ok(docs::reply(docs::problem_page(kind, &app.config.service.public_url)))
 }

@@ -11,6 +11,7 @@ use crate::{
     error::{AuthError, Error, InputError},
     gate::{Class, Denial, Limits, Window},
     http::{Kind, Problem, kind},
+    openapi::EXAMPLE_URL,
     plans::Plan,
     video::{FetchError, Source},
 };
@@ -26,7 +27,8 @@ pub(super) fn examples(place: &Place<'_>, status: &str) -> Vec<(&'static Kind, V
     let of_status = all.filter(|error| kind(error).status().as_str() == status);
     of_status
         .filter_map(|error| {
-            let problem = serde_json::to_value(Problem::of(&error, REQUEST_ID)).ok()?;
+            let problem =
+                serde_json::to_value(Problem::of(&error, EXAMPLE_URL, REQUEST_ID)).ok()?;
             Some((kind(&error), problem))
         })
         .collect()
@@ -173,7 +175,7 @@ fn value_error(place: &Place<'_>) -> Option<InputError> {
         path if path.starts_with("/v1/hashtags/") => {
             ("name", "must be a hashtag of 1 to 100 characters without spaces")
         }
-        "/v1/creators/objections" => ("username", HANDLE),
+        "/v1/objections" => ("username", HANDLE),
         path if path.starts_with("/v1/creators/{username}") => ("username", HANDLE),
         _ => return None,
     };
@@ -189,7 +191,7 @@ fn thing(place: &Place<'_>) -> &'static str {
         "/billing/{page}" => "page",
         "/v1/keys/{key_id}" => "key of yours",
         "/v1/billing/invoices/{invoice_id}" => "invoice",
-        "/v1/creators/objections/{objection_id}" => "objection",
+        "/v1/objections/{objection_id}" => "objection",
         _ => "request",
     }
 }
