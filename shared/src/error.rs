@@ -28,6 +28,9 @@ pub enum Error {
     /// What was asked for does not exist, or not for this caller.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// The address is right and the method is not; names those that are.
+    #[error("this address does not take that method; it takes {0}")]
+    MethodNotAllowed(String),
     /// What was asked for was there and is not any more; the text says what to do.
     #[error("{0}")]
     Gone(&'static str),

@@ -16,7 +16,7 @@
 //! - [`objections`]: creators who want to be left out, and who they are asked of.
 //! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`files`], [`redis`], [`mail`]: the
 //!   clients.
-//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`docs`], [`views`], [`jobs`], [`ops`]: the edge.
+//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`docs`], [`pages`], [`views`], [`jobs`], [`ops`]: the edge.
 
 pub mod accounts;
 pub mod app;
@@ -40,6 +40,7 @@ pub mod mail;
 pub mod objections;
 pub mod openapi;
 pub mod ops;
+pub mod pages;
 pub mod plans;
 pub mod policy;
 pub mod privacy;

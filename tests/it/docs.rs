@@ -83,7 +83,9 @@ async fn the_type_of_an_error_leads_to_its_page() {
     let refused = world.send(client.get("/v1/keys")).await;
     assert_problem(&refused, 401, "invalid-api-key");
     let body = refused.json();
-    let page = world.send(client.get(body["type"].as_str().expect("a type"))).await;
+    let kind = body["type"].as_str().expect("a type");
+    let path = kind.strip_prefix(world.cloud.url()).expect("an address of the service");
+    let page = world.send(client.get(path)).await;
     assert_page(&page);
     assert!(page.text().contains(body["title"].as_str().expect("a title")));
 }

@@ -50,7 +50,7 @@ async fn an_address_that_no_mail_can_go_to_is_refused_before_anything_is_stored(
         "ada\u{ff20}example.com",
     ] {
         assert_problem(&ask(&world, email).await, 400, "invalid-value");
-        let objection = client.post("/v1/creators/objections", &form("made.up", email, "object"));
+        let objection = client.post("/v1/objections", &form("made.up", email, "object"));
         assert_problem(&world.send(objection).await, 400, "invalid-value");
     }
     assert!(items(&world, Table::Sessions).await.is_empty());
@@ -73,7 +73,7 @@ async fn a_domain_in_another_script_is_one_address_with_its_ascii_form() {
     }
     let objection = form("made.up", "eve@b\u{fc}cher.example", "object");
     let client = world.cloud.client();
-    let objection = client.post("/v1/creators/objections", &objection);
+    let objection = client.post("/v1/objections", &objection);
     assert_eq!(world.send(objection).await.status, 202);
     let mail = world.cloud.ses.mails().pop().expect("a mail");
     assert_eq!(mail.to, ["eve@xn--bcher-kva.example"]);
@@ -186,7 +186,7 @@ async fn all_strangers_together_cause_so_many_mails_in_an_hour_and_no_more() {
     }
     let objection = form("made.up", "eve@example.com", "object");
     let client = world.cloud.client();
-    let objection = client.post("/v1/creators/objections", &objection);
+    let objection = client.post("/v1/objections", &objection);
     assert_problem(&world.send(objection).await, 429, "too-many-sign-ups");
     assert_eq!(world.cloud.ses.mails().len(), 1);
     assert!(world.logs("SignUpFunction").contains("no more mails"));

@@ -3,7 +3,6 @@
 //! cancels a deletion. So the mailbox decides whose the account is, not who holds a key.
 
 use aws_sdk_dynamodb::types::Update;
-use maud::html;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
@@ -15,7 +14,7 @@ use crate::{
     ids::{AccountId, KeyId},
     inventory::{self, RECOVERY_HOURS, Table},
     keys::{self, ApiKey, Environment, KeyItem, KeyName, NewKeyView, Recovery},
-    mail::Mail,
+    mail::{Invitation, Mail},
     plans::Plan,
     privacy::{self, Kind, State},
     secrets::Pepper,
@@ -229,41 +228,28 @@ async fn tell(
 
 /// The mail to an address that has an account. Nothing in it acts when it is only opened or followed.
 pub(super) fn way_back(public_url: &str, token: &str) -> Mail {
-    let body =
-        format!("{{\"token\":\"{token}\",\"revoke_other_keys\":false,\"cancel_deletion\":false}}");
-    let command = format!(
-        "curl -X POST {public_url}/v1/accounts/recover -H 'Content-Type: application/json' -d '{body}'"
-    );
-    let what = "Somebody, perhaps you, asked to sign up with this address. It has an account already, so nothing \
-                has changed. If it was not you, ignore this mail.";
-    let why =
-        "Have you lost your API key, or may somebody else have it? This token gets you a new one:";
-    let how = format!(
-        "It works once, for {RECOVERY_HOURS} hours. You, or whoever looks after your program, send it from a \
-         terminal:"
-    );
-    let more = [
-        "Does somebody else have a key of yours? Write true in place of false after \"revoke_other_keys\": every \
-         other key then stops working at once, your own programs' too, until you give them the new one.",
-        "Were you told that your account will be deleted, and want to keep it? Write true after \
-         \"cancel_deletion\".",
-        "Give the token to nobody you do not trust: it opens your account.",
+    let before = [
+        "Somebody, perhaps you, asked to sign up with this address. It has an account already, so nothing has \
+         changed. If it was not you, ignore this mail."
+            .to_owned(),
+        "Have you lost your API key, or may somebody else have it?".to_owned(),
     ];
-    Mail {
-        subject: "You already have an account".to_owned(),
-        text: format!(
-            "{what}\n\n{why}\n\n    {token}\n\n{how}\n\n    {command}\n\n{}\n",
-            more.join("\n\n")
+    let after = [
+        format!(
+            "The link works once, for {RECOVERY_HOURS} hours. On the page you can also stop every other key at \
+             once, if somebody else may have one, and keep an account that is to be deleted."
         ),
-        html: html! {
-            p { (what) }
-            p { (why) }
-            p { code { (token) } }
-            p { (how) }
-            pre { (command) }
-            @for text in more { p { (text) } }
-        },
-    }
+        "Give the link to nobody you do not trust: it opens your account.".to_owned(),
+    ];
+    let invitation = Invitation {
+        subject: "You already have an account",
+        before: &before,
+        page: &format!("{public_url}/recover"),
+        label: "Get a new key on this page",
+        after: &after,
+        endpoint: &format!("{public_url}/v1/accounts/recover"),
+    };
+    invitation.mail(token)
 }
 
 /// The mail that says that a token was used.

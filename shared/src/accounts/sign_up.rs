@@ -1,6 +1,5 @@
 //! Signing up: nothing but a mail happens until the address is confirmed.
 
-use maud::html;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -15,12 +14,12 @@ use crate::{
     error::{Error, InputError},
     ids::{AccountId, random_base62},
     inventory::{self, Table},
-    mail::{Mail, Mailer},
+    mail::{Invitation, Mail, Mailer},
     secrets::Pepper,
     store::{to_item, unavailable},
 };
 
-const ACCEPTED: &str = "Read the mail that was sent to the address: it holds a token and says what to do with it. \
+const ACCEPTED: &str = "Read the mail that was sent to the address: it holds a link and a token, and says what to do with them. \
                         If none comes, look among the spam, then ask again after an hour: only a few are sent \
                         to one address within an hour.";
 
@@ -51,7 +50,7 @@ pub struct SignUpRequest {
 pub struct SignUpAccepted {
     /// What to do next.
     #[schema(
-        example = "Read the mail that was sent to the address: it holds a token and says what to do with it. If none comes, look among the spam, then ask again after an hour: only a few are sent to one address within an hour."
+        example = "Read the mail that was sent to the address: it holds a link and a token, and says what to do with them. If none comes, look among the spam, then ask again after an hour: only a few are sent to one address within an hour."
     )]
     pub message: &'static str,
 }
@@ -172,28 +171,15 @@ fn pending(sign_up: SignUp, pepper: &Pepper, token: &str, now: OffsetDateTime) -
 }
 
 fn confirmation(public_url: &str, token: &str) -> Mail {
-    let body = format!("{{\"token\":\"{token}\"}}");
-    let command = format!(
-        "curl -X POST {public_url}/v1/accounts/verify -H 'Content-Type: application/json' -d '{body}'"
-    );
-    Mail {
-        subject: "Confirm your e-mail address".to_owned(),
-        text: format!(
-            "Welcome to the TikTok Video Intelligence API.\n\nConfirm your address with this token \
-             and get your first API key:\n\n    {token}\n\nFrom a terminal:\n\n    {command}\n\nThe \
-             token is valid for 24 hours. If you did not sign up, ignore this mail: nothing has been \
-             opened, and the sign-up ends with the token.\n"
-        ),
-        html: html! {
-            p { "Welcome to the TikTok Video Intelligence API." }
-            p { "Confirm your address with this token and get your first API key:" }
-            p { code { (token) } }
-            p { "From a terminal:" }
-            pre { (command) }
-            p {
-                "The token is valid for 24 hours. If you did not sign up, ignore this mail: nothing \
-                 has been opened, and the sign-up ends with the token."
-            }
-        },
-    }
+    let invitation = Invitation {
+        subject: "Confirm your e-mail address",
+        before: &["Welcome to the TikTok Video Intelligence API.".to_owned()],
+        page: &format!("{public_url}/confirm"),
+        label: "Confirm your address on this page, and get your first API key",
+        after: &["The link works for 24 hours. If you did not sign up, ignore this mail: nothing has been opened, \
+                  and the sign-up ends with the link."
+            .to_owned()],
+        endpoint: &format!("{public_url}/v1/accounts/verify"),
+    };
+    invitation.mail(token)
 }

@@ -1,5 +1,5 @@
 use super::{ConfigError, required_var, var};
-use crate::store::TableNames;
+use crate::{http::Site, store::TableNames};
 
 /// Names and addresses of the service itself.
 #[derive(Clone, Debug)]
@@ -21,6 +21,11 @@ pub struct ServiceConfig {
 }
 
 impl ServiceConfig {
+    /// What answers and pages name of it.
+    pub fn site(&self) -> Site<'_> {
+        Site { url: &self.public_url, support: &self.support_address }
+    }
+
     /// Reads `TABLE_PREFIX`, `TABLE_SUFFIXES`, `EXPORTS_BUCKET`, `SECRET_ID`, `PUBLIC_URL`, `MAIL_FROM`,
     /// `SUPPORT_ADDRESS` and `DELETION_GRACE_DAYS` (7 if unset, 14 at most: the deletion itself is promised within 30).
     pub fn from_env() -> Result<Self, ConfigError> {

@@ -11,17 +11,22 @@ use crate::{
     billing::GRACE_DAYS,
     gate::Class,
     http::{KINDS, Kind},
+    openapi::EXAMPLE_URL,
     plans::{CURRENCY, Plan},
     video::FREE_CALLS_A_DAY,
 };
 
 /// Header fields: of requests and of answers.
-const HEADERS: [(&str, &str); 8] = [
+const HEADERS: [(&str, &str); 10] = [
     ("X-API-Key", "Request: your API key. `Authorization: Bearer …` does as well."),
     (
         "Idempotency-Key",
         "Request, where an operation names it: 1 to 128 printable characters of your choice. Sent \
          again within a day, the request is answered as before and nothing is done twice.",
+    ),
+    (
+        "Accept-Encoding",
+        "Request: with `gzip`, answers above 1 KB are compressed to about a tenth.",
     ),
     ("X-Request-Id", "Every answer: its id. Quote it when you ask for help."),
     (
@@ -36,6 +41,10 @@ const HEADERS: [(&str, &str); 8] = [
          many as you asked for.",
     ),
     ("Retry-After", "With `429` and `503`: wait for so many seconds before the next attempt."),
+    (
+        "Allow",
+        "With `405`: the methods that the address takes. `HEAD` goes wherever `GET` goes, and counts as much.",
+    ),
     ("WWW-Authenticate", "With `401`: send an API key."),
     ("Location", "With `303`: where to go on. Do not send your key there: it is another host."),
 ];
@@ -107,7 +116,10 @@ fn authentication() -> Markup {
                    as `Authorization: Bearer`. Never put it into an address: addresses end up in \
                    logs."))
         }
-        p { "Sign up with an address, and confirm it with the token that is mailed to you:" }
+        p {
+            "Sign up with an address, and confirm it with the token that is mailed to you, on "
+            a href="/sign-up" { "a page" } " or from a program:"
+        }
         (code_block(SIGN_UP))
         p {
             "A key is shown once. Make another one and revoke the old one under "
@@ -115,7 +127,7 @@ fn authentication() -> Markup {
         }
         p {
             (line("Have you lost your key, or does somebody else have it? Sign up again with the same address: \
-                   the mail then holds a token for `POST /v1/accounts/recover`, which makes a new key and, if \
+                   the mail then leads to a page, and holds a token for `POST /v1/accounts/recover`, which makes a new key and, if \
                    you want, revokes all others and cancels a deletion. A sandbox key (`tvi_test_…`) opens the \
                    video endpoints only."))
         }
@@ -256,8 +268,8 @@ pub(super) fn problems() -> Markup {
             h2 id="errors" { "Errors" }
             p {
                 "An error is answered as " code { "application/problem+json" } " (RFC 9457), a "
-                a href="#schema-Problem" { "Problem" } ": its " code { "type" } " names the kind and \
-                 stays the same, its " code { "detail" } " is for people and may change."
+                a href="#schema-Problem" { "Problem" } ": its " code { "type" } " names the kind, at this service's own \
+                 address, and stays the same, its " code { "detail" } " is for people and may change."
             }
             @for kind in KINDS {
                 h3 id=(anchor(kind)) { (kind.title()) }
@@ -271,7 +283,7 @@ pub(super) fn problems() -> Markup {
 pub(super) fn problem(kind: &Kind) -> Markup {
     html! {
         p.soft {
-            "Status " code { (kind.status().as_u16()) } ", type " code { (kind.uri()) } " "
+            "Status " code { (kind.status().as_u16()) } ", type " code { (kind.uri(EXAMPLE_URL)) } " "
             a href={ "/problems/" (kind.name()) } aria-label={ "Page of: " (kind.title()) } { "(page)" }
         }
         p { (line(kind.about())) }

@@ -7,8 +7,17 @@ use sha2::{Digest, Sha256};
 /// The one stylesheet.
 const STYLE: &str = include_str!("style.css");
 
+/// Where every page leads that has no contents of its own.
+const FOOTER: [(&str, &str); 5] = [
+    ("/", "What this is"),
+    ("/sign-up", "Open an account"),
+    ("/docs", "Documentation"),
+    ("/object", "Creators"),
+    ("/privacy", "Privacy"),
+];
+
 /// A whole page. Where there is little room, `navigation` stands between `header` and `content`.
-pub(super) fn layout(
+pub(crate) fn layout(
     title: &str,
     header: &Markup,
     navigation: Option<&Markup>,
@@ -26,10 +35,17 @@ pub(super) fn layout(
             }
             body {
                 a.skip href="#content" { "Skip to the content" }
-                div.page[navigation.is_some()] {
+                div.page[navigation.is_some()].single[navigation.is_none()] {
                     header { (header) }
                     @if let Some(navigation) = navigation { (navigation) }
                     main id="content" tabindex="-1" { (content) }
+                    @if navigation.is_none() {
+                        footer {
+                            ul {
+                                @for (link, title) in FOOTER { li { a href=(link) { (title) } } }
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -38,15 +54,16 @@ pub(super) fn layout(
 }
 
 /// A box of its own that scrolls sideways, also by keyboard.
-pub(super) fn scroll(label: &str, content: &Markup) -> Markup {
+pub(crate) fn scroll(label: &str, content: &Markup) -> Markup {
     html! { div.scroll role="group" tabindex="0" aria-label=(label) { (content) } }
 }
 
-/// Nothing may be loaded or run; the stylesheet is let through by its hash.
-pub(super) fn content_security_policy() -> String {
+/// Nothing may be loaded or run; the stylesheet is let through by its hash. `form_action` says where forms may
+/// be sent.
+pub(crate) fn content_security_policy(form_action: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {form_action}; \
          frame-ancestors 'none'"
     )
 }

@@ -17,8 +17,12 @@ use serde_json::Value;
 
 pub use self::billing::{BillingPage, billing_page};
 use self::operations::Operation;
+pub(crate) use self::{
+    layout::{content_security_policy, layout, scroll},
+    text::line,
+};
 use crate::{
-    http::{KINDS, Kind, Reply},
+    http::{KINDS, Kind, Reply, Site},
     openapi,
 };
 
@@ -38,7 +42,7 @@ fn render(document: &Value) -> String {
     };
     let title = document["info"]["title"].as_str().unwrap_or_default();
     let navigation = navigation(document, &operations);
-    layout::layout(
+    layout(
         &format!("{title}: documentation"),
         &guide::introduction(document),
         Some(&navigation),
@@ -86,27 +90,27 @@ fn navigation(document: &Value, operations: &[Operation<'_>]) -> Markup {
     }
 }
 
-/// The page of one kind of problem: where its `type` leads.
-pub fn problem_page(kind: &Kind, support: &str) -> String {
+/// The page of one kind of problem at `site`: where its `type` leads.
+pub fn problem_page(kind: &Kind, site: Site<'_>) -> String {
     let header = html! { h1 { (kind.title()) } };
     let content = html! {
-        p { (text::line(kind.about())) }
+        p { (line(kind.about())) }
         p.soft {
-            "Status " code { (kind.status().as_u16()) } ", type " code { (kind.uri()) } "."
+            "Status " code { (kind.status().as_u16()) } ", type " code { (kind.uri(site.url)) } "."
         }
-        p { "Help: " a href={ "mailto:" (support) } { (support) } "." }
+        p { "Help: " a href={ "mailto:" (site.support) } { (site.support) } "." }
         p {
             a href="/docs#errors" { "All errors" } ", and the rest of the "
             a href="/docs" { "documentation" } "."
         }
     };
-    layout::layout(kind.title(), &header, None, &content)
+    layout(kind.title(), &header, None, &content)
 }
 
 /// The answer that shows a page: nothing may run in it or be loaded by it.
 pub fn reply(page: String) -> Reply {
     let reply = Reply::document("text/html; charset=utf-8", page);
-    match HeaderValue::try_from(layout::content_security_policy()) {
+    match HeaderValue::try_from(content_security_policy("'none'")) {
         Ok(policy) => reply.with(header::CONTENT_SECURITY_POLICY, policy),
         // The policy of every answer holds: a page without style.
         Err(_) => reply,

@@ -12,7 +12,7 @@ pub(super) fn paragraphs(text: &str) -> Markup {
 }
 
 /// `text` within a paragraph.
-pub(super) fn line(text: &str) -> Markup {
+pub(crate) fn line(text: &str) -> Markup {
     let parts: Vec<&str> = text.split('`').collect();
     // A backtick that is never closed is text.
     let closed = parts.len() - usize::from(parts.len().is_multiple_of(2));

@@ -16,6 +16,12 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, InputError> {
     Ok(read)
 }
 
+/// As [`read`], of what is JSON already.
+pub(super) fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, InputError> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| InputError::Body(describe(error.path(), error.inner())))
+}
+
 fn root() -> Path {
     // Nothing has been read of it.
     serde_path_to_error::Track::new().path()

@@ -2,18 +2,19 @@ use std::sync::OnceLock;
 
 use lambda_http::{
     Body, Request, RequestExt,
-    http::{HeaderMap, header},
+    http::{HeaderMap, Method, header},
     request::RequestContext,
 };
 use serde::de::DeserializeOwned;
 use time::{Date, OffsetDateTime};
 
-use super::body;
+use super::{body, paths};
 use crate::{
     dates,
     error::{AuthError, Error, InputError},
     gate::{Class, Window},
     keys::ApiKey,
+    pages::{Form, Typed},
 };
 
 /// Longest body that any endpoint accepts, in bytes: a batch of 100 addresses.
@@ -27,6 +28,9 @@ pub struct Call {
     request_id: String,
     source_ip: String,
     route: String,
+    method: Method,
+    at: String,
+    is_any: bool,
     window: OnceLock<(Class, Window)>,
 }
 
@@ -39,9 +43,79 @@ impl Call {
         let now = i128::from(context.time_epoch) * 1_000_000;
         let now = OffsetDateTime::from_unix_timestamp_nanos(now).map_err(Error::internal)?;
         let request_id = context.request_id.unwrap_or_default();
-        let route = context.route_key.unwrap_or_default();
+        let key = context.route_key.unwrap_or_default();
+        let (method, at) = (context.http.method, context.http.path.unwrap_or_default());
         let source_ip = context.http.source_ip.unwrap_or_default();
-        Ok(Self { request, now, request_id, source_ip, route, window: OnceLock::new() })
+        let of_any = key.strip_prefix("ANY ").map(|path| format!("{method} {path}"));
+        let is_any = of_any.is_some();
+        Ok(Self {
+            request,
+            now,
+            request_id,
+            source_ip,
+            route: of_any.unwrap_or(key),
+            method,
+            at,
+            is_any,
+            window: OnceLock::new(),
+        })
+    }
+
+    /// Whether it only reads: a `GET`, or a `HEAD`, which is answered as the `GET` without its body.
+    pub fn is_read(&self) -> bool {
+        [Method::GET, Method::HEAD].contains(&self.method)
+    }
+
+    /// Refuses methods that only the gateway's `ANY` has let through: what has a `GET` is routed by `ANY`, so
+    /// that it has a `HEAD` too, and what else there is at a path has a route of its own.
+    pub(super) fn check_method(&self) -> Result<(), Error> {
+        if !self.is_any || self.is_read() {
+            return Ok(());
+        }
+        Err(Error::MethodNotAllowed(paths::allow(&self.at).unwrap_or_default()))
+    }
+
+    /// The path as it was asked for, percent-decoded.
+    pub fn at(&self) -> &str {
+        &self.at
+    }
+
+    /// Whether the caller names this media type among those it takes. A range such as `*/*` does not count: a
+    /// browser names `text/html`, and programs do not.
+    pub(crate) fn accepts(&self, media_type: &str) -> bool {
+        let ranges = self.header(header::ACCEPT.as_str()).unwrap_or_default().split(',');
+        let mut named = ranges.filter_map(|it| {
+            let (name, parameters) = it.split_once(';').unwrap_or((it, ""));
+            name.trim().eq_ignore_ascii_case(media_type).then_some(parameters)
+        });
+        named.any(|parameters| !parameters.split(';').any(|it| is_zero_weight(it.trim())))
+    }
+
+    /// Whether who asks is a person with a browser, and not at an address that is for programs.
+    pub(super) fn is_for_people(&self) -> bool {
+        !self.at.starts_with("/v1/") && self.accepts("text/html")
+    }
+
+    fn is_of(&self, media_type: &str) -> bool {
+        let given = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        let essence = given.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case(media_type)
+    }
+
+    /// The form that was sent, if it was one of our pages. Other sites must not have their visitors send any:
+    /// browsers say where a form comes from.
+    pub(super) fn form(&self) -> Option<&'static Form> {
+        let is_form =
+            self.method == Method::POST && self.is_of("application/x-www-form-urlencoded");
+        let from = self.header("sec-fetch-site").unwrap_or("same-origin");
+        let is_ours = ["same-origin", "none"].contains(&from);
+        if is_form && is_ours { Form::sent_to(&self.at) } else { None }
+    }
+
+    /// What was typed into the form.
+    pub(crate) fn typed(&self) -> Typed {
+        let bytes = self.bytes();
+        if bytes.len() > MAX_BODY { Typed::default() } else { Typed::parse(bytes) }
     }
 
     /// When the request arrived at API Gateway.
@@ -128,22 +202,25 @@ impl Call {
         }
     }
 
-    /// The body as JSON. Unknown fields are refused where the type says so.
+    /// The body as JSON, or a form of ours as the JSON that it stands for. Unknown fields are refused where the
+    /// type says so.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, InputError> {
-        let media_type = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
+        let form = self.form();
+        if form.is_none() && !self.is_of("application/json") {
             return Err(InputError::MediaType);
         }
         let bytes = self.bytes();
         if bytes.len() > MAX_BODY {
             return Err(InputError::TooLarge(MAX_BODY));
         }
-        body::read(bytes)
+        match form {
+            Some(form) => body::read_value(form.json(&self.typed())),
+            None => body::read(bytes),
+        }
     }
 
-    /// The API key in `X-API-Key` or `Authorization: Bearer`. It may be there more than once, and in both;
-    /// two that differ are refused: which of them counts would be a guess.
+    /// The API key in `X-API-Key` or `Authorization: Bearer`, or in a form of ours. It may be there more than
+    /// once, and in both; two that differ are refused: which of them counts would be a guess.
     pub fn api_key(&self) -> Result<ApiKey, Error> {
         let bearer = |text: &str| {
             let (scheme, token) = text.split_once(' ')?;
@@ -163,6 +240,9 @@ impl Call {
             )
             .into()),
             (Some(key), None) => Ok(key.parse::<ApiKey>()?),
+            (None, _) if keys.is_empty() && self.form().is_some() => {
+                Ok(self.typed().get("api_key").ok_or(AuthError::Missing)?.parse::<ApiKey>()?)
+            }
             (None, _) if keys.is_empty() => Err(AuthError::Missing.into()),
             (None, _) => Err(AuthError::Malformed.into()),
         }
@@ -190,4 +270,10 @@ impl Call {
         }
         Ok(Some(text))
     }
+}
+
+/// Whether it is a weight of zero: `q=0`, with or without places.
+fn is_zero_weight(parameter: &str) -> bool {
+    let weight = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="));
+    weight.is_some_and(|it| it.parse::<f32>() == Ok(0.0))
 }

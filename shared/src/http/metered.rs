@@ -105,7 +105,7 @@ impl Visit {
             log_failure(&error, call.request_id());
             let is_sources_fault = matches!(&error, Error::Video(it) if it.is_sources_fault());
             let failed = if is_sources_fault { charged } else { 0 };
-            let reply = problem(&error, call.request_id(), &app.config.service.support_address);
+            let reply = problem(&error, app.config.service.site(), call.request_id());
             Served { reply, cached: false, unserved: charged, failed }
         });
         let Served { reply, cached, .. } = served;

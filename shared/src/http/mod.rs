@@ -5,17 +5,20 @@ mod call;
 mod headers;
 mod metered;
 mod parameters;
+pub(crate) mod paths;
 mod problem;
 mod problem_kinds;
 mod reply;
 mod serve;
 mod shape;
 
+pub(crate) use self::problem::{decorate, detail};
 pub use self::{
     call::Call,
     metered::{Served, Visit, authenticate, authenticate_holder},
     parameters::known_parameters,
-    problem::{Problem, kind, problem},
+    paths::PATHS,
+    problem::{Problem, Site, kind, problem},
     problem_kinds::{KINDS, Kind},
     reply::Reply,
     serve::{Handler, serve, serve_metered},

@@ -18,6 +18,15 @@ use crate::{
     video::FetchError,
 };
 
+/// Where the service is, and where its users write to for help.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// Base URL of the API without a final slash.
+    pub url: &'a str,
+    /// The address for support.
+    pub support: &'a str,
+}
+
 /// An error, as RFC 9457 lays it out.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -43,29 +52,30 @@ pub struct Problem {
     pub violated_policies: Vec<&'static str>,
 }
 
-/// The answer to `error`; help is at the address `support`.
-pub fn problem(error: &Error, request_id: &str, support: &str) -> Reply {
-    let json = serde_json::to_string(&Problem::of(error, request_id, support)).unwrap_or_default();
+/// The answer to `error`, of the service at `site`.
+pub fn problem(error: &Error, site: Site<'_>, request_id: &str) -> Reply {
+    let problem = Problem::of(error, site, request_id);
+    let json = serde_json::to_string(&problem).unwrap_or_default();
     decorate(Reply::text(kind(error).status(), "application/problem+json", json), error)
 }
 
 impl Problem {
-    /// What is said of `error`; help is at the address `support`.
-    pub fn of(error: &Error, request_id: &str, support: &str) -> Self {
+    /// What is said of `error`.
+    pub fn of(error: &Error, site: Site<'_>, request_id: &str) -> Self {
         let kind = kind(error);
         Self {
-            kind: kind.uri(),
+            kind: kind.uri(site.url),
             title: kind.title(),
             status: kind.status().as_u16(),
-            detail: detail(error, support),
+            detail: detail(error, site.support),
             request_id: request_id.to_owned(),
             violated_policies: violated(error),
         }
     }
 }
 
-/// What happened, without what is only for the log.
-fn detail(error: &Error, support: &str) -> String {
+/// What happened, without what is only for the log; help is at the address `support`.
+pub(crate) fn detail(error: &Error, support: &str) -> String {
     match error {
         Error::Unavailable { .. } => {
             "a part of the service does not answer; try again in a few seconds".to_owned()
@@ -116,6 +126,7 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Denied(Denial::Inactive(_)) => &kinds::ACCOUNT_INACTIVE,
         Error::Denied(Denial::LacksCountry(_)) => &kinds::PLAN_DOES_NOT_INCLUDE,
         Error::NotFound(_) => &kinds::NOT_FOUND,
+        Error::MethodNotAllowed(_) => &kinds::METHOD_NOT_ALLOWED,
         Error::Gone(_) => &kinds::GONE,
         Error::Conflict(_) => &kinds::CONFLICT,
         Error::TooManyMails | Error::MailsPaused => &kinds::TOO_MANY_SIGN_UPS,
@@ -142,8 +153,12 @@ pub fn kind(error: &Error) -> &'static Kind {
 }
 
 /// Adds the fields that go with an error.
-fn decorate(reply: Reply, error: &Error) -> Reply {
+pub(crate) fn decorate(reply: Reply, error: &Error) -> Reply {
     match error {
+        Error::MethodNotAllowed(allow) => match HeaderValue::from_str(allow) {
+            Ok(allow) => reply.with(header::ALLOW, allow),
+            Err(_) => reply,
+        },
         Error::Auth(AuthError::Missing | AuthError::Malformed | AuthError::Unknown) => {
             reply.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
         }

@@ -39,14 +39,14 @@ impl Kind {
         self.about
     }
 
-    /// The `type` of a problem of this kind. Relative references resolve against the service's own
-    /// address, where each has its page.
-    pub fn uri(&self) -> String {
+    /// The `type` of a problem of this kind: an absolute address, as RFC 9457 §3.1.1 recommends. At the
+    /// service's own, `public_url`, each has its page.
+    pub fn uri(&self, public_url: &str) -> String {
         if *self == QUOTA_EXCEEDED {
             // Registered with IANA by draft-ietf-httpapi-ratelimit-headers.
             "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
         } else {
-            format!("/problems/{}", self.name)
+            format!("{public_url}/problems/{}", self.name)
         }
     }
 }
@@ -105,6 +105,9 @@ kinds! {
     VIDEO_NOT_FOUND = "video-not-found", NOT_FOUND, "Video not found":
         "No source shows such a video; whether it never existed, was deleted, or is private cannot be \
          told. Check the id. Not charged.";
+    METHOD_NOT_ALLOWED = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed":
+        "There is something at this address, but it does not take this method. `Allow` names those that it \
+         takes.";
     BILLING_NOT_ENABLED = "billing-not-enabled", CONFLICT, "Payment not set up":
         "This service's operator has not set up payment, so no plan can be bought here. Asking again does \
          not help; write to support.";
@@ -167,13 +170,14 @@ mod tests {
     #[test]
     fn each_kind_has_its_own_name_and_type_and_is_found_by_it() {
         let names: BTreeSet<_> = KINDS.iter().map(|kind| kind.name()).collect();
-        let types: BTreeSet<_> = KINDS.iter().map(|kind| kind.uri()).collect();
+        let types: BTreeSet<_> = KINDS.iter().map(|kind| kind.uri("https://a.example")).collect();
         assert_eq!((names.len(), types.len()), (KINDS.len(), KINDS.len()));
         for &kind in KINDS {
             assert_eq!(Kind::named(kind.name()), Some(kind));
             let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
             assert!(kind.name().bytes().all(plain), "{} goes into an address", kind.name());
         }
+        assert!(types.iter().all(|it| it.starts_with("https://")), "{types:?}");
         assert_eq!(Kind::named("no-such-kind"), None);
     }
 

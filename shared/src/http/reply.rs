@@ -52,6 +52,14 @@ impl Reply {
         self
     }
 
+    /// Its body, where that is text.
+    pub(crate) fn body(&self) -> &str {
+        match self.0.body() {
+            Body::Text(text) => text,
+            _ => "",
+        }
+    }
+
     /// Its status.
     pub fn status(&self) -> StatusCode {
         self.0.status()

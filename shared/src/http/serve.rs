@@ -5,13 +5,21 @@ use std::{panic::AssertUnwindSafe, time::Instant};
 use futures_util::{FutureExt, future::BoxFuture};
 use lambda_http::{
     Adapter, Body, Request, Response, Service,
+    http::Method,
     lambda_runtime::{LambdaInvocation, Runtime},
     service_fn,
     tower::layer::layer_fn,
 };
+use tower_http::{
+    CompressionLevel,
+    compression::{Compression, CompressionBody, predicate::SizeAbove},
+};
 
 use super::{Call, Reply, headers, parameters, problem};
-use crate::{app::App, error::Error, telemetry};
+use crate::{app::App, error::Error, pages, telemetry};
+
+/// Answers that are longer are compressed, where the caller takes that: a shorter one is a packet either way.
+const COMPRESSED_ABOVE: u16 = 1024;
 
 /// What a function does with a request: `|app, call| Box::pin(handle(app, call))`.
 pub type Handler = for<'a> fn(&'a App, &'a Call) -> BoxFuture<'a, Result<Reply, Error>>;
@@ -40,9 +48,7 @@ pub async fn serve_metered(handler: Handler) -> Result<(), lambda_http::Error> {
 async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error> {
     // It lives as long as the process.
     let app: &'static App = Box::leak(Box::new(app));
-    let requests = service_fn(move |request: Request| async move {
-        Ok::<_, lambda_http::Error>(answer(app, request, handler).await)
-    });
+    let requests = service_fn(move |request| whole_answer(app, request, handler));
     // The client has its answer once the innermost service is done; Lambda sends the next request, or
     // freezes the environment, only when this one is. So what is written here delays nobody, and no
     // extension is needed.
@@ -59,24 +65,53 @@ async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error
     Runtime::new(Adapter::from(requests)).layer(then_log).run().await
 }
 
+/// The answer as it goes out: compressed where the caller takes that, and without its body to a `HEAD`.
+async fn whole_answer(
+    app: &'static App,
+    request: Request,
+    handler: Handler,
+) -> Result<Response<CompressionBody<Body>>, lambda_http::Error> {
+    let is_head = request.method() == Method::HEAD;
+    let plain = service_fn(move |request: Request| async move {
+        Ok::<_, lambda_http::Error>(answer(app, request, handler).await)
+    });
+    // A higher level would save a tenth of the bytes for three times the work (docs/BENCHMARKS.md).
+    let mut compressing = Compression::new(plain)
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(COMPRESSED_ABOVE));
+    let mut response = Service::call(&mut compressing, request).await?;
+    if is_head {
+        *response.body_mut() = CompressionBody::default();
+    }
+    Ok(response)
+}
+
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {
     let started = Instant::now();
-    let support = &app.config.service.support_address;
+    let site = app.config.service.site();
     let call = match Call::new(request) {
         Ok(call) => call,
         Err(error) => {
             log_failure(&error, "");
-            return problem(&error, "", support).finish("");
+            return problem(&error, site, "").finish("");
         }
     };
-    let handled = async {
+    let work = async {
+        call.check_method()?;
         parameters::check(&call)?;
         handler(app, &call).await
     };
-    let reply = unless_panicking(handled).await.unwrap_or_else(|error| {
-        log_failure(&error, call.request_id());
-        problem(&error, call.request_id(), support)
-    });
+    let outcome = unless_panicking(work).await;
+    if let Err(error) = &outcome {
+        log_failure(error, call.request_id());
+    }
+    let reply = match (call.form(), outcome) {
+        (None, Ok(reply)) => reply,
+        (Some(form), Ok(reply)) => pages::answered(form, &call, reply),
+        (Some(form), Err(error)) => pages::refused(form, &call, &error, site.support),
+        (None, Err(error)) if call.is_for_people() => pages::problem(&call, &error, site),
+        (None, Err(error)) => problem(&error, site, call.request_id()),
+    };
     let reply = match call.window() {
         Some((class, window)) => headers::unmetered_limit(reply, *class, window),
         None => reply,

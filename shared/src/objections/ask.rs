@@ -61,7 +61,7 @@ pub async fn ask(
         code,
         expires_at: instant((now + TOKEN_VALID).unix_timestamp()),
         message: "Put the code into the profile's bio, then send the token from the mail to \
-                  POST /v1/creators/objections/confirm. If no mail comes, look among the spam, then ask again \
+                  POST /v1/objections/confirm. If no mail comes, look among the spam, then ask again \
                   after an hour: only a few are sent to one address within an hour.",
     })
 }

@@ -1,7 +1,8 @@
-use maud::html;
-
 use super::{ObjectionKind, store::Pending};
-use crate::{inventory::OBJECTION_HOURS, mail::Mail};
+use crate::{
+    inventory::OBJECTION_HOURS,
+    mail::{Invitation, Mail},
+};
 
 /// Brings the token that confirms an objection.
 pub(super) fn token(public_url: &str, pending: &Pending, token: &str) -> Mail {
@@ -14,34 +15,20 @@ pub(super) fn token(public_url: &str, pending: &Pending, token: &str) -> Mail {
         "Somebody, perhaps you, asked at {public_url} that what the TikTok profile {name} publishes \
          {wish}."
     );
-    let first = "If the profile is yours, put this code anywhere into its bio:";
-    let then = "Then confirm with this token:";
-    let body = format!("{{\"token\":\"{token}\"}}");
-    let command = format!(
-        "curl -X POST {public_url}/v1/creators/objections/confirm -H 'Content-Type: application/json' \
-         -d '{body}'"
-    );
+    let first = "If the profile is yours, put this code anywhere into its bio, and save it:";
     let end = format!(
-        "The token is valid for {OBJECTION_HOURS} hours. If you did not ask for this, ignore this mail: \
-         nothing has been changed, and this address is forgotten with the token."
+        "The link works for {OBJECTION_HOURS} hours. If you did not ask for this, ignore this mail: nothing has \
+         been changed, and this address is forgotten with the link."
     );
-    Mail {
-        subject: "Confirm that the profile is yours".to_owned(),
-        text: format!(
-            "{asked}\n\n{first}\n\n    {code}\n\n{then}\n\n    {token}\n\nFrom a terminal:\n\n    \
-             {command}\n\n{end}\n"
-        ),
-        html: html! {
-            p { (asked) }
-            p { (first) }
-            p { code { (code) } }
-            p { (then) }
-            p { code { (token) } }
-            p { "From a terminal:" }
-            pre { (command) }
-            p { (end) }
-        },
-    }
+    let invitation = Invitation {
+        subject: "Confirm that the profile is yours",
+        before: &[asked, first.to_owned(), code.clone()],
+        page: &format!("{public_url}/object/confirm"),
+        label: "Then open this page",
+        after: &[end],
+        endpoint: &format!("{public_url}/v1/objections/confirm"),
+    };
+    invitation.mail(token)
 }
 
 /// Says that what was asked for is done.
@@ -71,7 +58,7 @@ pub(super) fn refused(public_url: &str, reason: Option<&str>) -> Mail {
     ];
     paragraphs.extend(reason.map(|it| format!("The reason: {it}")));
     paragraphs.push(format!(
-        "You can ask again at {public_url}: put the new code into the profile's bio before you confirm. \
+        "You can ask again at {public_url}/object and put the new code into the profile's bio before you confirm. \
          Your address and the handle have been forgotten; this is the last mail about it."
     ));
     Mail::of("Your request could not be granted", &paragraphs)

@@ -24,7 +24,7 @@ pub struct ObjectionRequest {
 /// The same answer whether or not handle and address are known.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ObjectionAccepted {
-    /// Its id: `GET /v1/creators/objections/{objection_id}` says where it stands.
+    /// Its id: `GET /v1/objections/{objection_id}` says where it stands.
     #[schema(example = "obj_4kPq9ZtR2mWx")]
     pub id: String,
     /// Put this anywhere into the profile's bio until it is found there.
@@ -35,7 +35,7 @@ pub struct ObjectionAccepted {
     pub expires_at: String,
     /// What to do next.
     #[schema(
-        example = "Put the code into the profile's bio, then send the token from the mail to POST /v1/creators/objections/confirm. If no mail comes, look among the spam, then ask again after an hour: only a few are sent to one address within an hour."
+        example = "Put the code into the profile's bio, then send the token from the mail to POST /v1/objections/confirm. If no mail comes, look among the spam, then ask again after an hour: only a few are sent to one address within an hour."
     )]
     pub message: &'static str,
 }

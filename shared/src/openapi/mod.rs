@@ -26,7 +26,7 @@ use utoipa::{
 };
 
 use self::figures::Figures;
-use crate::http::Problem;
+use crate::http::{Problem, Site};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -105,6 +105,12 @@ impl Modify for Security {
             .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
 }
+
+/// Where the service of all examples is.
+pub(crate) const EXAMPLE_URL: &str = "https://api.example.com";
+/// As [`EXAMPLE_URL`], with its support.
+pub(crate) const EXAMPLE_SITE: Site<'static> =
+    Site { url: EXAMPLE_URL, support: "support@example.com" };
 
 /// The document, with an example of everything that is sent and answered.
 pub fn document() -> Document {

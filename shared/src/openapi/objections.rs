@@ -10,7 +10,7 @@ use crate::{
 /// `withdraw`, to be let in again. A mail with a token goes to the address; the answer does not tell
 /// whether handle or address is known. Needs no account.
 #[utoipa::path(
-    post, path = "/v1/creators/objections", tag = "Privacy", request_body = ObjectionRequest,
+    post, path = "/v1/objections", tag = "Privacy", request_body = ObjectionRequest,
     responses(
         (status = 202, description = "A mail was sent, unless too many were", body = ObjectionAccepted),
         (status = 400, description = "Invalid body or value", body = Problem, content_type = "application/problem+json"),
@@ -25,7 +25,7 @@ pub(super) fn request_objection() {}
 /// it is `active` (or `withdrawn`) at once. `waiting_for_code`: put the code there and send the same token
 /// again. `queued`: the operator looks, within 48 hours. The same token again comes to the same.
 #[utoipa::path(
-    post, path = "/v1/creators/objections/confirm", tag = "Privacy", request_body = ConfirmObjection,
+    post, path = "/v1/objections/confirm", tag = "Privacy", request_body = ConfirmObjection,
     responses(
         (status = 200, description = "Where it stands", body = ObjectionView),
         (status = 400, description = "Invalid body", body = Problem, content_type = "application/problem+json"),
@@ -39,7 +39,7 @@ pub(super) fn confirm_objection() {}
 
 /// Where an objection stands. It names nobody, and needs no key: the id cannot be guessed.
 #[utoipa::path(
-    get, path = "/v1/creators/objections/{objection_id}", tag = "Privacy",
+    get, path = "/v1/objections/{objection_id}", tag = "Privacy",
     params(("objection_id" = String, Path, description = "Id of the objection", example = "obj_4kPq9ZtR2mWx")),
     responses(
         (status = 200, description = "The objection", body = ObjectionView),

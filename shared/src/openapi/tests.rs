@@ -36,7 +36,7 @@ fn each_kind_of_problem_has_an_example_where_it_occurs() {
                 let kind = crate::http::Kind::named(kind).expect("a kind");
                 let value = &example["value"];
                 assert_eq!(kind.status().as_str(), status, "{name}");
-                assert_eq!(value["type"], kind.uri());
+                assert_eq!(value["type"], kind.uri(EXAMPLE_URL));
                 assert_eq!(
                     (&value["title"], &example["summary"]),
                     (&kind.title().into(), &kind.title().into())
@@ -48,6 +48,8 @@ fn each_kind_of_problem_has_an_example_where_it_occurs() {
     }
     let missing: Vec<_> =
         KINDS.iter().map(|it| it.name()).filter(|it| !seen.contains(it)).collect();
+    // What no operation takes is described by none.
+    let missing: Vec<_> = missing.into_iter().filter(|it| *it != "method-not-allowed").collect();
     assert!(missing.is_empty(), "no operation shows {missing:?}");
 }
 

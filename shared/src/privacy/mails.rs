@@ -24,12 +24,13 @@ pub(super) fn scheduled(
     let mut text = vec![
         format!("You asked to delete your account. It will be deleted on {run} (UTC)."),
         format!(
-            "Until then you can change your mind: send DELETE {public_url}/v1/privacy/deletions/{} \
-             with your API key. If you did not ask for this, do so now and revoke your keys.",
-            erasure.id
+            "Until then you can change your mind, with your API key: {public_url}/deletions/{} (programs send \
+             DELETE {public_url}/v1/privacy/deletions/{}). If you did not ask for this, do so now and revoke your \
+             keys.",
+            erasure.id, erasure.id
         ),
         format!(
-            "Does your key not work any more? Sign up again with this address at {public_url}/docs: the mail \
+            "Does your key not work any more? Sign up again with this address at {public_url}/sign-up: the mail \
              that comes gets you a new key, revokes all others and keeps the account, if you say so."
         ),
     ];
@@ -57,8 +58,10 @@ pub(super) fn exported(public_url: &str, request: &Request, until: i64) -> Mail 
         &[
             "You asked for a copy of what we keep about you. It is made.".to_owned(),
             format!(
-                "Fetch it with your API key: GET {public_url}/v1/privacy/exports/{}/download. It is \
-                 there until {} (UTC), and then deleted. If you did not ask for this, revoke your keys.",
+                "Fetch it with your API key: {public_url}/exports/{} (programs: GET \
+                 {public_url}/v1/privacy/exports/{}/download). It is there until {} (UTC), and then deleted. If \
+                 you did not ask for this, revoke your keys.",
+                request.id,
                 request.id,
                 instant(until)
             ),

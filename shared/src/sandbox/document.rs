@@ -5,7 +5,7 @@ use std::fmt::Write;
 use time::OffsetDateTime;
 
 use super::{CREATORS, Case, Fault, Trouble, VIDEOS, WORDS, videos::Made};
-use crate::{error::Error, http::problem};
+use crate::{error::Error, http::kind};
 
 const HEAD: &str = "# The sandbox
 
@@ -128,7 +128,7 @@ fn says<T>(case: &Case<T>) -> String {
 /// The status with which the API answers.
 pub(super) fn status(fault: Fault) -> u16 {
     match fault.trouble(OffsetDateTime::UNIX_EPOCH) {
-        Trouble::Fetch(error) => problem(&Error::Video(error), "", "").status().as_u16(),
+        Trouble::Fetch(error) => kind(&Error::Video(error)).status().as_u16(),
         Trouble::QuotaUsedUp | Trouble::MinuteUsedUp => 429,
     }
 }

@@ -6,7 +6,7 @@ use vidintel::{inventory::Table, objections::Objections};
 
 use super::{World, app_of, patient, subject::everything, token_in};
 
-pub(crate) const PATH: &str = "/v1/creators/objections";
+pub(crate) const PATH: &str = "/v1/objections";
 pub(crate) const CONFIRM: &str = "ConfirmObjectionFunction";
 pub(crate) const DECIDE: &str = "DecideObjectionFunction";
 pub(crate) const WATCH: &str = "WatchObjectionsFunction";

@@ -1,4 +1,4 @@
-//! `POST /v1/creators/objections/confirm`: the mailed token comes back, and the profile is looked at.
+//! `POST /v1/objections/confirm`: the mailed token comes back, and the profile is looked at.
 
 use lambda_http::http::StatusCode;
 use vidintel::{

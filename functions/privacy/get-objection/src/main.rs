@@ -1,4 +1,4 @@
-//! `GET /v1/creators/objections/{objection_id}`: where an objection stands. The id cannot be guessed, and
+//! `GET /v1/objections/{objection_id}`: where an objection stands. The id cannot be guessed, and
 //! the answer names nobody.
 
 use lambda_http::http::StatusCode;

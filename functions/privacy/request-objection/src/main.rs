@@ -1,4 +1,4 @@
-//! `POST /v1/creators/objections`: a creator asks to be left out, or to be let in again.
+//! `POST /v1/objections`: a creator asks to be left out, or to be let in again.
 
 use lambda_http::http::StatusCode;
 use vidintel::{

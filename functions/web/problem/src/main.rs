@@ -14,5 +14,5 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let kind = Kind::named(&call.path("kind")).ok_or(Error::NotFound("kind of problem"))?;
-    Ok(docs::reply(docs::problem_page(kind, &app.config.service.support_address)))
+    Ok(docs::reply(docs::problem_page(kind, app.config.service.site())))
 }

@@ -6,7 +6,9 @@ use axum::{
     body::Bytes,
     http::{
         HeaderMap,
-        header::{CONNECTION, CONTENT_TYPE, COOKIE, HOST, TRANSFER_ENCODING, USER_AGENT},
+        header::{
+            CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, TRANSFER_ENCODING, USER_AGENT,
+        },
         request::Parts,
     },
 };
@@ -119,6 +121,10 @@ fn headers(headers: &HeaderMap, peer: SocketAddr, now: OffsetDateTime) -> Value 
         "" => peer.ip().to_string(),
         before => format!("{before}, {}", peer.ip()),
     };
+    // AWS's important notes say that it is added, not which one.
+    if all.get(CONTENT_LENGTH.as_str()).is_some_and(|it| it == "0") {
+        all.entry(CONTENT_TYPE.as_str()).or_insert_with(|| "application/octet-stream".to_owned());
+    }
     all.insert("x-forwarded-port", peer.port().to_string());
     all.insert("x-forwarded-proto", "http".to_owned());
     let since_1970 = Duration::from_secs(u64::try_from(now.unix_timestamp()).unwrap_or_default());
@@ -208,6 +214,18 @@ mod tests {
         assert_eq!(context["timeEpoch"], 1_795_521_600_250_i64);
         assert_eq!(context["http"]["userAgent"], "tests");
         assert_eq!(event.get("body"), None);
+    }
+
+    #[test]
+    fn a_request_whose_length_is_zero_gets_a_content_type() {
+        let given = |name: &'static str, value: &'static str| {
+            let request = Request::post("/things/1").header("Content-Length", "0");
+            made(request.header(name, value), b"")["headers"]["content-type"].clone()
+        };
+        assert!(given("X-Other", "1").is_string());
+        assert_eq!(given("Content-Type", "text/csv"), "text/csv");
+        let none = made(Request::get("/things/1"), b"");
+        assert_eq!(none["headers"].get("content-type"), None);
     }
 
     #[test]

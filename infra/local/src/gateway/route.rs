@@ -13,6 +13,9 @@ pub struct Route {
     path: String,
 }
 
+/// The route of every request that no other one is for.
+const DEFAULT: &str = "$default";
+
 /// One segment of a route's path.
 #[derive(Debug)]
 enum Segment<'a> {
@@ -44,6 +47,16 @@ impl Route {
         })
     }
 
+    /// The route of every request that no other one is for: an event with neither `Method` nor `Path`.
+    pub fn default_of(function: &str) -> Self {
+        Self { function: function.to_owned(), method: None, path: DEFAULT.to_owned() }
+    }
+
+    /// Whether it is the one of every request that no other one is for.
+    pub fn is_default(&self) -> bool {
+        self.path == DEFAULT
+    }
+
     /// The method; `None` is `ANY`.
     pub fn method(&self) -> Option<&Method> {
         self.method.as_ref()
@@ -56,6 +69,9 @@ impl Route {
 
     /// For example `GET /v1/videos/{video_id}`.
     pub fn key(&self) -> String {
+        if self.is_default() {
+            return DEFAULT.to_owned();
+        }
         format!("{} {}", self.method.as_ref().map_or("ANY", Method::as_str), self.path)
     }
 
@@ -96,8 +112,9 @@ pub(super) fn find<'r>(
     method: &Method,
     path: &str,
 ) -> Option<(&'r Route, Vec<(String, String)>)> {
-    routes
+    let most_specific = routes
         .iter()
+        .filter(|route| !route.is_default())
         .filter(|route| route.method.as_ref().is_none_or(|it| it == method))
         .filter_map(|route| Some((route, route.matches(path)?)))
         .min_by_key(|(route, _)| {
@@ -108,7 +125,9 @@ pub(super) fn find<'r>(
                 Segment::Rest(_) => 2,
             });
             (kinds.collect::<Vec<u8>>(), route.method.is_none())
-        })
+        });
+    let default = || Some((routes.iter().find(|it| it.is_default())?, Vec::new()));
+    most_specific.or_else(default)
 }
 
 #[cfg(test)]
@@ -128,8 +147,11 @@ mod tests {
     }
 
     fn found(method: Method, path: &str) -> Option<(String, String)> {
-        let routes = routes();
-        let (route, parameters) = find(&routes, &method, path)?;
+        found_in(&routes(), method, path)
+    }
+
+    fn found_in(routes: &[Route], method: Method, path: &str) -> Option<(String, String)> {
+        let (route, parameters) = find(routes, &method, path)?;
         let parameters: Vec<_> = parameters.iter().map(|(k, v)| format!("{k}={v}")).collect();
         Some((route.function.clone(), parameters.join(",")))
     }
@@ -151,10 +173,41 @@ mod tests {
     }
 
     #[test]
+    fn each_method_is_routed_by_itself_and_any_takes_what_is_left() {
+        let routes = [
+            ("List", "ANY", "/v1/keys"),
+            ("Make", "POST", "/v1/keys"),
+            ("Only", "GET", "/docs"),
+            ("Batch", "POST", "/v1/videos/batch"),
+            ("Video", "ANY", "/v1/videos/{video_id}"),
+        ]
+        .map(|(function, method, path)| Route::new(function, method, path).expect(path));
+        let by = |method, path| found_in(&routes, method, path).map(|it| it.0);
+        assert_eq!(by(Method::POST, "/v1/keys").as_deref(), Some("Make"));
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::PATCH] {
+            assert_eq!(by(method, "/v1/keys").as_deref(), Some("List"));
+        }
+        // No HEAD where there is only a GET, and no answer to a preflight where none is set up.
+        for method in [Method::HEAD, Method::OPTIONS, Method::POST] {
+            assert_eq!(by(method, "/docs"), None);
+        }
+        assert_eq!(by(Method::POST, "/v1/videos/batch").as_deref(), Some("Batch"));
+        assert_eq!(by(Method::PUT, "/v1/videos/batch").as_deref(), Some("Video"));
+        let with_default = [&routes[..], &[Route::default_of("Rest")]].concat();
+        for (method, path) in [(Method::HEAD, "/docs"), (Method::GET, "/"), (Method::GET, "/a/b")] {
+            let rest = Some(("Rest".to_owned(), String::new()));
+            assert_eq!(found_in(&with_default, method, path), rest, "{path}");
+        }
+        let docs = found_in(&with_default, Method::GET, "/docs").map(|it| it.0);
+        assert_eq!(docs.as_deref(), Some("Only"));
+    }
+
+    #[test]
     fn route_keys_are_those_of_api_gateway() {
         let keys: Vec<_> = routes().iter().map(Route::key).collect();
         assert_eq!(keys[0], "ANY /{proxy+}");
         assert_eq!(keys[2], "DELETE /v1/keys/{key_id}");
+        assert_eq!(Route::default_of("F").key(), "$default");
         assert!(Route::new("F", "GET", "v1").is_err());
         assert!(Route::new("F", "G T", "/v1").is_err());
     }

@@ -216,6 +216,10 @@ impl Function {
             value.with_context(|| format!("{field} is missing"))
         };
         match event.get("Type").and_then(Value::as_str) {
+            // Without both it is the API's default route.
+            Some("HttpApi") if text("Method").is_err() && text("Path").is_err() => {
+                self.routes.push(Route::default_of(&self.id));
+            }
             Some("HttpApi") => {
                 self.routes.push(Route::new(&self.id, text("Method")?, text("Path")?)?);
             }

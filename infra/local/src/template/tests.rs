@@ -29,6 +29,7 @@ Resources:
       Environment: { Variables: { LEVEL: trace } }
       Events:
         Route: { Type: HttpApi, Properties: { Method: get, Path: "/things/{id}" } }
+        Rest: { Type: HttpApi, Properties: { ApiId: an-api } }
         Tick: { Type: Schedule, Properties: { Schedule: rate(5 minutes) } }
       Policies:
         - Statement:
@@ -66,11 +67,19 @@ fn globals_and_own_settings_are_merged() -> Result<()> {
     let environment: Vec<_> =
         function.environment.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect();
     assert_eq!(environment, [("COUNT", "3"), ("LEVEL", "trace"), ("PREFIX", "local-")]);
-    assert_eq!(function.routes[0].key(), "GET /things/{id}");
+    let keys: Vec<_> = function.routes.iter().map(Route::key).collect();
+    assert!(keys.contains(&"GET /things/{id}".to_owned()), "{keys:?}");
+    assert!(keys.contains(&"$default".to_owned()), "{keys:?}");
     let from = datetime!(2026-11-24 12:00 UTC);
     assert_eq!(function.schedules[0].next_after(from), datetime!(2026-11-24 12:05 UTC));
     assert_eq!(template.functions.len(), 1, "the condition of the other does not hold");
     Ok(())
+}
+
+#[test]
+fn a_route_has_a_method_and_a_path_or_neither() {
+    let half = SMALL.replace("{ ApiId: an-api }", "{ Path: /a }");
+    assert!(parse(&half).is_err());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::{
     error::{AuthError, Error, InputError},
     gate::{Class, Denial, Limits, Window},
     http::{Kind, Problem, kind},
+    openapi::EXAMPLE_SITE,
     plans::Plan,
     video::{FetchError, Source},
 };
@@ -20,15 +21,14 @@ const MAX_BODY: usize = 64 * 1024;
 
 const REQUEST_ID: &str = "JKJaXmPLvHcESHA=";
 
-const SUPPORT: &str = "support@example.com";
-
 /// An example of each kind that the operation may answer with `status`.
 pub(super) fn examples(place: &Place<'_>, status: &str) -> Vec<(&'static Kind, Value)> {
     let all = errors(place).into_iter();
     let of_status = all.filter(|error| kind(error).status().as_str() == status);
     of_status
         .filter_map(|error| {
-            let problem = serde_json::to_value(Problem::of(&error, REQUEST_ID, SUPPORT)).ok()?;
+            let problem = Problem::of(&error, EXAMPLE_SITE, REQUEST_ID);
+            let problem = serde_json::to_value(problem).ok()?;
             Some((kind(&error), problem))
         })
         .collect()
@@ -181,7 +181,7 @@ fn value_error(place: &Place<'_>) -> Option<InputError> {
         path if path.starts_with("/v1/hashtags/") => {
             ("name", "must be a hashtag of 1 to 100 characters without spaces")
         }
-        "/v1/creators/objections" => ("username", HANDLE),
+        "/v1/objections" => ("username", HANDLE),
         path if path.starts_with("/v1/creators/{username}") => ("username", HANDLE),
         _ => return None,
     };
@@ -197,7 +197,7 @@ fn thing(place: &Place<'_>) -> &'static str {
         "/billing/{page}" => "page",
         "/v1/keys/{key_id}" => "key of yours",
         "/v1/billing/invoices/{invoice_id}" => "invoice",
-        "/v1/creators/objections/{objection_id}" => "objection",
+        "/v1/objections/{objection_id}" => "objection",
         _ => "request",
     }
 }

@@ -95,7 +95,7 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "9.2",
         promise: "EU users can say no to processing",
-        control: "creators: `POST /v1/creators/objections`, proven by a mailed token and a code in the \
+        control: "creators: `POST /v1/objections`, proven by a mailed token and a code in the \
                   profile, or decided by the operator (`decide-objection`); `suppressions` holds a \
                   keyed hash of the handle, found under every pepper there has been, and cached \
                   answers go at once",
