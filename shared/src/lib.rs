@@ -40,6 +40,7 @@ pub mod mail;
 pub mod objections;
 pub mod openapi;
 pub mod ops;
+mod patience;
 pub mod plans;
 pub mod policy;
 pub mod privacy;
