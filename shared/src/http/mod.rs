@@ -6,6 +6,7 @@ mod metered;
 mod problem;
 mod problem_kinds;
 mod reply;
+mod sender;
 mod serve;
 mod shape;
 

@@ -61,14 +61,19 @@ async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error
 
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {
     let started = Instant::now();
-    let call = match Call::new(request) {
+    let mut call = match Call::new(request) {
         Ok(call) => call,
         Err(error) => {
             log_failure(&error, "");
             return problem(&error, "").finish("");
         }
     };
-    let reply = unless_panicking(handler(app, &call)).await.unwrap_or_else(|error| {
+    let recognised = call.recognise(app).await;
+    let handled = async {
+        recognised?;
+        handler(app, &call).await
+    };
+    let reply = unless_panicking(handled).await.unwrap_or_else(|error| {
         log_failure(&error, call.request_id());
         problem(&error, call.request_id())
     });

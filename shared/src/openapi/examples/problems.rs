@@ -37,6 +37,7 @@ pub(super) fn examples(place: &Place<'_>, status: &str) -> Vec<(&'static Kind, V
 fn errors(place: &Place<'_>) -> Vec<Error> {
     let mut errors = vec![
         Error::Restoring,
+        Error::WrongAddress,
         Error::Unavailable { dependency: "", detail: String::new() },
         Error::internal(""),
         Error::NotFound(thing(place)),
