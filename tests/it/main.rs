@@ -33,6 +33,7 @@ mod objected;
 mod objections;
 mod objections_list;
 mod openapi;
+mod operate;
 mod paid_for;
 mod plan_properties;
 mod policy;

@@ -25,6 +25,7 @@ use crate::{
     serve::{listen, serve},
     standins::{
         REGION,
+        operator::Operator,
         s3::{S3, SECRET_KEY},
         secrets::Secrets,
         ses::Ses,
@@ -117,6 +118,8 @@ pub struct Cloud {
     pub stripe: Stripe,
     /// Files.
     pub s3: S3,
+    /// What the operator's AWS CLI asks, at the address of the controls.
+    pub operator: Operator,
     timeline: Timeline,
     url: String,
     console_url: String,
@@ -219,6 +222,8 @@ impl Cloud {
             clock: clock.clone(),
             routes: Arc::new(functions.iter().flat_map(|it| it.routes.clone()).collect()),
         };
+        let ids = functions.iter().map(|it| it.id.as_str());
+        let operator = Operator::new(&stack, ids, runtime.clone());
         let console_url = format!("http://{console_address}");
         let template = Arc::new(template);
         let controls = Controls {
@@ -230,7 +235,7 @@ impl Cloud {
         };
         let mut tasks = vec![
             serve(listener, gateway.router()),
-            serve(console, control::router(controls, &ses)),
+            serve(console, control::router(controls, &ses).merge(operator.router())),
             serve(ses_listener, ses.router()),
             serve(sqs_listener, sqs.router()),
             serve(secrets_listener, secrets.router()),
@@ -256,6 +261,7 @@ impl Cloud {
             tiktok,
             stripe,
             s3,
+            operator,
             timeline,
             url,
             console_url,
