@@ -61,12 +61,13 @@ impl App {
     pub fn new(config: Config) -> Result<Self, Error> {
         let aws = Aws::new(&config.aws);
         let store = Store::new(aws.dynamodb, config.service.table_names.clone());
-        let redis = Redis::new(&config.redis)
-            // The error would repeat the URL, which may hold a password.
+        let secrets = Arc::new(Secrets::new(aws.secrets, config.service.secret_id.clone()));
+        let redis = Redis::with_secrets(&config.redis, Arc::clone(&secrets))
+            // The error would repeat the URL.
             .map_err(|_| Error::internal("REDIS_URL is not a URL of a Redis server"))?;
         Ok(Self {
             gate: Gate::new(redis.clone(), store.clone()),
-            secrets: Arc::new(Secrets::new(aws.secrets, config.service.secret_id.clone())),
+            secrets,
             mailer: Mailer::new(aws.ses, config.service.mail_from.clone()),
             usage: Log::new(redis.clone(), store.clone()),
             alone: Alone::default(),

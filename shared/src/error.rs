@@ -37,6 +37,12 @@ pub enum Error {
     /// The request conflicts with what is there; the text says what to do.
     #[error("{0}")]
     Conflict(&'static str),
+    /// The request did not come through the CDN, where it has to.
+    #[error(
+        "requests are taken at the service's public address only, which mails and documentation name; this \
+         one came past it"
+    )]
+    WrongAddress,
     /// More mails were asked for than are sent in an hour.
     #[error("too many mails were asked for from your network within an hour; try again later")]
     TooManyMails,

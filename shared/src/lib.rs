@@ -41,6 +41,7 @@ pub mod objections;
 pub mod openapi;
 pub mod ops;
 pub mod pages;
+mod patience;
 pub mod plans;
 pub mod policy;
 pub mod privacy;

@@ -4,19 +4,20 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use ::redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisResult,
-    Value, aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo,
+    Pipeline, RedisResult, Value, aio::MultiplexedConnection,
 };
+use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 
-use crate::config::RedisConfig;
+use crate::{config::RedisConfig, secrets::Secrets};
 
 /// Redis gave no usable answer. Says nothing about whether the commands ran.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,15 @@ pub enum RedisError {
     /// No answer, or no connection, in time.
     #[error("Redis did not answer in time")]
     Timeout,
+    /// Its password could not be read.
+    #[error("the password of Redis could not be read: {0}")]
+    Secret(String),
+    /// It is one that cannot be used.
+    #[error(
+        "Redis runs in cluster mode, which is not supported: take one with cluster mode off \
+         (docs/OPERATIONS.md)"
+    )]
+    Cluster,
     /// The connection failed or an answer was an error.
     #[error("Redis failed: {0}")]
     Failed(#[from] ::redis::RedisError),
@@ -34,6 +44,9 @@ pub enum RedisError {
 
 /// How long the breaker stays open.
 const OPEN_FOR: Duration = Duration::from_secs(1);
+
+/// How long one that cannot be used is left alone.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
 
 /// How long those wait who cannot do without Redis: scheduled jobs, and changes that the gate must
 /// know. They pay no attention to the breaker.
@@ -51,13 +64,17 @@ enum Patience {
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
-    client: Client,
+    server: ConnectionInfo,
+    /// Where the password is, if there is one.
+    secrets: Option<Arc<Secrets>>,
     response_timeout: Duration,
     connect_timeout: Duration,
     connection: Mutex<Option<MultiplexedConnection>>,
     started: Instant,
     /// Milliseconds after `started` until which the breaker is open; 0 = closed.
     open_until: AtomicU64,
+    /// Whether it is open because the server cannot be used.
+    is_refused: AtomicBool,
 }
 
 impl std::fmt::Debug for Redis {
@@ -73,16 +90,28 @@ pub type Late = JoinHandle<RedisResult<Value>>;
 impl Redis {
     /// Prepares the connection; does not connect. Fails on a URL that Redis clients do not accept.
     pub fn new(config: &RedisConfig) -> RedisResult<Self> {
+        Self::prepare(config, None)
+    }
+
+    /// As [`Redis::new`], with the credentials of the secret, if it has some. They are looked for at each
+    /// connection, so that a new password is used once the secret is read again.
+    pub fn with_secrets(config: &RedisConfig, secrets: Arc<Secrets>) -> RedisResult<Self> {
+        Self::prepare(config, Some(secrets))
+    }
+
+    fn prepare(config: &RedisConfig, secrets: Option<Arc<Secrets>>) -> RedisResult<Self> {
         let server = config.url.expose_secret().into_connection_info()?;
         // The library's name helps nobody, and telling it costs each cold start a round trip.
         let settings = server.redis_settings().clone().set_skip_set_lib_name();
         Ok(Self(Arc::new(Inner {
-            client: Client::open(server.set_redis_settings(settings))?,
+            server: server.set_redis_settings(settings),
+            secrets,
             response_timeout: config.response_timeout,
             connect_timeout: config.connect_timeout,
             connection: Mutex::new(None),
             started: Instant::now(),
             open_until: AtomicU64::new(0),
+            is_refused: AtomicBool::new(false),
         })))
     }
 
@@ -111,6 +140,15 @@ impl Redis {
         self.query_or_late(pipeline, Patience::Short).await
     }
 
+    /// Whether the server throws keys away when it is short of memory, as far as it says.
+    pub async fn may_evict(&self) -> Result<bool, RedisError> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("INFO").arg("memory");
+        let (said,): (String,) = self.query(pipeline).await?;
+        let policy = said.lines().find_map(|it| it.strip_prefix("maxmemory_policy:"));
+        Ok(policy.is_some_and(|it| it.trim() != "noeviction"))
+    }
+
     async fn query_for<T: FromRedisValue>(
         &self,
         pipeline: Pipeline,
@@ -136,7 +174,11 @@ impl Redis {
         patience: Patience,
     ) -> Result<Value, (RedisError, Option<Late>)> {
         let wait = match patience {
-            Patience::Short if self.is_open() => return Err((RedisError::Open, None)),
+            Patience::Short if self.is_open() => {
+                let is_refused = self.0.is_refused.load(Ordering::Relaxed);
+                let why = if is_refused { RedisError::Cluster } else { RedisError::Open };
+                return Err((why, None));
+            }
             Patience::Short => self.0.response_timeout,
             Patience::Long => PATIENCE,
         };
@@ -171,30 +213,81 @@ impl Redis {
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
-        // Time limits are ours (`timeout` above), so that late answers stay readable.
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(self.0.connect_timeout));
-        let connecting = self.0.client.get_multiplexed_async_connection_with_config(&config);
-        match timeout(self.0.connect_timeout, connecting).await {
-            Ok(Ok(connection)) => Ok(slot.insert(connection).clone()),
-            failed => {
-                self.open();
-                match failed {
-                    Ok(Err(error)) => Err(error.into()),
-                    _ => Err(RedisError::Timeout),
-                }
+        let connected = async { self.connect_to(self.server().await?).await };
+        // Boxed: the compiler would carry it through everything that asks Redis.
+        match connected.boxed().await {
+            Ok(connection) => Ok(slot.insert(connection).clone()),
+            Err(error) => {
+                let is_refused = matches!(error, RedisError::Cluster);
+                self.0.is_refused.store(is_refused, Ordering::Relaxed);
+                self.open(if is_refused { REFUSED_FOR } else { OPEN_FOR });
+                Err(error)
             }
         }
     }
 
-    async fn fail(&self) {
-        *self.0.connection.lock().await = None;
-        self.open();
+    /// Where it is, with its password.
+    async fn server(&self) -> Result<ConnectionInfo, RedisError> {
+        let server = self.0.server.clone();
+        let Some(secrets) = &self.0.secrets else { return Ok(server) };
+        let secret = secrets.get().await.map_err(|error| RedisError::Secret(error.to_string()))?;
+        let Some(credentials) = secret.redis else { return Ok(server) };
+        let settings = server.redis_settings().clone();
+        let settings = settings.set_password(credentials.password.expose_secret());
+        let settings = match credentials.username {
+            Some(username) => settings.set_username(username),
+            None => settings,
+        };
+        Ok(server.set_redis_settings(settings))
     }
 
-    fn open(&self) {
-        let until = self.0.started.elapsed() + OPEN_FOR;
+    async fn connect_to(
+        &self,
+        server: ConnectionInfo,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        // Time limits are ours, so that late answers stay readable.
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(Some(self.0.connect_timeout));
+        let client = Client::open(server)?;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let mut made = match timeout(self.0.connect_timeout, connecting).await {
+            Ok(made) => made.map_err(|error| self.refused(error))?,
+            Err(_) => return Err(RedisError::Timeout),
+        };
+        let mut command = ::redis::cmd("INFO");
+        let asking = command.arg("cluster").query_async::<String>(&mut made);
+        // One that is slow is not known to be unfit, and who waits for it may have the time.
+        let Ok(asked) = timeout(self.0.connect_timeout, asking).await else { return Ok(made) };
+        match asked {
+            // Half of the keys would be somewhere else, the log would pile up and end: as if there were no
+            // Redis all is exact, and the log goes to the tables.
+            Ok(said) if said.contains("cluster_enabled:1") => {
+                tracing::error!("{}", RedisError::Cluster);
+                Err(RedisError::Cluster)
+            }
+            Err(error) if error.is_io_error() || is_not_let_in(&error) => Err(self.refused(error)),
+            // One that will not say is taken for one that is single.
+            Ok(_) | Err(_) => Ok(made),
+        }
+    }
+
+    /// Redis has not let the connection come about.
+    fn refused(&self, error: ::redis::RedisError) -> RedisError {
+        if let Some(secrets) = self.0.secrets.as_ref().filter(|_| is_not_let_in(&error)) {
+            secrets.doubt();
+        }
+        error.into()
+    }
+
+    async fn fail(&self) {
+        *self.0.connection.lock().await = None;
+        self.0.is_refused.store(false, Ordering::Relaxed);
+        self.open(OPEN_FOR);
+    }
+
+    fn open(&self, time: Duration) {
+        let until = self.0.started.elapsed() + time;
         self.0.open_until.store(until.as_millis() as u64, Ordering::Relaxed);
     }
 
@@ -202,6 +295,12 @@ impl Redis {
         let now = self.0.started.elapsed().as_millis() as u64;
         now < self.0.open_until.load(Ordering::Relaxed)
     }
+}
+
+/// Whether Redis wants other credentials, or some.
+fn is_not_let_in(error: &::redis::RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
 }
 
 /// A Lua script that runs by its hash, and is sent whole only where the server does not know it.

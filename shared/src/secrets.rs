@@ -1,16 +1,16 @@
 //! The one secret of the service, read from Secrets Manager and kept for a while.
 
-use std::time::{Duration, Instant};
+mod kept;
 
 use aws_sdk_secretsmanager::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
+use self::kept::Kept;
 use crate::{aws::Lazy, error::Error};
 
-/// How long a read secret is used: the longest time a rotation needs to reach every environment.
-const KEEP: Duration = Duration::from_secs(15 * 60);
+/// Fewest characters of what proves that a request came through the CDN: it is guessed against over HTTP.
+const SHORTEST_PROOF: usize = 32;
 
 /// The secret's content.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,6 +23,12 @@ pub struct Secret {
     /// Credentials of the operator's account at Stripe.
     #[serde(default)]
     pub stripe: Option<StripeCredentials>,
+    /// What Redis is told, where it asks who connects.
+    #[serde(default)]
+    pub redis: Option<RedisCredentials>,
+    /// What proves that a request came through the CDN, where there is one.
+    #[serde(default)]
+    pub cdn: Option<CdnProof>,
 }
 
 /// The pepper in use, during a rotation the one after it and then the one before it, and those before that.
@@ -94,6 +100,40 @@ pub struct StripeCredentials {
     pub webhook_secrets: Vec<SecretString>,
 }
 
+/// Credentials at Redis.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RedisCredentials {
+    /// Name of the user; without one, Redis takes the password for that of its default user.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// What the CDN sends with every request that it passes on, and no client knows.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CdnProof {
+    current: SecretString,
+    /// While the CDN is being told a new one, it sends the one before it.
+    #[serde(default)]
+    previous: Option<SecretString>,
+}
+
+impl CdnProof {
+    /// Whether `given` is what the CDN sends. Takes the same time whatever is given.
+    pub fn is(&self, given: &str) -> bool {
+        // Hashes are compared in constant time, and are as long for any text.
+        let given = blake3::hash(given.as_bytes());
+        let mut all = std::iter::once(&self.current).chain(&self.previous);
+        all.any(|it| blake3::hash(it.expose_secret().as_bytes()) == given)
+    }
+
+    fn is_usable(&self) -> bool {
+        let mut all = std::iter::once(&self.current).chain(&self.previous);
+        all.all(|it| it.expose_secret().len() >= SHORTEST_PROOF)
+    }
+}
+
 impl Pepper {
     /// A pepper of the given 32 bytes.
     pub fn new(version: u32, key: [u8; 32]) -> Self {
@@ -129,36 +169,24 @@ impl Pepper {
 pub struct Secrets {
     client: Lazy<Client>,
     id: String,
-    kept: Mutex<Option<(Instant, Secret)>>,
+    kept: Kept<Secret>,
 }
 
 impl Secrets {
     /// Reads the secret named `id` through `client`, later.
     pub fn new(client: Lazy<Client>, id: String) -> Self {
-        Self { client, id, kept: Mutex::new(None) }
+        Self { client, id, kept: Kept::default() }
     }
 
     /// The secret. While Secrets Manager does not answer, the last read one serves on.
     pub async fn get(&self) -> Result<Secret, Error> {
-        let mut kept = self.kept.lock().await;
-        if let Some((read, secret)) = &*kept
-            && read.elapsed() < KEEP
-        {
-            return Ok(secret.clone());
-        }
-        match self.read().await {
-            Ok(secret) => {
-                *kept = Some((Instant::now(), secret.clone()));
-                Ok(secret)
-            }
-            Err(error) => match &*kept {
-                Some((_, secret)) => {
-                    tracing::warn!(error = %error, "the secret could not be read again");
-                    Ok(secret.clone())
-                }
-                None => Err(error),
-            },
-        }
+        self.kept.get(self.read()).await
+    }
+
+    /// Has the secret read again before it is used the next time: something in it was not accepted. At most
+    /// once a minute.
+    pub fn doubt(&self) {
+        self.kept.doubt();
     }
 
     async fn read(&self) -> Result<Secret, Error> {
@@ -173,6 +201,31 @@ impl Secrets {
         if !secret.pepper.ever().all(Pepper::is_usable) {
             return Err(Error::internal("a pepper is not of 64 hexadecimal digits"));
         }
+        if secret.cdn.as_ref().is_some_and(|it| !it.is_usable()) {
+            return Err(Error::internal("what proves the CDN must have 32 characters or more"));
+        }
         Ok(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proof_of_the_cdn_is_the_current_one_or_the_one_before_it() {
+        let (one, two) = ("1".repeat(32), "2".repeat(32));
+        let proof = |previous: Option<&str>| CdnProof {
+            current: two.clone().into(),
+            previous: previous.map(|it| it.to_owned().into()),
+        };
+        let both = proof(Some(&one));
+        assert!(both.is(&one) && both.is(&two) && both.is_usable());
+        for wrong in ["", &one[1..], &format!("{one},{two}"), &"3".repeat(32)] {
+            assert!(!both.is(wrong), "{wrong}");
+        }
+        assert!(!proof(None).is(&one));
+        assert!(!proof(Some("short")).is_usable());
+        assert!(!format!("{both:?}").contains("22"));
     }
 }

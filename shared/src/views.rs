@@ -8,6 +8,7 @@ use crate::{
     dates,
     keys::{Environment, KeyView},
     plans::Plan,
+    redis::RedisError,
     usage::DayUsage,
     video::{SourceState, Spent},
 };
@@ -85,10 +86,15 @@ pub struct PartHealth {
     /// `redis`, `dynamodb`, a source, or `restore` while a backup is being restored.
     #[schema(example = "research")]
     pub name: &'static str,
-    /// `ok` or `down`. Of a source, which is not asked by this: `off`, `ok` or `failing` as it did
-    /// when it was last asked, `unknown` if nobody asked within the hour.
+    /// `ok`, `degraded` or `down`. Of a source, which is not asked by this: `off`, `ok` or `failing` as
+    /// it did when it was last asked, `unknown` if nobody asked within the hour.
     #[schema(example = "ok")]
     pub status: &'static str,
+    /// Why, where the operator has to change something: `cluster-mode` (Redis runs in it, so it is not used)
+    /// or `eviction-policy` (Redis throws keys away when its memory is full).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "eviction-policy")]
+    pub reason: Option<&'static str>,
     /// When the source last answered, within the hour.
     #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-24T11:59:30Z")]
@@ -121,7 +127,19 @@ impl PartHealth {
     /// A part that was asked just now.
     pub fn asked(name: &'static str, is_up: bool) -> Self {
         let status = if is_up { "ok" } else { "down" };
-        Self { name, status, last_answer_at: None, last_failure_at: None, allowance: None }
+        let reason = None;
+        Self { name, status, reason, last_answer_at: None, last_failure_at: None, allowance: None }
+    }
+
+    /// Redis, from what it did when it was asked to do what it is there for.
+    pub fn redis(outcome: &Result<(), RedisError>, may_evict: bool) -> Self {
+        let (status, reason) = match outcome {
+            Ok(()) if may_evict => ("degraded", Some("eviction-policy")),
+            Ok(()) => ("ok", None),
+            Err(RedisError::Cluster) => ("down", Some("cluster-mode")),
+            Err(_) => ("down", None),
+        };
+        Self { status, reason, ..Self::asked("redis", outcome.is_ok()) }
     }
 
     /// With what is left of its allowance at `now`.
@@ -146,6 +164,7 @@ impl PartHealth {
         Self {
             name,
             status,
+            reason: None,
             last_answer_at: at(state.answered_at),
             last_failure_at: at(state.failed_at),
             allowance: None,

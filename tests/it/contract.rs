@@ -100,6 +100,19 @@ async fn use_everything(world: &World) {
     assert!(!world.cloud.stripe.customers().contains(&late));
     world.use_billing().await;
     use_refunds(world).await;
+    use_the_cdn(world).await;
+}
+
+/// Has every function that answers a `GET` look whether it came through the CDN, if there is one.
+async fn use_the_cdn(world: &World) {
+    let client = world.cloud.client();
+    for route in world.cloud.template.functions.iter().flat_map(|it| &it.routes) {
+        if let Some(path) = route.key().strip_prefix("GET ") {
+            let request = client.get(path.replace(['{', '}'], ""));
+            let request = request.header("cf-connecting-ip", "192.0.2.7");
+            world.send(request.header("x-origin-verify", "0123456789abcdef0123456789abcdef")).await;
+        }
+    }
 }
 
 /// Gets back into a suspended account that is to be deleted.
@@ -238,8 +251,13 @@ fn packs_are_read_by(world: &World) -> usize {
 /// the one about the log entry, which may or may not be in the stream then. How many functions have looked for
 /// one so far, `roll-up-usage` among them.
 async fn lose_the_logs_answers(world: &World, customer: &Customer, calls: u64) -> usize {
-    world.cloud.redis.fault(local::redis::Fault::Delay(std::time::Duration::from_millis(600)));
     let requests = metered(world, 3);
+    // So that all are connected again.
+    for answer in join_all(requests.iter().map(|it| endpoints::ask(world, customer, it))).await {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    world.cloud.runtime.settled().await;
+    world.cloud.redis.fault(local::redis::Fault::Delay(std::time::Duration::from_millis(600)));
     let asking = join_all(requests.iter().map(|it| endpoints::ask(world, customer, it)));
     let silence = async {
         tokio::time::sleep(std::time::Duration::from_millis(600 * calls - 300)).await;
@@ -348,6 +366,7 @@ async fn use_erasure(world: &World, ada: &Customer) {
         }
     }
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
+    order(world, "ReplayErasuresFunction", &json!({ "close": true })).await.expect("closed");
     let replayed = order(world, "ReplayErasuresFunction", &json!({})).await.expect("replayed");
     assert_eq!(replayed["complete"], true);
     assert_eq!((&replayed["acts"], &replayed["requests"]), (&json!(1), &json!(1)), "{replayed}");
@@ -389,7 +408,9 @@ async fn use_retention(world: &World, ada: &Customer) {
 async fn used_world() -> World {
     let mut options = patient();
     options.parameters.insert("TikTokResearch".to_owned(), "on".to_owned());
+    options.parameters.insert("CdnAddressHeader".to_owned(), "CF-Connecting-IP".to_owned());
     let world = World::start_with(options).await;
+    world.change_secret(|it| it["cdn"] = json!({ "current": "0123456789abcdef0123456789abcdef" }));
     use_everything(&world).await;
     world
 }

@@ -85,13 +85,15 @@ async fn an_erasure_ends_billing_first_and_keeps_the_records_for_7_years() {
     let certificate = view(&world, &id).await;
     let remainder = &certificate["remainder"];
     assert_eq!((&certificate["state"], &remainder["state"]), (&json!("done"), &json!("scheduled")));
-    assert_eq!(remainder["from"], "2027-02-22T12:00:00Z", "90 days after the payment");
-    assert_eq!(remainder["due_at"], "2027-03-24T12:00:00Z");
+    assert_eq!(remainder["from"], "2027-03-24T12:00:00Z", "120 days after the payment");
+    assert_eq!(remainder["due_at"], "2027-04-23T12:00:00Z");
     let other = remainder["id"].as_str().expect("an id");
     let mail = world.cloud.ses.mails().pop().expect("a mail");
     assert_eq!(mail.subject, "Your account has been deleted");
     let text = mail.text.expect("a text");
-    for words in ["cards and your address were deleted at Stripe", "2027-02-22", other] {
+    let wanted =
+        ["cards and your address were deleted at Stripe", "2027-03-24", "lost in a dispute", other];
+    for words in wanted {
         assert!(text.contains(words), "{words}: {text}");
     }
     let own = view(&world, other).await;
@@ -328,20 +330,20 @@ async fn payments_are_redacted_by_their_customer_where_stripe_still_takes_it() {
     world.cloud.stripe.know_deleted(true);
     let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
     let id = erase(&world, &ada).await;
-    world.cloud.clock.set(datetime!(2027-02-22 12:00 UTC));
+    world.cloud.clock.set(datetime!(2027-03-24 12:00 UTC));
     redact(&world).await;
     assert_redacted(&world, &at_stripe);
     assert_eq!(view(&world, &id).await["remainder"]["state"], "done");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn past_payments_are_redacted_90_days_after_the_last_one() {
+async fn past_payments_are_redacted_120_days_after_the_last_one() {
     let world = unheard().await;
     let app = app(&world);
     let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
     let id = erase(&world, &ada).await;
     let remainder = view(&world, &id).await["remainder"]["id"].as_str().expect("an id").to_owned();
-    world.cloud.clock.set(datetime!(2027-02-22 11:59 UTC));
+    world.cloud.clock.set(datetime!(2027-03-24 11:59 UTC));
     let run = world.run_job(JOB).await;
     assert_eq!((&run["waiting"], &run["seconds_left"]), (&json!(0), &Value::Null), "too early");
     world.wait(Duration::minutes(1));
@@ -372,7 +374,7 @@ async fn what_a_customer_paid_that_was_deleted_before_is_redacted_too() {
     let second = purchases::buy(&world, &ada, Plan::Basic, Card::Good).await;
     let id = erase(&world, &ada).await;
     assert_erased(&world, &ada.account_id).await;
-    world.cloud.clock.set(datetime!(2027-02-22 12:00 UTC));
+    world.cloud.clock.set(datetime!(2027-03-24 12:00 UTC));
     redact(&world).await;
     for customer in [&first, &second] {
         assert_redacted(&world, customer);
@@ -391,18 +393,51 @@ async fn a_redaction_that_stripe_refuses_is_tried_again() {
     let dispute = stripe.dispute(&stripe.charges(&at_stripe)[0].id).expect("disputed");
     let id = erase(&world, &ada).await;
     assert_erased(&world, &ada.account_id).await;
-    world.cloud.clock.set(datetime!(2027-02-22 12:00 UTC));
+    world.cloud.clock.set(datetime!(2027-03-24 12:00 UTC));
     for _ in 0..3 {
         assert_eq!(world.run_job(JOB).await["failed"], 0, "{}", world.logs(JOB));
         world.wait(Duration::minutes(5));
     }
     assert_eq!(view(&world, &id).await["remainder"]["state"], "running");
+    assert!(world.logs(JOB).contains("invalid_state"), "why: {}", world.logs(JOB));
     // It is left alone for a week.
     assert_eq!(world.run_job(JOB).await["waiting"], 0);
     stripe.close_dispute(&dispute, true).expect("closed");
     world.wait(Duration::days(7));
     redact(&world).await;
     assert_eq!(view(&world, &id).await["remainder"]["state"], "done");
+}
+
+/// Stripe takes ten in one go.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_payments_of_more_customers_than_one_redaction_takes_are_all_redacted() {
+    let world = unheard().await;
+    let app = app(&world);
+    world.cloud.stripe.know_deleted(true);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    let stripe = app.stripe().await.expect("set up");
+    let account = ada.account_id.as_str();
+    let mut past = Vec::new();
+    for n in 0..11 {
+        let key = format!("past-{n}");
+        let made = stripe.create_customer(account, "eraseme@example.com", None, &key).await;
+        let made = made.expect("made").id;
+        world.cloud.stripe.delete_customer(&made).expect("deleted");
+        past.push(json!({ "S": made }));
+    }
+    let update = json!({
+        "TableName": world.cloud.dynamodb.table("accounts"),
+        "Key": { "id": { "S": ada.account_id } },
+        "UpdateExpression": "SET past_customers = :past",
+        "ExpressionAttributeValues": { ":past": { "L": past } },
+    });
+    world.cloud.dynamodb.call("UpdateItem", &update).await.expect("updated");
+    let id = erase(&world, &ada).await;
+    world.cloud.clock.set(datetime!(2027-03-24 12:00 UTC));
+    redact(&world).await;
+    assert_redacted(&world, &at_stripe);
+    assert_eq!(view(&world, &id).await["remainder"]["state"], "done");
+    assert_eq!(world.cloud.stripe.counts()["POST /v1/privacy/redaction_jobs"], 2);
 }
 
 /// Stripe tells of the end when nobody is left.

@@ -339,8 +339,44 @@ async fn what_is_sold_is_made_at_stripe_once() {
     let world = World::start().await;
     for made in [3, 0] {
         let prepared = order(&world, PREPARE, &json!({})).await.expect("prepared");
-        assert_eq!(prepared["made"], made);
+        assert_eq!((&prepared["made"], &prepared["lacking"]), (&json!(made), &json!([])));
         // What the operator enters at the endpoint is what is gone by.
         assert_eq!(prepared["webhook_events"], json!(vidintel::billing::events::KINDS.to_vec()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_key_may_not_do_at_stripe_is_named_before_it_is_needed() {
+    let world = World::start().await;
+    let stripe = &world.cloud.stripe;
+    let lacking = async || {
+        let prepared = order(&world, PREPARE, &json!({})).await.expect("prepared");
+        prepared["lacking"].clone()
+    };
+    for (permission, row) in [
+        ("rak_charge_write", "Charges and Refunds: Write"),
+        ("rak_customer_write", "Customers: Write"),
+        ("rak_subscription_write", "Subscriptions: Write"),
+        ("rak_invoice_write", "Invoices: Write"),
+        ("rak_checkout_session_write", "Checkout Sessions: Write"),
+        ("rak_customer_portal_write", "Customer portal: Write"),
+        ("rak_payment_intent_read", "Payment Intents: Read"),
+        ("rak_dispute_read", "Disputes: Read"),
+        ("rak_credit_note_read", "Credit notes: Read"),
+        ("rak_redaction_job_write", "Redaction jobs: Write"),
+    ] {
+        stripe.forbid(&[permission]);
+        assert_eq!(lacking().await, json!([row]));
+        assert!(world.logs(PREPARE).contains(permission), "Stripe's own name for it");
+    }
+    stripe.forbid(&[]);
+    stripe.open_previews(false);
+    assert_eq!(lacking().await, json!(["Redaction jobs (a preview): not open to this account"]));
+    stripe.open_previews(true);
+    assert_eq!(lacking().await, json!([]));
+    assert!(stripe.customers().is_empty(), "asking changes nothing");
+    // What nobody has looked for is in the log once it is needed.
+    stripe.forbid(&["rak_plan_read"]);
+    let refused = order(&world, PREPARE, &json!({})).await.expect_err("it needs the prices");
+    assert!(refused.contains("Having the 'rak_plan_read' permission"), "{refused}");
 }

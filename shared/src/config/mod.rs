@@ -2,13 +2,14 @@
 
 mod aws;
 mod billing;
+mod cdn;
 mod redis;
 mod service;
 mod sources;
 
 pub use self::{
-    aws::AwsConfig, billing::BillingSettings, redis::RedisConfig, service::ServiceConfig,
-    sources::SourcesSettings,
+    aws::AwsConfig, billing::BillingSettings, cdn::CdnSettings, redis::RedisConfig,
+    service::ServiceConfig, sources::SourcesSettings,
 };
 
 /// A variable is missing or cannot be used. Holds no value: it could be a secret.
@@ -40,6 +41,8 @@ pub struct Config {
     pub sources: SourcesSettings,
     /// Payment.
     pub billing: BillingSettings,
+    /// What is in front of the service.
+    pub cdn: CdnSettings,
 }
 
 impl Config {
@@ -51,6 +54,7 @@ impl Config {
             service: ServiceConfig::from_env()?,
             sources: SourcesSettings::from_env()?,
             billing: BillingSettings::from_env()?,
+            cdn: CdnSettings::from_env()?,
         })
     }
 }

@@ -10,6 +10,7 @@ mod fence;
 mod late;
 mod lease;
 mod minute;
+mod probe;
 mod refill;
 mod reply;
 mod single;
@@ -27,6 +28,7 @@ pub(crate) use self::lease::settled_key;
 use self::{fence::Fence, late::LateAnswers, reply::Reply};
 pub use self::{
     lease::{Quota, read as read_quota},
+    probe::probe,
     single::give_back_direct,
     standing::Standing,
     sweep::{Swept, sweep},

@@ -1,21 +1,18 @@
 //! Takes leases back from accounts that have gone quiet, so that a Redis that is lost takes little
 //! with it: only what was leased within the last minute.
 
-use std::{
-    collections::HashMap,
-    time::{Duration as StdDuration, Instant},
-};
+use std::{collections::HashMap, time::Instant};
 
 use ::redis::pipe;
 use futures_util::{StreamExt, stream};
 use time::{Duration, OffsetDateTime};
-use tokio::time::timeout_at;
 
 use super::{CREDITED, INVALIDATE, SWEEP, epoch_ms, gate_key, lease, refill::LEASES_KEY, reply};
 use crate::{
     accounts::{self, Account},
     error::Error,
     ids::AccountId,
+    patience::Patience,
     redis::{Redis, RedisError},
     store::{KEYS_AT_ONCE, Store},
 };
@@ -25,11 +22,6 @@ const IDLE: Duration = Duration::seconds(10);
 
 /// Accounts looked at at the same time.
 const AT_ONCE: usize = 32;
-
-/// How long one account may take…
-const PATIENCE: StdDuration = StdDuration::from_secs(10);
-/// …and how long after the deadline.
-const GRACE: StdDuration = StdDuration::from_secs(3);
 
 /// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -61,7 +53,7 @@ pub async fn sweep(
     pipeline.cmd("ZRANGE").arg(LEASES_KEY).arg(0).arg(-1).arg("WITHSCORES");
     let (accounts,): (Vec<(String, f64)>,) =
         redis.query_patiently(pipeline).await.map_err(unavailable)?;
-    let run = Run { redis, store, now, end: deadline + GRACE };
+    let run = Run { redis, store, now, patience: Patience::until(deadline) };
     let mut swept = Swept::default();
     // As many as one call reads the accounts of.
     for some in accounts.chunks(KEYS_AT_ONCE) {
@@ -79,8 +71,7 @@ struct Run<'r> {
     redis: &'r Redis,
     store: &'r Store,
     now: OffsetDateTime,
-    /// When the last of it is given up.
-    end: Instant,
+    patience: Patience,
 }
 
 /// What became of one account's lease.
@@ -121,7 +112,7 @@ impl Run<'_> {
     async fn sweep_some(&self, some: &[(String, f64)], swept: &mut Swept) -> Result<(), Error> {
         let known = some.iter().filter_map(|it| Some((it, AccountId::from_tag(&it.0).ok()?)));
         let asking = known.map(|(it, account)| async move {
-            let state = self.in_time(self.ask(&account)).await;
+            let state = self.patience.with(self.ask(&account)).await;
             (it, account, state)
         });
         let asking: Vec<_> = asking.collect();
@@ -130,10 +121,10 @@ impl Run<'_> {
         let needed =
             asked.iter().filter(|it| matches!(it.2, Ok(State::Live { .. } | State::Back(_))));
         let needed: Vec<_> = needed.map(|it| it.1.clone()).collect();
-        let items = self.in_time(accounts::get_many(self.store, &needed)).await;
+        let items = self.patience.with(accounts::get_many(self.store, &needed)).await;
         let items = &items;
         let work = asked.into_iter().map(|(it, account, state)| async move {
-            self.in_time(self.finish(&account, it, state?, items)).await
+            self.patience.with(self.finish(&account, it, state?, items)).await
         });
         let work: Vec<_> = work.collect();
         let mut outcomes = stream::iter(work).buffer_unordered(AT_ONCE);
@@ -155,11 +146,6 @@ impl Run<'_> {
         }
         drop(outcomes);
         self.put_last(some).await
-    }
-
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let end = (Instant::now() + PATIENCE).min(self.end);
-        timeout_at(end.into(), work).await.unwrap_or_else(|_| Err(too_long()))
     }
 
     async fn ask(&self, account: &AccountId) -> Result<State, Error> {
@@ -239,10 +225,6 @@ impl Run<'_> {
 
 fn unavailable(error: RedisError) -> Error {
     Error::unavailable("Redis", &error)
-}
-
-fn too_long() -> Error {
-    Error::Unavailable { dependency: "DynamoDB", detail: "an account took too long".to_owned() }
 }
 
 /// Credits what was taken back, unless that has been done.

@@ -8,8 +8,12 @@ use lambda_http::{
 use serde::de::DeserializeOwned;
 use time::{Date, OffsetDateTime};
 
-use super::{body, paths};
+use super::{
+    body, paths,
+    sender::{Sender, proof, sender},
+};
 use crate::{
+    app::App,
     dates,
     error::{AuthError, Error, InputError},
     gate::{Class, Window},
@@ -27,6 +31,7 @@ pub struct Call {
     now: OffsetDateTime,
     request_id: String,
     source_ip: String,
+    country: Option<String>,
     route: String,
     method: Method,
     at: String,
@@ -53,6 +58,7 @@ impl Call {
             now,
             request_id,
             source_ip,
+            country: None,
             route: of_any.unwrap_or(key),
             method,
             at,
@@ -118,6 +124,34 @@ impl Call {
         if bytes.len() > MAX_BODY { Typed::default() } else { Typed::parse(bytes) }
     }
 
+    /// Looks whether the request came through the CDN, if there is one, and who sent it then. Fails where it has
+    /// to and did not.
+    pub(super) async fn recognise(&mut self, app: &App) -> Result<(), Error> {
+        let cdn = &app.config.cdn;
+        // Whoever looks after the service asks for its health past the CDN too; and it must not depend on the
+        // secret.
+        if !cdn.is_there() || self.route.ends_with(" /health") {
+            return Ok(());
+        }
+        let secret = match proof(self.headers(), cdn) {
+            Some(_) => app.secrets.get().await?.cdn,
+            None => None,
+        };
+        match sender(self.headers(), cdn, secret.as_ref()) {
+            Some(Sender { address, country }) => {
+                if let Some(address) = address {
+                    self.source_ip = address;
+                } else if cdn.address_header.is_some() {
+                    tracing::error!("the CDN does not say where a request comes from");
+                }
+                self.country = country;
+                Ok(())
+            }
+            None if cdn.is_required => Err(Error::WrongAddress),
+            None => Ok(()),
+        }
+    }
+
     /// When the request arrived at API Gateway.
     pub fn now(&self) -> OffsetDateTime {
         self.now
@@ -128,9 +162,14 @@ impl Call {
         &self.request_id
     }
 
-    /// Network address of the client.
+    /// Network address of the client: what API Gateway saw, or what the CDN says.
     pub fn source_ip(&self) -> &str {
         &self.source_ip
+    }
+
+    /// Country of the client (ISO 3166-1), if the CDN says.
+    pub fn country(&self) -> Option<&str> {
+        self.country.as_deref()
     }
 
     /// The route that matched, as the template has it: `GET /v1/videos/{video_id}`.

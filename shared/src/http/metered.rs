@@ -163,8 +163,6 @@ fn entry(
     started: Instant,
 ) -> Entry {
     let field = |name| Some(call.header(name)?.chars().take(512).collect());
-    // Without a CDN in front, a client can send this itself.
-    let is_country = |it: &&str| it.len() == 2 && it.bytes().all(|byte| byte.is_ascii_uppercase());
     Entry {
         request_id: call.request_id().to_owned(),
         at_ms: epoch_ms(call.now()),
@@ -179,7 +177,7 @@ fn entry(
         period: String::new(),
         lease: None,
         ip: call.source_ip().to_owned(),
-        country: call.header("cloudfront-viewer-country").filter(is_country).map(str::to_owned),
+        country: call.country().map(str::to_owned),
         agent: call.header(header::USER_AGENT.as_str()).map(Agent::parse),
         referrer: field(header::REFERER.as_str()),
     }

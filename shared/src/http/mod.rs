@@ -9,6 +9,7 @@ pub(crate) mod paths;
 mod problem;
 mod problem_kinds;
 mod reply;
+mod sender;
 mod serve;
 mod shape;
 

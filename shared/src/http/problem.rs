@@ -125,6 +125,7 @@ pub fn kind(error: &Error) -> &'static Kind {
         Error::Denied(Denial::TooMany { .. }) => &kinds::TOO_MANY_AT_ONCE,
         Error::Denied(Denial::Inactive(_)) => &kinds::ACCOUNT_INACTIVE,
         Error::Denied(Denial::LacksCountry(_)) => &kinds::PLAN_DOES_NOT_INCLUDE,
+        Error::WrongAddress => &kinds::WRONG_ADDRESS,
         Error::NotFound(_) => &kinds::NOT_FOUND,
         Error::MethodNotAllowed(_) => &kinds::METHOD_NOT_ALLOWED,
         Error::Gone(_) => &kinds::GONE,

@@ -94,6 +94,9 @@ kinds! {
     UNDER_AGE = "under-age", FORBIDDEN, "Under age":
         "The service is not intended for children under 13, so no account can be opened. Nothing of the \
          request has been kept.";
+    WRONG_ADDRESS = "wrong-address", FORBIDDEN, "Wrong address":
+        "The request came past the public address of the service, to one that only its own network uses. \
+         Send it to the public address, which mails and documentation name. Not charged.";
     CREATOR_NOT_FOUND = "creator-not-found", NOT_FOUND, "Creator not found":
         "No source shows such a creator; whether there is none, or one who is private, cannot be told. \
          Check the handle. Not charged.";

@@ -89,14 +89,16 @@ async fn whole_answer(
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {
     let started = Instant::now();
     let site = app.config.service.site();
-    let call = match Call::new(request) {
+    let mut call = match Call::new(request) {
         Ok(call) => call,
         Err(error) => {
             log_failure(&error, "");
             return problem(&error, site, "").finish("");
         }
     };
+    let recognised = call.recognise(app).await;
     let work = async {
+        recognised?;
         call.check_method()?;
         parameters::check(&call)?;
         handler(app, &call).await

@@ -1,6 +1,6 @@
 use time::format_description::well_known::Rfc3339;
 
-use super::{request::Request, views::REFUND_FIRST};
+use super::{payments::REDACTED_AFTER, request::Request, views::REFUND_FIRST};
 use crate::{
     accounts::Account,
     config::ServiceConfig,
@@ -87,9 +87,11 @@ pub(super) fn certificate(
         let (from, by) = (day(remainder.run_at), day(remainder.due_at));
         text.push(format!(
             "Nothing is charged any more, and your cards and your address were deleted at Stripe, the \
-             payment processor. Stripe may redact past payments only 90 days after the last one: we \
-             have it do so from {from} on and by {by} (UTC). Where that stands: \
+             payment processor. Past payments are redacted there {} days after the last one, from {from} on \
+             and by {by} (UTC), when banks take no more disputes about them: a payment that is redacted \
+             cannot be refunded, and is lost in a dispute. Where that stands: \
              {public_url}/v1/privacy/deletions/{}.",
+            REDACTED_AFTER.whole_days(),
             remainder.id
         ));
     }

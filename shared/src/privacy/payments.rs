@@ -20,8 +20,9 @@ use crate::{
     store::Store,
 };
 
-/// How long after the last payment Stripe takes no redaction of it.
-const REDACTABLE_AFTER: Duration = Duration::days(90);
+/// How long after the last payment it is redacted. Stripe takes it from 90 days on; a payment that is redacted is
+/// lost in a dispute, and banks take disputes for 120 days (docs.stripe.com/privacy/redaction).
+pub(super) const REDACTED_AFTER: Duration = Duration::days(120);
 
 /// How long the request of a deletion waits for Stripe: the function has ten seconds.
 const CLOSING: Wait = Wait::from_secs(4);
@@ -135,7 +136,7 @@ async fn open_remainder(
     objects.dedup();
     let last = last.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()).unwrap_or(now);
     // Not before the customer is deleted.
-    let run = (last + REDACTABLE_AFTER).max(now + Duration::DAY);
+    let run = (last + REDACTED_AFTER).max(now + Duration::DAY);
     let whom = (customers, objects);
     put_new(&app.store, &Request::redaction(id, erasure, whom, run, now)).await
 }

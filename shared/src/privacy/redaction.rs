@@ -1,4 +1,4 @@
-//! What an erasure has left to be done: to have Stripe redact past payments, 90 days after the last one.
+//! What an erasure has left to be done: to have Stripe redact past payments, 120 days after the last one.
 //! Stripe looks whether it can be done, then does it, each in its own time.
 
 use std::time::Instant;
@@ -58,25 +58,31 @@ async fn advance(app: &App, request: &mut Request, now: OffsetDateTime) -> Resul
             None => return finish(app, request, now).await,
         },
     };
-    match stripe.redaction(&id).await?.map(|it| it.state) {
+    let found = stripe.redaction(&id).await?;
+    match found.as_ref().map(|it| it.state) {
         Some(RedactionState::Working) => wait(app, request, now + WAIT).await,
         Some(RedactionState::Ready) => {
             stripe.run_redaction(&id).await?;
             wait(app, request, now + WAIT).await
         }
         Some(RedactionState::Done) => {
-            // With a customer all that is theirs is redacted; otherwise the next few are.
-            let is_all = !request.customers.is_empty();
-            let rest = request.objects.split_off(request.objects.len().min(MOST_OBJECTS));
-            if is_all || rest.is_empty() {
+            // With a customer all that is theirs is redacted. The next few follow.
+            let of = match request.customers.is_empty() {
+                true => &mut request.objects,
+                false => &mut request.customers,
+            };
+            let rest = of.split_off(of.len().min(MOST_OBJECTS));
+            if rest.is_empty() {
                 return finish(app, request, now).await;
             }
-            request.objects = rest;
+            *of = rest;
             request.redaction = None;
             wait(app, request, now).await
         }
         // Stripe forgets what was never started.
         Some(RedactionState::Refused) | None => {
+            let hindrances = found.map(|it| it.hindrances).unwrap_or_default();
+            tracing::warn!(?hindrances, "Stripe does not redact past payments yet");
             request.redaction = None;
             request.done.insert(REFUSED.to_owned(), now.unix_timestamp());
             wait(app, request, now + REFUSED_FOR).await
@@ -91,9 +97,9 @@ async fn begin(app: &App, stripe: &Stripe, request: &mut Request) -> Result<Opti
     // The same look until it is refused or fails; then another one. One look too many does nothing.
     let key = |what: &str, attempts| format!("redact {} {refused} {attempts} {what}", request.id);
     let mut made = None;
-    if !request.customers.is_empty() {
-        let key = key("customers", request.attempts);
-        made = stripe.create_redaction(&request.customers, &key).await?;
+    if let Some(some) = some(&request.customers) {
+        let key = key(&format!("customers {}", some[0]), request.attempts);
+        made = stripe.create_redaction(some, &key).await?;
     }
     if made.is_none() {
         request.customers.clear();

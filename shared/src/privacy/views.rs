@@ -9,7 +9,7 @@ use super::{
     erasable::{DELETED, STRIPPED, Subject},
     export::{ExportRequest, export_view},
     mails::{SUBSCRIPTION_ENDS, instant},
-    payments,
+    payments::{self, REDACTED_AFTER},
     request::{Kind, Request, State, WaitsFor},
 };
 use crate::{
@@ -21,9 +21,14 @@ use crate::{
 };
 
 /// What a deletion does to past payments.
-const PAYMENTS_STAY: &str = "Invoices, receipts and payments are kept for 7 years, without your address and company. Cards and \
-     address are deleted at Stripe, the payment processor; past payments are redacted there 90 days \
-     after the last one.";
+fn payments_stay() -> String {
+    format!(
+        "Invoices, receipts and payments are kept for 7 years, without your address and company. Cards and \
+         address are deleted at Stripe, the payment processor; past payments are redacted there {} days \
+         after the last one.",
+        REDACTED_AFTER.whole_days()
+    )
+}
 
 /// What a refund that is not decided does to a deletion.
 pub(super) const REFUND_FIRST: &str = "You asked for a refund: it is decided first. Until then the deletion waits, and nothing is charged any \
@@ -71,7 +76,7 @@ pub struct DeletionPreview {
     pub categories: Vec<CategoryOutcome>,
     /// What becomes of a refund, of a subscription and of past payments; empty for who never bought anything.
     #[schema(example = json!([SUBSCRIPTION_ENDS]))]
-    pub notes: Vec<&'static str>,
+    pub notes: Vec<String>,
 }
 
 /// A deletion; once it is done, its certificate.
@@ -117,12 +122,12 @@ pub struct Remainder {
     pub state: State,
     /// What is kept, and why.
     #[schema(example = "past payments at Stripe")]
-    pub kept: &'static str,
+    pub kept: String,
     /// From when on it is redacted.
-    #[schema(format = DateTime, example = "2027-02-22T12:00:00Z")]
+    #[schema(format = DateTime, example = "2027-03-24T12:00:00Z")]
     pub from: String,
     /// When it must be done.
-    #[schema(format = DateTime, example = "2027-03-24T12:00:00Z")]
+    #[schema(format = DateTime, example = "2027-04-23T12:00:00Z")]
     pub due_at: String,
     /// When it was done; `null` while it is open.
     #[schema(required = true, format = DateTime, example = json!(null))]
@@ -243,8 +248,12 @@ impl Remainder {
         Self {
             id: request.id.to_string(),
             state: request.state,
-            kept: "past payments and invoices at Stripe, the payment processor, which redacts them \
-                   90 days after the last one; cards and address are deleted",
+            kept: format!(
+                "past payments and invoices at Stripe, the payment processor, where they are redacted {} days \
+                 after the last one (from then on they cannot be refunded, and are lost in a dispute); cards \
+                 and address are deleted",
+                REDACTED_AFTER.whole_days()
+            ),
             from: instant(request.run_at),
             due_at: instant(request.due_at),
             closed_at: request.closed_at.map(instant),
@@ -272,9 +281,9 @@ pub async fn preview(
     let categories = outcomes(|table| counts.get(&table).copied(), end);
     let awaits_refund = awaits_refund(store, &account.id).await?;
     let notes = [
-        awaits_refund.then_some(REFUND_FIRST),
-        account.subscription.as_ref().map(|_| SUBSCRIPTION_ENDS),
-        account.customer.as_ref().map(|_| PAYMENTS_STAY),
+        awaits_refund.then(|| REFUND_FIRST.to_owned()),
+        account.subscription.as_ref().map(|_| SUBSCRIPTION_ENDS.to_owned()),
+        account.customer.as_ref().map(|_| payments_stay()),
     ];
     Ok(DeletionPreview { grace_days, categories, notes: notes.into_iter().flatten().collect() })
 }

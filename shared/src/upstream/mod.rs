@@ -112,7 +112,8 @@ impl Client {
         Ok((head.status, head.headers))
     }
 
-    async fn send(
+    /// `method url` with `body`.
+    pub async fn send(
         &self,
         method: Method,
         url: &Url,

@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map},
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::{
@@ -13,7 +13,6 @@ use futures_util::{
     stream,
 };
 use time::OffsetDateTime;
-use tokio::time::timeout_at;
 
 use super::{
     packs::{Expected, append_minute, is_logged},
@@ -25,6 +24,7 @@ use crate::{
     ids::{AccountId, KeyId},
     inventory::Table,
     keys,
+    patience::Patience,
     store::{Item, KEYS_AT_ONCE, Store, number, s, text},
 };
 
@@ -34,12 +34,6 @@ const AT_ONCE: usize = 32;
 
 /// Calls that look accounts up at the same time.
 const LOOK_UPS: usize = 4;
-
-/// How long one account may take of a page.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long after the deadline what has been begun may go on.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// Accounts of a page that fail, none of them done: then it is probably not the accounts that are at fault, and the
 /// rest of the page is left for the next run.
@@ -71,7 +65,8 @@ pub struct RolledUp {
 /// Runs once: until everything has been tried, or until `deadline`.
 pub async fn roll_up(app: &App, now: OffsetDateTime, deadline: Instant) -> Result<RolledUp, Error> {
     let mut done = RolledUp::default();
-    let mut run = Run { store: &app.store, now, deadline, failed: HashSet::new() };
+    let patience = Patience::until(deadline);
+    let mut run = Run { store: &app.store, now, deadline, patience, failed: HashSet::new() };
     let mut reader = Reader::new(&app.redis);
     let mut is_hopeless = false;
     done.unreadable = reader.put_aside(&[]).await?;
@@ -132,6 +127,7 @@ struct Run<'r> {
     store: &'r Store,
     now: OffsetDateTime,
     deadline: Instant,
+    patience: Patience,
     /// Accounts that are left alone for the rest of the run.
     failed: HashSet<AccountId>,
 }
@@ -201,7 +197,7 @@ impl Run<'_> {
         let asked: Vec<(String, (Table, Item))> = ids.chain(keys).collect();
         let calls = asked.chunks(KEYS_AT_ONCE).map(|some| async move {
             let keys: Vec<_> = some.iter().map(|it| it.1.clone()).collect();
-            (some, self.in_time(self.store.get_many(keys)).await)
+            (some, self.patience.with(self.store.get_many(keys)).await)
         });
         let calls: Vec<_> = calls.collect();
         let mut calls = stream::iter(calls).buffer_unordered(LOOK_UPS);
@@ -226,16 +222,9 @@ impl Run<'_> {
         known: &Known,
     ) -> (Moved, Result<(), Error>) {
         let mut moved = Moved::default();
-        let outcome = self.in_time(self.move_minutes(account, minutes, known, &mut moved)).await;
+        let outcome =
+            self.patience.with(self.move_minutes(account, minutes, known, &mut moved)).await;
         (moved, outcome)
-    }
-
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let end = (Instant::now() + PATIENCE).min(self.deadline + GRACE);
-        timeout_at(end.into(), work).await.unwrap_or_else(|_| {
-            let detail = "an account took too long".to_owned();
-            Err(Error::Unavailable { dependency: "DynamoDB", detail })
-        })
     }
 
     async fn move_minutes(

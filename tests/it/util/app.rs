@@ -8,7 +8,10 @@ use local::cloud::Cloud;
 use serde_json::{Value, json};
 use vidintel::{
     app::App,
-    config::{AwsConfig, BillingSettings, Config, RedisConfig, ServiceConfig, SourcesSettings},
+    config::{
+        AwsConfig, BillingSettings, CdnSettings, Config, RedisConfig, ServiceConfig,
+        SourcesSettings,
+    },
     ids::AccountId,
     plans::Plan,
     store::TableNames,
@@ -58,6 +61,8 @@ fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
             is_taxed: false,
             events_queue_url: None,
         },
+        // Whatever is in front of the service, the library does not meet it.
+        cdn: CdnSettings::from_env().expect("none"),
         sources: SourcesSettings {
             oembed_url: "http://127.0.0.1:1/".to_owned(),
             api_url: "http://127.0.0.1:1/".to_owned(),

@@ -62,6 +62,16 @@ impl World {
         self.cloud.run_job(function).await.expect("the job runs")
     }
 
+    /// Changes the service's secret. Environments that have read it keep the one before.
+    pub(crate) fn change_secret(&self, change: impl FnOnce(&mut Value)) {
+        let secrets = &self.cloud.secrets;
+        let function = self.cloud.template.function("GetVideoFunction").expect("a function");
+        let id = &function.environment["SECRET_ID"];
+        let mut secret = secrets.current(id).expect("a secret");
+        change(&mut secret);
+        secrets.put(id, &secret);
+    }
+
     /// What a function has logged.
     pub(crate) fn logs(&self, function: &str) -> String {
         self.cloud.logs(function).expect("a function").lines().join("\n")

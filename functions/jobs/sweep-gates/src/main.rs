@@ -15,7 +15,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 async fn sweep(app: &App, run: Run) -> Result<Report, Error> {
     let swept = gate::sweep(&app.redis, &app.store, run.time, run.deadline).await?;
+    // Every key here has an end, so with most policies any may go before it: leases, and the log.
+    let may_evict = app.redis.may_evict().await.unwrap_or(false);
     let metrics = vec![
+        Metric::count("RedisMayEvict", u64::from(may_evict)),
         Metric::count("GatesCorrected", swept.corrected as u64),
         Metric::count("GatesNotSwept", (swept.failed + swept.left) as u64),
     ];

@@ -1,5 +1,5 @@
-//! Makes at Stripe what is sold: the product and the price of each plan that it does not have yet. Says which events
-//! the webhook endpoint there must be sent.
+//! Makes at Stripe what is sold: the product and the price of each plan that it does not have yet. Says what the key
+//! may not do there and should, and which events the webhook endpoint must be sent.
 
 use serde_json::{Value, json};
 use vidintel::{
@@ -15,5 +15,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn work(app: &App, _: Order) -> Result<Value, Error> {
-    Ok(json!({ "made": app.stripe().await?.prepare().await?, "webhook_events": KINDS.to_vec() }))
+    let stripe = app.stripe().await?;
+    let lacking = stripe.lacking().await?;
+    let made = stripe.prepare().await?;
+    Ok(json!({ "made": made, "lacking": lacking, "webhook_events": KINDS.to_vec() }))
 }

@@ -27,7 +27,8 @@ async fn run(app: &App, order: Order) -> Result<Value, Error> {
         close_service(app, order.time).await?;
         return Ok(json!({ "closed": true }));
     }
-    let replayed = replay(app, order.time, order.deadline).await?;
+    let replaying = replay(app, order.time, order.deadline);
+    let replayed = order.alone(&app.store, "replay-erasures", replaying).await?;
     let details = serde_json::to_value(replayed).map_err(Error::internal)?;
     audit::append(&app.store, "restores", order.time, "replayed", &details).await?;
     Ok(details)

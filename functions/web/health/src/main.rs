@@ -6,6 +6,7 @@ use lambda_http::http::StatusCode;
 use vidintel::{
     app::App,
     error::Error,
+    gate::probe,
     http::{Call, Reply, serve},
     privacy::is_closed,
     video::{Source, SourceState, source_states},
@@ -18,20 +19,18 @@ async fn main() -> Result<(), lambda_http::Error> {
 }
 
 async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let mut ping = redis::pipe();
-    ping.cmd("PING");
     let (sources, now) = (app.sources().await?, call.now());
     let (redis, dynamodb, states, spent) = futures_util::join!(
-        app.redis.query::<(String,)>(ping),
+        probe(&app.redis),
         is_closed(&app.store),
         source_states(&app.redis),
         sources.spent(now),
     );
     // After a restore from a backup nothing is served for a while.
     let closed = matches!(dynamodb, Ok(true));
-    let (redis, dynamodb) = (redis.is_ok(), dynamodb.is_ok());
-    let mut parts =
-        vec![PartHealth::asked("redis", redis), PartHealth::asked("dynamodb", dynamodb)];
+    let may_evict = redis.is_ok() && app.redis.may_evict().await.unwrap_or(false);
+    let (part, dynamodb) = (PartHealth::redis(&redis, may_evict), dynamodb.is_ok());
+    let mut parts = vec![part, PartHealth::asked("dynamodb", dynamodb)];
     let states = states.unwrap_or_default().into_iter().chain(repeat(SourceState::default()));
     for ((source, enabled), state) in sources.enabled().into_iter().zip(states) {
         let part = PartHealth::source(source.name(), enabled, state);
@@ -43,11 +42,11 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     if closed {
         parts.push(PartHealth::asked("restore", false));
     }
-    let failing = parts.iter().any(|part| part.status == "failing");
-    let (status, code) = match (redis, dynamodb && !closed) {
-        (_, false) => ("down", StatusCode::SERVICE_UNAVAILABLE),
-        (true, true) if !failing => ("ok", StatusCode::OK),
-        _ => ("degraded", StatusCode::OK),
+    let is_ailing = parts.iter().any(|it| matches!(it.status, "degraded" | "down" | "failing"));
+    let (status, code) = match (dynamodb && !closed, is_ailing) {
+        (false, _) => ("down", StatusCode::SERVICE_UNAVAILABLE),
+        (true, false) => ("ok", StatusCode::OK),
+        (true, true) => ("degraded", StatusCode::OK),
     };
     Reply::json(code, &Health { status, version: env!("CARGO_PKG_VERSION"), parts })
 }

@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 use time::macros::datetime;
 use tokio::task::AbortHandle;
+use url::Url;
 
 use crate::{
     access::{Access, FUNCTION_KEY_PREFIX},
@@ -24,6 +25,7 @@ use crate::{
     serve::{listen, serve},
     standins::{
         REGION,
+        operator::Operator,
         s3::{S3, SECRET_KEY},
         secrets::Secrets,
         ses::Ses,
@@ -116,6 +118,8 @@ pub struct Cloud {
     pub stripe: Stripe,
     /// Files.
     pub s3: S3,
+    /// What the operator's AWS CLI asks, at the address of the controls.
+    pub operator: Operator,
     timeline: Timeline,
     url: String,
     console_url: String,
@@ -178,9 +182,10 @@ impl Cloud {
             ..Webhooks::default()
         });
         let redis_url = if options.has_redis_proxy { redis.url() } else { redis.direct_url() };
+        let (redis_url, redis_password) = without_password(redis_url)?;
         let common = BTreeMap::from([
             ("TABLE_PREFIX", prefix),
-            ("REDIS_URL", redis_url.to_owned()),
+            ("REDIS_URL", redis_url),
             ("PUBLIC_URL", url.clone()),
             ("STRIPE_API_URL", format!("http://{stripe_address}/")),
             ("TIKTOK_OEMBED_URL", format!("http://{tiktok_address}/oembed")),
@@ -201,7 +206,8 @@ impl Cloud {
             let environment = environment(&stack, function, &common);
             specs.push(Spec { function: function.clone(), program, environment });
         }
-        let secret = secret(options.state.as_deref())?;
+        let mut secret = secret(options.state.as_deref())?;
+        secret["redis"] = redis_password;
         for id in functions.iter().filter_map(|it| it.environment.get("SECRET_ID")) {
             secrets.put(id, &secret);
         }
@@ -220,6 +226,8 @@ impl Cloud {
             clock: clock.clone(),
             routes: Arc::new(functions.iter().flat_map(|it| it.routes.clone()).collect()),
         };
+        let ids = functions.iter().map(|it| it.id.as_str());
+        let operator = Operator::new(&stack, ids, runtime.clone());
         let console_url = format!("http://{console_address}");
         let template = Arc::new(template);
         let controls = Controls {
@@ -231,7 +239,7 @@ impl Cloud {
         };
         let mut tasks = vec![
             serve(listener, gateway.router()),
-            serve(console, control::router(controls, &ses)),
+            serve(console, control::router(controls, &ses).merge(operator.router())),
             serve(ses_listener, ses.router()),
             serve(sqs_listener, sqs.router()),
             serve(secrets_listener, secrets.router()),
@@ -257,6 +265,7 @@ impl Cloud {
             tiktok,
             stripe,
             s3,
+            operator,
             timeline,
             url,
             console_url,
@@ -424,6 +433,18 @@ fn secret(state: Option<&std::path::Path>) -> Result<Value> {
         std::fs::write(file, secret.to_string())?;
     }
     Ok(secret)
+}
+
+/// The address of Redis without its credentials, and those in the form of the secret.
+fn without_password(url: &str) -> Result<(String, Value)> {
+    let mut url = Url::parse(url).context("REDIS_URL is no URL")?;
+    let decoded =
+        |it: &str| percent_encoding::percent_decode_str(it).decode_utf8_lossy().into_owned();
+    let Some(password) = url.password().map(decoded) else { return Ok((url.into(), Value::Null)) };
+    let username = Some(decoded(url.username())).filter(|it| !it.is_empty());
+    let bare = url.set_password(None).and_then(|()| url.set_username(""));
+    anyhow::ensure!(bare.is_ok(), "REDIS_URL: the password cannot be taken out");
+    Ok((url.into(), json!({ "username": username, "password": password })))
 }
 
 /// Everything a function finds in its environment: what Lambda sets, then the template's variables,

@@ -9,7 +9,10 @@ use anyhow::{Context, Result, ensure};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use url::Url;
 
-pub use self::{proxy::Fault, server::Kind};
+pub use self::{
+    proxy::Fault,
+    server::{Kind, PASSWORD},
+};
 use self::{proxy::Proxy, server::Server};
 
 /// Makes time pass for every key: shortens its life, or ends it.
@@ -71,7 +74,7 @@ impl Redis {
         Ok(Self(Arc::new(Inner { proxy, url: url.into(), direct_url, _server: server })))
     }
 
-    /// What the functions get: through the proxy.
+    /// Through the proxy, with the password if there is one.
     pub fn url(&self) -> &str {
         &self.0.url
     }
@@ -115,19 +118,31 @@ impl Redis {
         Ok(keys.len())
     }
 
+    /// Lets in whoever knows one of these passwords, and nobody else.
+    pub async fn set_passwords(&self, all: &[&str]) -> Result<()> {
+        let mut connection = self.connection().await?;
+        let mut command = redis::cmd("ACL");
+        command.arg("SETUSER").arg("default").arg("resetpass");
+        all.iter().for_each(|it| _ = command.arg(format!(">{it}")));
+        Ok(command.query_async(&mut connection).await?)
+    }
+
+    /// What the server does when its memory is full.
+    pub async fn set_eviction(&self, policy: &str) -> Result<()> {
+        let mut connection = self.connection().await?;
+        let mut set = redis::cmd("CONFIG");
+        Ok(set.arg("SET").arg("maxmemory-policy").arg(policy).query_async(&mut connection).await?)
+    }
+
     /// Leaves the server so many bytes more than it uses now. Then it evicts the keys that were used longest
     /// ago, of those that have an end (`volatile-lru`, the default at AWS). `None` takes it back.
     pub async fn limit_memory(&self, more: Option<u64>) -> Result<()> {
         let used: u64 = self.info("used_memory").await?.parse()?;
         let most = more.map_or(0, |more| used + more);
         let mut connection = self.connection().await?;
-        for (name, value) in
-            [("maxmemory-policy", "volatile-lru"), ("maxmemory", &most.to_string())]
-        {
-            let mut set = redis::cmd("CONFIG");
-            let _: () = set.arg("SET").arg(name).arg(value).query_async(&mut connection).await?;
-        }
-        Ok(())
+        self.set_eviction("volatile-lru").await?;
+        let mut set = redis::cmd("CONFIG");
+        Ok(set.arg("SET").arg("maxmemory").arg(most).query_async(&mut connection).await?)
     }
 
     /// Every key with its remaining life in milliseconds; -1 means for ever.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use redis::aio::MultiplexedConnection;
 use tokio::{
     process::{Child, Command},
@@ -41,7 +42,12 @@ pub enum Kind {
     /// In cluster mode, one of two nodes: it serves the slots up to 8191, and answers for any other one that
     /// it has moved to the other node, which does not answer.
     HalfOfACluster,
+    /// One that wants [`PASSWORD`] of whoever connects.
+    Guarded,
 }
+
+/// The password of a guarded server.
+pub const PASSWORD: &str = "first/pass:word@local";
 
 impl Server {
     /// Starts one on a free loopback port, without persistence.
@@ -67,6 +73,7 @@ impl Server {
         let more = match kind {
             Kind::Single => Vec::new(),
             Kind::HalfOfACluster => cluster(folder.path(), port)?,
+            Kind::Guarded => vec!["--requirepass".to_owned(), PASSWORD.to_owned()],
         };
         let guard = Command::new("sh")
             .args(["-c", GUARD, "redis"])
@@ -82,7 +89,13 @@ impl Server {
             .process_group(0)
             .spawn()
             .context("sh cannot be run")?;
-        let url = format!("redis://127.0.0.1:{port}");
+        let password = match kind {
+            Kind::Guarded => {
+                format!(":{}@", utf8_percent_encode(PASSWORD, NON_ALPHANUMERIC))
+            }
+            Kind::Single | Kind::HalfOfACluster => String::new(),
+        };
+        let url = format!("redis://{password}127.0.0.1:{port}");
         let server = Self { url, _guard: guard, _folder: folder };
         let deadline = Instant::now() + START_LIMIT;
         loop {

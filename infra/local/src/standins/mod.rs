@@ -2,6 +2,7 @@
 //! they are sent and refuse what the real service refuses.
 
 pub mod mailbox;
+pub mod operator;
 pub mod s3;
 pub mod secrets;
 pub mod ses;

@@ -111,6 +111,13 @@ impl Secrets {
         add_version(versions, id, value.to_string(), [CURRENT.to_owned()], self.clock.now());
     }
 
+    /// The current version of the secret `name`.
+    pub fn current(&self, name: &str) -> Option<Value> {
+        let state = self.state();
+        let current = state.secrets.get(name)?.iter().find(|it| it.stages.contains(CURRENT))?;
+        serde_json::from_str(&current.text).ok()
+    }
+
     /// Makes every call from now on fail, or none.
     pub fn fault(&self, fault: Fault) {
         self.state().fault = fault;

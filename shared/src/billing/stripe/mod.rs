@@ -3,6 +3,8 @@
 
 mod changes;
 mod objects;
+mod permissions;
+mod preview;
 mod redaction;
 mod wire;
 
@@ -12,6 +14,7 @@ use secrecy::ExposeSecret;
 use stripe::{ApiErrorsCode, Client, ClientBuilder, RequestStrategy, StripeError};
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
+use self::preview::Preview;
 use self::wire::{
     ChargeWire, CreditNoteWire, CustomerWire, DisputeWire, InvoiceWire, Listed, RefundWire,
     SubscriptionWire, ask, read,
@@ -35,6 +38,7 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 #[derive(Clone, Debug)]
 pub struct Stripe {
     client: Client,
+    preview: Preview,
 }
 
 impl Stripe {
@@ -51,7 +55,7 @@ impl Stripe {
         let client = builder
             .build()
             .map_err(|_| Error::internal("the secret's Stripe key cannot be used"))?;
-        Ok(Self { client })
+        Ok(Self { client, preview: Preview::new(credentials, url)? })
     }
 
     /// The customer; `None` if there is none, or none any more.
@@ -206,7 +210,11 @@ fn failed(error: StripeError) -> Error {
             BillingError::CardDeclined.into()
         }
         StripeError::Stripe(error, status) => {
-            let detail = format!("{status} {:?} {:?}", error.type_, error.code);
+            let mut detail = format!("{status} {:?} {:?}", error.type_, error.code);
+            // It names the permission that the key lacks, and no customer.
+            if let (403, Some(message)) = (status, &error.message) {
+                detail = format!("{detail} {message}");
+            }
             match status {
                 409 | 429 | 500.. => Error::Unavailable { dependency: "Stripe", detail },
                 _ => Error::internal(format!("Stripe refused: {detail}")),

@@ -1,5 +1,5 @@
 //! Redaction: takes what is personal out of a customer's payments at Stripe. A preview, so async-stripe does
-//! not have it (docs.stripe.com/api/privacy/redaction-job).
+//! not have it (docs.stripe.com/api/privacy/redaction-job), and the version that it sends does not reach it.
 
 use serde::Serialize;
 use stripe::{IdempotencyKey, RequestStrategy};
@@ -31,12 +31,26 @@ pub struct Redaction {
     pub id: String,
     /// Where it stands.
     pub state: RedactionState,
+    /// Stripe's codes for what is in the way.
+    pub hindrances: Vec<String>,
 }
 
 #[derive(miniserde::Deserialize)]
 struct Job {
     id: String,
     status: String,
+    validation_errors: Option<Hindrances>,
+}
+
+/// The first ten of them.
+#[derive(miniserde::Deserialize)]
+struct Hindrances {
+    data: Option<Vec<Hindrance>>,
+}
+
+#[derive(miniserde::Deserialize)]
+struct Hindrance {
+    code: Option<String>,
 }
 
 impl From<Job> for Redaction {
@@ -47,7 +61,11 @@ impl From<Job> for Redaction {
             "failed" | "canceled" | "canceling" => RedactionState::Refused,
             _ => RedactionState::Working,
         };
-        Self { id: it.id, state }
+        let hindrances = it.validation_errors.and_then(|it| it.data).unwrap_or_default();
+        // They go into the log: a code, and nothing else.
+        let is_code = |it: &String| it.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let codes = hindrances.into_iter().filter_map(|it| it.code).filter(is_code);
+        Self { id: it.id, state, hindrances: codes.collect() }
     }
 }
 
@@ -86,7 +104,7 @@ impl Stripe {
             RequestBuilder::new(StripeMethod::Post, "/privacy/redaction_jobs").form(&form);
         let key = IdempotencyKey::new(key).map_err(Error::internal)?;
         let request = request.customize::<Job>().request_strategy(RequestStrategy::Idempotent(key));
-        match request.send(&self.client).await {
+        match request.send(&self.preview).await {
             Ok(job) => Ok(Some(job.into())),
             Err(error) if is_unknown(&error, "objects[") => Ok(None),
             Err(error) => Err(failed(error)),
@@ -103,7 +121,7 @@ impl Stripe {
     pub async fn redaction(&self, id: &str) -> Result<Option<Redaction>, Error> {
         let path = format!("/privacy/redaction_jobs/{id}");
         let request = RequestBuilder::new(StripeMethod::Get, path).customize::<Job>();
-        missing(request.send(&self.client).await).map(|job| job.map(Into::into))
+        missing(request.send(&self.preview).await).map(|job| job.map(Into::into))
     }
 
     /// Starts a redaction that is ready. It cannot be undone.
@@ -112,6 +130,6 @@ impl Stripe {
         let request = RequestBuilder::new(StripeMethod::Post, path).customize::<Job>();
         // Without a key: running it again does nothing, and a failure would be remembered with it for a day.
         let request = request.request_strategy(RequestStrategy::Once);
-        request.send(&self.client).await.map(drop).map_err(failed)
+        request.send(&self.preview).await.map(drop).map_err(failed)
     }
 }

@@ -42,6 +42,7 @@ const NO_PARAMETERS: &str = "`limit` is no parameter of this endpoint; there are
 fn errors(place: &Place<'_>) -> Vec<Error> {
     let mut errors = vec![
         Error::Restoring,
+        Error::WrongAddress,
         Error::Unavailable { dependency: "", detail: String::new() },
         Error::internal(""),
         Error::NotFound(thing(place)),

@@ -381,10 +381,10 @@ pub(super) static CLAUSES: &[Clause] = &[
         section: "4.1",
         promise: "Stripe receives what it needs to take payments",
         control: "`create_customer` hands over address, company and account; an erasure deletes the \
-                  customer there at once and has past payments redacted after 90 days; recipient in \
+                  customer there at once and has past payments redacted after 120 days; recipient in \
                   the inventory",
         proof: Proof::Tests(&[
-            "erasure_billing::past_payments_are_redacted_90_days_after_the_last_one",
+            "erasure_billing::past_payments_are_redacted_120_days_after_the_last_one",
             "erasure_billing::a_redaction_that_stripe_refuses_is_tried_again",
             "policy::the_published_tables_are_the_inventory",
         ]),

@@ -204,9 +204,10 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "10.2",
         promise: "Collected: location as the IP address tells it",
-        control: "`country` of `Entry`, from `cloudfront-viewer-country`, which a client can send \
-                  too without a CDN in front; no category stands under it",
-        proof: Proof::NotYet("its own category in the inventory, and a test"),
+        control: "`country` of `Entry`, from the CDN's header where the request proves that it came \
+                  through that (`cdn::behind_a_cdn_address_and_country_are_the_clients_where_it_proves_itself`); \
+                  no category stands under it",
+        proof: Proof::NotYet("its own category in the inventory"),
     },
     Clause {
         section: "10.2",

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     SECRET_KEY, Stripe, catalogue, checkout, credit_notes, customers, events,
-    events::{API_VERSION, RequestRef},
+    events::{API_VERSION, PREVIEW_VERSION, RequestRef},
     expand,
     fault::Course,
     invoices,
@@ -26,6 +26,9 @@ use super::{
 
 /// What a request comes to.
 pub(super) type Answer = Result<Value, Refusal>;
+
+/// What is a preview.
+const PREVIEWS: &str = "/v1/privacy/";
 
 type Handler = fn(&mut State, &str, &mut Params) -> Answer;
 
@@ -110,6 +113,12 @@ pub(super) async fn answer(Shared(stripe): Shared<Stripe>, request: Request) -> 
     let query = parts.uri.query().unwrap_or_default();
     match Call::read(&parts.method, parts.uri.path(), query, &parts.headers, &body) {
         Ok(call) => {
+            if call.path.starts_with(PREVIEWS) && stripe.has_no_previews() {
+                return refused(&Refusal::unknown_address(parts.method.as_str(), &call.path));
+            }
+            if let Some(lacking) = stripe.lacks(&parts.method, call.pattern) {
+                return refused(&Refusal::forbidden(&lacking));
+            }
             let name = format!("{} {}", parts.method, call.pattern);
             match stripe.enter(name).await {
                 Ok(course) => {
@@ -141,7 +150,16 @@ impl Call {
             None => return Err(Refusal::unauthorized("You did not provide an API key.")),
         }
         let version = header(HeaderName::from_static("stripe-version"));
-        if version.is_some_and(|it| it != API_VERSION) {
+        // What is a preview is unknown to the version of general availability, and the other way round nothing
+        // here is written for the version with previews.
+        let expected = match path.starts_with(PREVIEWS) {
+            true if version != Some(PREVIEW_VERSION) => {
+                return Err(Refusal::unknown_address(method.as_str(), path));
+            }
+            true => PREVIEW_VERSION,
+            false => API_VERSION,
+        };
+        if version.is_some_and(|it| it != expected) {
             return Err(Refusal::invalid("This is a stand-in for one API version only."));
         }
         let found = ROUTES.iter().find_map(|(verb, pattern, handler)| {

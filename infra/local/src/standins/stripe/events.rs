@@ -15,6 +15,9 @@ use super::{
 /// The API version whose forms these are.
 pub const API_VERSION: &str = "2026-09-30.endive";
 
+/// The version of the same day with previews.
+pub const PREVIEW_VERSION: &str = "2026-09-30.preview";
+
 /// The request that brought an event about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RequestRef {

@@ -1,11 +1,12 @@
 //! How often the API was asked, and what is wrong with it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::pending,
     time::{Duration, Instant},
 };
 
+use http::Method;
 use serde_json::Value;
 
 use super::{Stripe, refusal::Refusal};
@@ -85,6 +86,10 @@ pub(super) struct Faults {
     recent: BTreeMap<String, VecDeque<Instant>>,
     /// Calls that were refused for the limit.
     limited: u64,
+    /// Permissions that the restricted key lacks.
+    lacking: BTreeSet<String>,
+    /// Whether the account is not let in to what is a preview.
+    has_no_previews: bool,
     /// Fields that are left out of answers: the object's name, the field's.
     omitted: Vec<(String, String)>,
 }
@@ -148,6 +153,27 @@ impl Stripe {
     /// How many calls were refused for that limit.
     pub fn limited(&self) -> u64 {
         self.faults().limited
+    }
+
+    /// Takes these permissions off the restricted key: `rak_charge_write`, for example.
+    pub fn forbid(&self, permissions: &[&str]) {
+        self.faults().lacking = permissions.iter().map(|it| (*it).to_owned()).collect();
+    }
+
+    /// Lets the account in to what is a preview, or not.
+    pub fn open_previews(&self, is_open: bool) {
+        self.faults().has_no_previews = !is_open;
+    }
+
+    /// Whether the account has no previews.
+    pub(super) fn has_no_previews(&self) -> bool {
+        self.faults().has_no_previews
+    }
+
+    /// The permission that a call takes and the key lacks.
+    pub(super) fn lacks(&self, method: &Method, pattern: &str) -> Option<String> {
+        let needed = permission(method, pattern);
+        self.faults().lacking.contains(&needed).then_some(needed)
     }
 
     /// Leaves `field` out of every `object` (its `object` says so: `invoice`, `charge`) in answers.
@@ -223,6 +249,21 @@ impl Stripe {
             }
         }
     }
+}
+
+/// What a restricted key needs for a call. Refunds are part of charges, and prices still go by their older name.
+fn permission(method: &Method, pattern: &str) -> String {
+    let part = pattern.trim_start_matches("/v1/").split('/').next().unwrap_or_default();
+    let name = match part {
+        "charges" | "refunds" => "charge",
+        "prices" => "plan",
+        "checkout" => "checkout_session",
+        "billing_portal" => "customer_portal",
+        "privacy" => "redaction_job",
+        plural => plural.trim_end_matches('s'),
+    };
+    let level = if *method == Method::GET { "read" } else { "write" };
+    format!("rak_{name}_{level}")
 }
 
 fn strip(at: &mut Value, omitted: &[(String, String)]) {

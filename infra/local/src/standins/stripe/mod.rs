@@ -56,7 +56,7 @@ pub use self::{
     controls::{ChargeView, InvoiceView, RefundView, SubscriptionView, Totals},
     credit_notes::CreditTo,
     delivery::{ENDPOINT_EVENTS, EventView, Webhooks},
-    events::API_VERSION,
+    events::{API_VERSION, PREVIEW_VERSION},
     fault::Fault,
     model::{AfterRetries, Card, PauseBehavior},
 };

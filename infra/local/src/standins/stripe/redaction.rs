@@ -92,7 +92,23 @@ fn job(it: &RedactionJob, _: &State) -> Value {
         },
         "status": it.status,
         "validation_behavior": if it.fixes { "fix" } else { "error" },
+        "validation_errors": errors_of(it, 10),
     })
+}
+
+/// What is in the way, as a list of so many at most.
+fn errors_of(job: &RedactionJob, most: usize) -> Value {
+    let errors = job.errors.iter().enumerate().map(|(at, (code, message, customer))| {
+        json!({
+            "id": format!("prve_{at}{}", job.id),
+            "object": "privacy.redaction_job_validation_error",
+            "code": code,
+            "erroring_object": { "id": customer, "object_type": "customer" },
+            "message": message,
+        })
+    });
+    let url = format!("/v1/privacy/redaction_jobs/{}/validation_errors", job.id);
+    list(errors.take(most).collect(), &url, job.errors.len() > most)
 }
 
 pub(super) fn create(state: &mut State, _: &str, params: &mut Params) -> Answer {
@@ -162,17 +178,7 @@ pub(super) fn run(state: &mut State, id: &str, params: &mut Params) -> Answer {
 pub(super) fn validation_errors(state: &mut State, id: &str, params: &mut Params) -> Answer {
     let job = state.find::<RedactionJob>(id)?;
     params.finish()?;
-    let errors = job.errors.iter().enumerate().map(|(at, (code, message, customer))| {
-        json!({
-            "id": format!("prve_{at}{}", job.id),
-            "object": "privacy.redaction_job_validation_error",
-            "code": code,
-            "erroring_object": { "id": customer, "object_type": "customer" },
-            "message": message,
-        })
-    });
-    let url = format!("/v1/privacy/redaction_jobs/{id}/validation_errors");
-    Ok(list(errors.collect(), &url, false))
+    Ok(errors_of(&job, usize::MAX))
 }
 
 /// Brings a job to its next status, where that comes by itself.

@@ -34,6 +34,15 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_request_error", message)
     }
 
+    /// The restricted key is not set to a permission, which Stripe names.
+    pub(super) fn forbidden(permission: &str) -> Self {
+        let message = format!(
+            "The provided key 'rk_test_***local' does not have the required permissions for this endpoint on \
+             account 'acct_local'. Having the '{permission}' permission would allow this request to continue."
+        );
+        Self::new(StatusCode::FORBIDDEN, "invalid_request_error", message)
+    }
+
     /// The address leads to nothing.
     pub(super) fn unknown_address(method: &str, path: &str) -> Self {
         let message = format!("Unrecognized request URL ({method}: {path}).");

@@ -28,7 +28,7 @@ use stripe_types::Currency;
 use time::{Duration, macros::datetime};
 use tokio::task::AbortHandle;
 
-use super::{Card, EventView, SECRET_KEY, Stripe};
+use super::{Card, EventView, PREVIEW_VERSION, SECRET_KEY, Stripe};
 use crate::{
     clock::Clock,
     http::{Client as Http, Response},
@@ -127,6 +127,11 @@ impl World {
     /// A request as any program could make it.
     async fn call(&self, method: &str, path: &str, form: &str) -> Response {
         self.call_with(method, path, form, &[]).await
+    }
+
+    /// A request for what is a preview.
+    async fn preview(&self, method: &str, path: &str, form: &str) -> Response {
+        self.call_with(method, path, form, &[("stripe-version", PREVIEW_VERSION)]).await
     }
 
     async fn call_with(

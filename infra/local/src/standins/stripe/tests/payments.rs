@@ -9,7 +9,7 @@ use time::Duration;
 use super::{Card, World, refusal};
 use crate::{
     http::Client as Http,
-    standins::stripe::{RefundView, Stripe, Totals},
+    standins::stripe::{API_VERSION, RefundView, Stripe, Totals},
 };
 
 #[tokio::test]
@@ -133,27 +133,29 @@ async fn redaction_waits_for_ninety_days_and_hides_what_is_personal() {
     let jobs = "/v1/privacy/redaction_jobs";
     let form = format!("objects[customers][]={customer}&validation_behavior=error");
     let order = async || {
-        let job = world.call("POST", jobs, &form).await.json();
+        let job = world.preview("POST", jobs, &form).await.json();
         format!("{jobs}/{}", job["id"].as_str().expect("an id"))
     };
-    let status = async |job: &str| world.call("GET", job, "").await.json()["status"].clone();
+    let status = async |job: &str| world.preview("GET", job, "").await.json()["status"].clone();
     let job = order().await;
     assert_eq!(status(&job).await, "validating");
-    assert_eq!(world.call("POST", &format!("{job}/run"), "").await.status, 400);
+    assert_eq!(world.preview("POST", &format!("{job}/run"), "").await.status, 400);
     assert_eq!(status(&job).await, "failed");
-    let errors = world.call("GET", &format!("{job}/validation_errors"), "").await.json();
+    let errors = world.preview("GET", &format!("{job}/validation_errors"), "").await.json();
     // It runs, and it was paid today.
     assert_eq!(errors["data"].as_array().map(Vec::len), Some(2));
+    let failed = world.preview("GET", &job, "").await.json();
+    assert_eq!(failed["validation_errors"]["data"], errors["data"]);
 
     world.stripe.delete_customer(&customer).expect("gone");
     // Unless it still knows the customer, it takes the numbers of invoices and payments.
-    let refused = world.call("POST", jobs, &form).await;
+    let refused = world.preview("POST", jobs, &form).await;
     assert_eq!(refused.json()["error"]["code"], "resource_missing");
     let invoice = world.stripe.invoices(&customer)[0].id.clone();
-    let by_invoice = world.call("POST", jobs, &format!("objects[invoices][]={invoice}")).await;
+    let by_invoice = world.preview("POST", jobs, &format!("objects[invoices][]={invoice}")).await;
     assert_eq!(by_invoice.status, 200, "{}", by_invoice.text());
     let many = (0..11).map(|n| format!("objects[invoices][{n}]={invoice}")).collect::<Vec<_>>();
-    assert_eq!(world.call("POST", jobs, &many.join("&")).await.status, 400, "ten at most");
+    assert_eq!(world.preview("POST", jobs, &many.join("&")).await.status, 400, "ten at most");
     world.stripe.know_deleted(true);
     world.advance(Duration::days(90) - Duration::seconds(120));
     let early = order().await;
@@ -163,7 +165,7 @@ async fn redaction_waits_for_ninety_days_and_hides_what_is_personal() {
     let job = order().await;
     world.advance(Duration::seconds(60));
     assert_eq!(status(&job).await, "ready");
-    let run = world.call("POST", &format!("{job}/run"), "").await.json();
+    let run = world.preview("POST", &format!("{job}/run"), "").await.json();
     assert_eq!(run["status"], "redacting");
     world.advance(Duration::seconds(60));
     assert_eq!(status(&job).await, "succeeded");
@@ -173,6 +175,42 @@ async fn redaction_waits_for_ninety_days_and_hides_what_is_personal() {
     assert_eq!(invoice["amount_paid"], 2_000);
     let everything = format!("{:?}", world.stripe.events());
     assert!(!everything.contains("ada@example.com"));
+}
+
+#[tokio::test]
+async fn a_preview_is_known_to_its_own_version_only() {
+    let world = World::start().await;
+    let customer = world.customer().await;
+    let jobs = "/v1/privacy/redaction_jobs";
+    let form = format!("objects[customers][]={customer}");
+    for version in [None, Some(API_VERSION), Some("2026-09-30"), Some("2017-08-15")] {
+        let headers: Vec<_> = version.map(|it| ("stripe-version", it)).into_iter().collect();
+        for (method, path) in [("POST", jobs), ("GET", "/v1/privacy/redaction_jobs/prj_1")] {
+            let answer = world.call_with(method, path, &form, &headers).await;
+            assert_eq!(answer.status, 404, "{version:?}");
+            let error = answer.json()["error"].clone();
+            assert!(
+                error["message"].as_str().expect("a text").starts_with("Unrecognized request URL")
+            );
+            assert_eq!(error["code"], serde_json::Value::Null, "no object is missing");
+        }
+    }
+    assert_eq!(world.preview("POST", jobs, &form).await.status, 200);
+    // And what has been in all versions for long is not written for that one here.
+    assert_eq!(world.preview("GET", "/v1/customers", "").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_restricted_key_may_do_what_it_is_set_to() {
+    let world = World::start().await;
+    world.stripe.forbid(&["rak_charge_write", "rak_dispute_read"]);
+    for (method, path) in [("POST", "/v1/refunds"), ("GET", "/v1/disputes")] {
+        assert_eq!(world.call(method, path, "").await.status, 403, "{path}");
+    }
+    let refused = world.call("POST", "/v1/refunds", "charge=ch_1").await.json();
+    let message = refused["error"]["message"].as_str().expect("a text").to_owned();
+    assert!(message.contains("Having the 'rak_charge_write' permission"), "{message}");
+    assert_eq!(world.call("GET", "/v1/refunds?charge=ch_1", "").await.status, 200);
 }
 
 #[tokio::test]
