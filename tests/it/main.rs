@@ -25,6 +25,7 @@ mod gate_properties;
 mod health;
 mod journey;
 mod keys;
+mod mail;
 mod mailboxes;
 mod minute;
 mod not_ready;
