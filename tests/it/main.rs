@@ -27,6 +27,7 @@ mod health;
 mod holds;
 mod journey;
 mod keys;
+mod mail;
 mod mailboxes;
 mod methods;
 mod minute;

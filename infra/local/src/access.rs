@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use anyhow::{Context, Result, bail};
 use http::{HeaderMap, header::AUTHORIZATION};
+use serde_json::Value;
 
 /// Access key ids of function environments are this prefix and the function's logical id.
 pub const FUNCTION_KEY_PREFIX: &str = "LOCAL";
@@ -26,6 +28,64 @@ pub struct Permission {
     pub action: String,
     /// An ARN, for example `arn:aws:dynamodb:eu-west-1:000000000000:table/local-accounts`.
     pub resource: String,
+    /// What must hold of a call besides: all of them.
+    pub conditions: Vec<Condition>,
+}
+
+/// Facts about a call by condition key, for example `("ses:FromAddress", "no-reply@example.com")`.
+pub type Facts<'a> = [(&'a str, &'a str)];
+
+/// One line of a statement's `Condition`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Condition {
+    key: String,
+    /// One of them must be met.
+    values: Vec<String>,
+    /// `StringLike`: `*` matches any run of characters.
+    are_patterns: bool,
+}
+
+/// Condition keys that a stand-in tells the values of. With any other one a condition could not be evaluated.
+const KEYS: [&str; 1] = ["ses:FromAddress"];
+
+impl Condition {
+    /// The lines of a statement's `Condition`. An operator or key that is not evaluated here is refused: to drop
+    /// it would allow what IAM does not.
+    pub fn all(node: &Value) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        for (operator, lines) in node.as_object().context("a Condition is not a mapping")? {
+            let are_patterns = match operator.as_str() {
+                "StringEquals" => false,
+                "StringLike" => true,
+                _ => bail!("the condition operator {operator} is not known to the local cloud"),
+            };
+            for (key, values) in lines.as_object().context("a Condition names no keys")? {
+                if !KEYS.contains(&key.as_str()) {
+                    bail!("the condition key {key} is not known to the local cloud");
+                }
+                let values = match values {
+                    Value::Array(all) => all.as_slice(),
+                    one => std::slice::from_ref(one),
+                };
+                let text = |it: &Value| it.as_str().map(str::to_owned);
+                let values = values.iter().map(text).collect::<Option<_>>();
+                let values = values.with_context(|| format!("{key} is compared with no text"))?;
+                all.push(Self { key: key.clone(), values, are_patterns });
+            }
+        }
+        Ok(all)
+    }
+
+    /// A call that says nothing of the key does not meet it.
+    fn holds(&self, facts: &Facts<'_>) -> bool {
+        let is_met = |fact: &str| {
+            self.values.iter().any(|it| match self.are_patterns {
+                true => matches(it, fact),
+                false => it == fact,
+            })
+        };
+        facts.iter().any(|(key, fact)| *key == self.key && is_met(fact))
+    }
 }
 
 /// One call, or kind of call, as it was made.
@@ -63,21 +123,44 @@ impl Access {
     /// Records the call and says whether the caller's policy allows it. The caller is read from the
     /// request's Signature Version 4 credential.
     pub fn check(&self, headers: &HeaderMap, action: &str, resource: &str) -> Result<(), Denied> {
+        self.check_with(headers, action, resource, &[])
+    }
+
+    /// As [`Access::check`], of a call of which policies may ask these `facts`.
+    pub fn check_with(
+        &self,
+        headers: &HeaderMap,
+        action: &str,
+        resource: &str,
+        facts: &Facts<'_>,
+    ) -> Result<(), Denied> {
         let Some(key) = access_key(headers) else {
             return Err(Denied("Missing Authentication Token".to_owned()));
         };
-        self.check_key(key, action, resource)
+        self.decide(key, action, resource, facts)
     }
 
     /// As [`Access::check`], where the caller's access key id has been read already.
     pub fn check_key(&self, key: &str, action: &str, resource: &str) -> Result<(), Denied> {
+        self.decide(key, action, resource, &[])
+    }
+
+    fn decide(
+        &self,
+        key: &str,
+        action: &str,
+        resource: &str,
+        facts: &Facts<'_>,
+    ) -> Result<(), Denied> {
         let mut state = self.state();
         let (caller, allowed) = match key.strip_prefix(FUNCTION_KEY_PREFIX) {
             Some(function) => {
                 let permissions = state.permissions.get(function).map_or(&[][..], Vec::as_slice);
-                let allowed = permissions
-                    .iter()
-                    .any(|it| matches(&it.action, action) && matches(&it.resource, resource));
+                let allowed = permissions.iter().any(|it| {
+                    matches(&it.action, action)
+                        && matches(&it.resource, resource)
+                        && it.conditions.iter().all(|it| it.holds(facts))
+                });
                 (function.to_owned(), allowed)
             }
             None => (key.to_owned(), [OPERATOR_KEY, LIBRARY_KEY].contains(&key)),
@@ -148,6 +231,7 @@ mod tests {
             vec![Permission {
                 action: "dynamodb:Query".to_owned(),
                 resource: "arn:t/keys/index/*".to_owned(),
+                conditions: Vec::new(),
             }],
         );
         let headers = signed_by("LOCALSignUp");
@@ -157,5 +241,39 @@ mod tests {
         assert!(access.check(&HeaderMap::new(), "dynamodb:Scan", "arn:t").is_err());
         assert!(access.check(&signed_by(OPERATOR_KEY), "dynamodb:Scan", "arn:t").is_ok());
         assert_eq!(access.count("SignUp"), 3);
+    }
+
+    #[test]
+    fn a_condition_is_met_by_the_call_that_says_so() {
+        let access = Access::default();
+        let parse = |text: &str| Condition::all(&serde_json::from_str(text).expect("JSON"));
+        let permission = |condition: &str| Permission {
+            action: "ses:SendEmail".to_owned(),
+            resource: "arn:ses:*".to_owned(),
+            conditions: parse(condition).expect("known"),
+        };
+        let headers = signed_by("LOCALSignUp");
+        for (condition, from, is_allowed) in [
+            (r#"{"StringEquals":{"ses:FromAddress":"a@example.com"}}"#, "a@example.com", true),
+            (r#"{"StringEquals":{"ses:FromAddress":["b@x.io","a@x.io"]}}"#, "a@x.io", true),
+            (r#"{"StringEquals":{"ses:FromAddress":"a@example.com"}}"#, "b@example.com", false),
+            (r#"{"StringEquals":{"ses:FromAddress":"*@example.com"}}"#, "b@example.com", false),
+            (r#"{"StringLike":{"ses:FromAddress":"*@example.com"}}"#, "b@example.com", true),
+        ] {
+            access.permit("SignUp", vec![permission(condition)]);
+            let facts = [("ses:FromAddress", from)];
+            let checked = access.check_with(&headers, "ses:SendEmail", "arn:ses:x", &facts);
+            assert_eq!(checked.is_ok(), is_allowed, "{condition} {from}");
+            assert!(access.check(&headers, "ses:SendEmail", "arn:ses:x").is_err(), "{condition}");
+        }
+        for unknown in [
+            r#"{"StringNotEquals":{"ses:FromAddress":"a@example.com"}}"#,
+            r#"{"StringEquals":{"ses:Recipients":"a@example.com"}}"#,
+            r#"{"StringEquals":{"ses:FromAddress":7}}"#,
+            r#"{"StringEquals":"a"}"#,
+            "[]",
+        ] {
+            assert!(parse(unknown).is_err(), "{unknown}");
+        }
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     serve::{listen, serve},
     standins::{
         REGION,
+        events::Bus,
         operator::Operator,
         s3::{S3, SECRET_KEY},
         secrets::Secrets,
@@ -110,6 +111,8 @@ pub struct Cloud {
     pub ses: Ses,
     /// Queues.
     pub sqs: Sqs,
+    /// What AWS's services tell.
+    pub events: Bus,
     /// The service's secret.
     pub secrets: Secrets,
     /// The source of videos.
@@ -156,6 +159,8 @@ impl Cloud {
         {
             sqs.load(&file)?;
         }
+        let events = Bus::new(clock.clone(), sqs.clone(), template.rules.clone());
+        ses.publish_to(events.clone(), template.configuration_sets.clone());
         let secrets = Secrets::new(clock.clone(), access.clone());
         let tiktok = TikTok::new(clock.clone());
         let stripe = Stripe::new(clock.clone());
@@ -261,6 +266,7 @@ impl Cloud {
             dynamodb,
             ses,
             sqs,
+            events,
             secrets,
             tiktok,
             stripe,

@@ -52,8 +52,11 @@ async fn call(dynamodb: &DynamoDb, operation: &str, body: &Value) -> Result<(u16
 fn permit(access: &Access, dynamodb: &DynamoDb) {
     let table = dynamodb.table("things");
     let resource = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}");
-    let permissions = [PUT, DELETE, BATCH]
-        .map(|action| Permission { action: action.to_owned(), resource: resource.clone() });
+    let permissions = [PUT, DELETE, BATCH].map(|action| Permission {
+        action: action.to_owned(),
+        resource: resource.clone(),
+        conditions: Vec::new(),
+    });
     access.permit("F", permissions.to_vec());
 }
 

@@ -1,6 +1,7 @@
 //! Small stand-ins for services outside, each an axum router over shared state. They check what
 //! they are sent and refuse what the real service refuses.
 
+pub mod events;
 pub mod mailbox;
 pub mod operator;
 pub mod s3;

@@ -314,6 +314,7 @@ mod tests {
         let permission = Permission {
             action: "secretsmanager:GetSecretValue".to_owned(),
             resource: format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:service-*"),
+            conditions: Vec::new(),
         };
         access.permit("SignUp", vec![permission]);
         Secrets::new(Clock::default(), access)

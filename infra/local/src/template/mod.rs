@@ -1,6 +1,7 @@
 //! `template.yaml` as the local cloud reads it: which functions there are, what calls them, what
 //! they may do, and which tables they use. The file that is deployed is the file that is tested.
 
+mod events;
 mod queue;
 mod resolve;
 #[cfg(test)]
@@ -12,9 +13,16 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use yaml_serde::{Mapping, Value as Yaml};
 
-pub use self::queue::{DeadLetters, Queue, QueueSource, queue_arn, queue_url};
 use self::resolve::{Resolver, resource_type, section, to_text};
-use crate::{access::Permission, gateway::Route, schedules::Schedule};
+pub use self::{
+    events::{ConfigurationSets, EventRule},
+    queue::{DeadLetters, Queue, QueueSource, queue_arn, queue_url},
+};
+use crate::{
+    access::{Condition, Permission},
+    gateway::Route,
+    schedules::Schedule,
+};
 
 /// The template with its parameters filled in.
 #[derive(Clone, Debug)]
@@ -27,6 +35,10 @@ pub struct Template {
     pub buckets: Vec<String>,
     /// Every `AWS::SQS::Queue`, in the order of the file.
     pub queues: Vec<Queue>,
+    /// Every `AWS::Events::Rule`, in the order of the file.
+    pub rules: Vec<EventRule>,
+    /// Every `AWS::SES::ConfigurationSet`.
+    pub configuration_sets: ConfigurationSets,
     /// Every resource, resolved; by logical id.
     pub resources: BTreeMap<String, Resource>,
 }
@@ -61,8 +73,7 @@ pub struct Function {
     pub schedules: Vec<Schedule>,
     /// What it is fed from.
     pub queues: Vec<QueueSource>,
-    /// What its policy allows. Conditions of statements are not looked at: locally, a call is
-    /// judged by action and resource.
+    /// What its policy allows.
     pub permissions: Vec<Permission>,
 }
 
@@ -104,6 +115,8 @@ impl Template {
             tables: Vec::new(),
             buckets: Vec::new(),
             queues: Vec::new(),
+            rules: Vec::new(),
+            configuration_sets: BTreeMap::new(),
             resources: BTreeMap::new(),
         };
         for (id, node) in section(root, "Resources").into_iter().flatten() {
@@ -122,6 +135,18 @@ impl Template {
                     let queue = Queue::from_resource(id, name, &found.properties);
                     template.queues.push(queue.with_context(|| format!("in {id}"))?);
                 }
+                "AWS::Events::Rule" => {
+                    let name = resolver.physical_id(id)?;
+                    let rule = EventRule::from_resource(name, &found.properties);
+                    template.rules.push(rule.with_context(|| format!("in {id}"))?);
+                }
+                "AWS::SES::ConfigurationSet" => {
+                    template.configuration_sets.entry(resolver.physical_id(id)?).or_default();
+                }
+                "AWS::SES::ConfigurationSetEventDestination" => {
+                    events::add_destination(&mut template.configuration_sets, &found.properties)
+                        .with_context(|| format!("in {id}"))?;
+                }
                 "AWS::DynamoDB::Table" => {
                     let name = resolver.physical_id(id)?;
                     template.tables.push(Table::from_resource(id, name, &found.properties));
@@ -131,6 +156,7 @@ impl Template {
             template.resources.insert(id.to_owned(), found);
         }
         queue::check(&template)?;
+        events::check(&template)?;
         Ok(template)
     }
 
@@ -244,11 +270,16 @@ impl Function {
             let field = |name: &str| {
                 statement.get(name).with_context(|| format!("a statement names no {name}"))
             };
+            let conditions = match statement.get("Condition") {
+                Some(node) => Condition::all(node)?,
+                None => Vec::new(),
+            };
             for action in one_or_many(field("Action")?) {
                 for resource in one_or_many(field("Resource")?) {
                     self.permissions.push(Permission {
                         action: to_text(action)?,
                         resource: to_text(resource)?,
+                        conditions: conditions.clone(),
                     });
                 }
             }

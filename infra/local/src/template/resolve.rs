@@ -6,7 +6,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use yaml_serde::{Mapping, Value as Yaml};
 
-use super::queue::{queue_arn, queue_url};
+use super::{
+    events::rule_arn,
+    queue::{queue_arn, queue_url},
+};
 use crate::standins::{ACCOUNT, REGION};
 
 /// A node of the template, or nothing where it said `!Ref AWS::NoValue`.
@@ -192,6 +195,7 @@ impl<'t> Resolver<'t> {
             "AWS::Logs::LogGroup" => "LogGroupName",
             "AWS::Serverless::Function" => "FunctionName",
             "AWS::SQS::Queue" => "QueueName",
+            "AWS::Events::Rule" | "AWS::SES::ConfigurationSet" => "Name",
             // Names of buckets have no capitals.
             "AWS::S3::Bucket" => {
                 return Ok(format!("{}-{name}", self.stack).to_ascii_lowercase());
@@ -227,6 +231,7 @@ impl<'t> Resolver<'t> {
             ("AWS::SQS::Queue", "Arn") => queue_arn(&id).into(),
             ("AWS::SQS::Queue", "QueueName") => id.into(),
             ("AWS::SNS::Topic", "TopicArn") => self.arn("sns", &id),
+            ("AWS::Events::Rule", "Arn") => rule_arn(&id).into(),
             (kind, _) => bail!("{attribute} of {name} ({kind}) is not known to the local cloud"),
         })
     }

@@ -36,7 +36,7 @@ Resources:
             - Effect: Allow
               Action: [dynamodb:GetItem, dynamodb:Query]
               Resource: [!GetAtt Things.Arn, !Sub "${Things.Arn}/index/*"]
-              Condition: { StringEquals: { "a:b": !Ref Level } }
+              Condition: { StringEquals: { "ses:FromAddress": !Ref Level } }
   LoudFunction:
     Type: AWS::Serverless::Function
     Condition: Verbose
@@ -94,7 +94,20 @@ fn policies_become_pairs_of_action_and_resource() -> Result<()> {
         pairs,
         [("GetItem", table), ("GetItem", &index), ("Query", table), ("Query", &index)]
     );
+    let condition = Condition::all(&json!({ "StringEquals": { "ses:FromAddress": "info" } }))?;
+    assert!(function.permissions.iter().all(|it| it.conditions == condition));
     Ok(())
+}
+
+#[test]
+fn a_condition_that_cannot_be_evaluated_is_refused() {
+    for (right, wrong, said) in [
+        ("StringEquals:", "StringNotEquals:", "operator StringNotEquals"),
+        ("ses:FromAddress", "aws:SourceIp", "key aws:SourceIp"),
+    ] {
+        let error = format!("{:#}", parse(&SMALL.replace(right, wrong)).expect_err(wrong));
+        assert!(error.contains(said) && error.contains("in ReadFunction"), "{error}");
+    }
 }
 
 #[test]

@@ -26,7 +26,14 @@ pub struct Mail {
     pub html: Option<String>,
     /// Further headers, in order.
     pub headers: Vec<(String, String)>,
+    /// The configuration set it was sent with, by name or by default.
+    pub configuration_set: Option<String>,
+    /// Message tags, in order: events about it carry them.
+    pub tags: Vec<(String, String)>,
 }
+
+/// Longest name and value of a message tag.
+const MAX_TAG: usize = 256;
 
 /// The mail of a `SendEmail` request. Id and time are still to be set.
 pub(super) fn simple(form: &Form) -> Result<Mail, Refusal> {
@@ -47,10 +54,28 @@ pub(super) fn simple(form: &Form) -> Result<Mail, Refusal> {
     if !reply_to.is_empty() {
         headers.push(("Reply-To".to_owned(), reply_to.join(", ")));
     }
-    if let Some(set) = form.get("ConfigurationSetName") {
-        headers.push(("X-SES-CONFIGURATION-SET".to_owned(), set.to_owned()));
+    let configuration_set = form.get("ConfigurationSetName").map(str::to_owned);
+    let tags = tags(form)?;
+    Ok(Mail { from, to, subject, text, html, headers, configuration_set, tags, ..empty() })
+}
+
+fn tags(form: &Form) -> Result<Vec<(String, String)>, Refusal> {
+    let mut tags = Vec::new();
+    let at =
+        |at: usize, part: &str| form.get(&format!("Tags.member.{at}.{part}")).map(str::to_owned);
+    for n in 1.. {
+        let (Some(name), Some(value)) = (at(n, "Name"), at(n, "Value")) else { break };
+        for text in [&name, &value] {
+            let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"_-".contains(&it);
+            if text.len() > MAX_TAG || !text.bytes().all(is_plain) {
+                let message =
+                    "Tag names and values take alphanumeric ASCII characters, '_', or '-' only.";
+                return Err(Refusal::sender("InvalidParameterValue", message));
+            }
+        }
+        tags.push((name, value));
     }
-    Ok(Mail { from, to, subject, text, html, headers, ..empty() })
+    Ok(tags)
 }
 
 /// The mail of a `SendRawEmail` request. Id and time are still to be set.
@@ -92,6 +117,8 @@ pub(super) fn raw(form: &Form) -> Result<Mail, Refusal> {
             _ => None,
         }),
         headers,
+        configuration_set: form.get("ConfigurationSetName").map(str::to_owned),
+        tags: tags(form)?,
         ..empty()
     })
 }
@@ -156,5 +183,7 @@ fn empty() -> Mail {
         text: None,
         html: None,
         headers: Vec::new(),
+        configuration_set: None,
+        tags: Vec::new(),
     }
 }

@@ -2,8 +2,9 @@ use url::form_urlencoded::Serializer;
 
 use super::*;
 use crate::{
-    access::{OPERATOR_KEY, Permission},
-    standins::tests::call,
+    access::{Condition, OPERATOR_KEY, Permission},
+    standins::{sqs::Sqs, tests::call},
+    template::{EventRule, Queue},
 };
 
 const SIMPLE: &[(&str, &str)] = &[
@@ -35,14 +36,149 @@ fn but<'a>(name: &str, value: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
         .collect()
 }
 
+/// Lets `SignUp` send as `no-reply@example.com` on these resources.
+fn may_send(access: &Access, resources: &[&str]) {
+    let sender =
+        serde_json::json!({ "StringEquals": { "ses:FromAddress": "no-reply@example.com" } });
+    let permission = |resource: &&str| Permission {
+        action: "ses:SendEmail".to_owned(),
+        resource: format!("arn:aws:ses:{REGION}:{ACCOUNT}:{resource}"),
+        conditions: Condition::all(&sender).expect("known"),
+    };
+    access.permit("SignUp", resources.iter().map(permission).collect());
+}
+
 fn stand_in() -> Ses {
     let access = Access::default();
-    let permission = Permission {
-        action: "ses:SendEmail".to_owned(),
-        resource: format!("arn:aws:ses:{REGION}:{ACCOUNT}:identity/{VERIFIED_DOMAIN}"),
-    };
-    access.permit("SignUp", vec![permission]);
+    may_send(&access, &["identity/example.com"]);
     Ses::new(Clock::default(), access)
+}
+
+#[tokio::test]
+async fn a_mail_is_authorised_on_its_set_and_on_recipients_that_are_identities() {
+    let sent_by = |set: Option<&'static str>, to: &'static str| {
+        let mut form = but("Destination.ToAddresses.member.1", Some(to));
+        form.retain(|it| !it.0.starts_with("Destination.Cc"));
+        form.extend(set.map(|it| ("ConfigurationSetName", it)));
+        form
+    };
+    let ses = stand_in();
+    ses.verify("kim@example.org");
+    ses.publish_to(bus(&[]), ConfigurationSets::from([("events".to_owned(), Vec::new())]));
+    for (form, denied) in [
+        (sent_by(None, "ada@example.net"), None),
+        (sent_by(None, "kim@example.org"), Some("identity/kim@example.org")),
+        (sent_by(Some("events"), "ada@example.net"), Some("configuration-set/events")),
+    ] {
+        let (status, body) = ask(&ses, "LOCALSignUp", &form).await;
+        match denied {
+            None => assert_eq!(status, 200, "{body}"),
+            Some(on) => assert!(status == 403 && body.contains(on), "{on}: {status} {body}"),
+        }
+    }
+    ses.set_default(VERIFIED_DOMAIN, "console");
+    let (status, body) = ask(&ses, "LOCALSignUp", &sent_by(None, "ada@example.net")).await;
+    assert!(status == 403 && body.contains("configuration-set/console"), "{body}");
+    may_send(&ses.access, &["identity/*", "configuration-set/*"]);
+    for (set, to) in [(None, "kim@example.org"), (Some("events"), "ada@example.net")] {
+        let (status, body) = ask(&ses, "LOCALSignUp", &sent_by(set, to)).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    // What protects then is the condition.
+    assert_eq!(ask(&ses, "LOCALSignUp", &but("Source", Some("boss@example.com"))).await.0, 403);
+    let (status, body) = ask(&ses, OPERATOR_KEY, &sent_by(Some("none"), "ada@example.net")).await;
+    assert!(status == 400 && body.contains("<Code>ConfigurationSetDoesNotExist</Code>"), "{body}");
+    let names: Vec<_> = ses.mails().iter().map(|it| it.configuration_set.clone()).collect();
+    assert_eq!(names, [None, Some("console".to_owned()), Some("events".to_owned())]);
+}
+
+#[tokio::test]
+async fn in_the_sandbox_only_identities_and_the_simulator_are_written_to() {
+    let ses = stand_in();
+    ses.sandbox(true);
+    ses.verify("kim@example.org");
+    for (to, is_taken) in [
+        ("kim@example.org", true),
+        ("ada@example.com", true),
+        ("success+1@simulator.amazonses.com", true),
+        ("ada@example.org", false),
+    ] {
+        let form = but("Destination.ToAddresses.member.1", Some(to));
+        let (status, body) = ask(&ses, OPERATOR_KEY, &form).await;
+        assert_eq!(status == 200, is_taken, "{to}: {body}");
+        assert_eq!(body.contains("failed the check in region EU-WEST-1: ada@"), !is_taken);
+    }
+}
+
+fn bus(rules: &[EventRule]) -> Bus {
+    let queue = Queue {
+        id: "Mail".to_owned(),
+        name: "mail".to_owned(),
+        visibility: std::time::Duration::from_secs(30),
+        retention: std::time::Duration::from_secs(3600),
+        delay: std::time::Duration::ZERO,
+        dead_letters: None,
+    };
+    let sqs = Sqs::new(Clock::default(), Access::default(), &[queue]);
+    Bus::new(Clock::default(), sqs, rules.to_vec())
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_mail_is_published_as_its_set_says() {
+    let ses = stand_in();
+    let bus = bus(&[]);
+    let kinds = vec!["bounce".to_owned(), "complaint".to_owned()];
+    let sets = [("events".to_owned(), kinds), ("quiet".to_owned(), Vec::new())];
+    ses.publish_to(bus.clone(), ConfigurationSets::from(sets));
+    ses.fate("eve@example.com", Fate::SoftBounce);
+    for (set, to) in [
+        ("events", "bounce+label@simulator.amazonses.com"),
+        ("events", "complaint@simulator.amazonses.com"),
+        ("events", "suppressionlist@simulator.amazonses.com"),
+        ("events", "Eve@example.com"),
+        ("events", "success@simulator.amazonses.com"),
+        ("quiet", "bounce@simulator.amazonses.com"),
+    ] {
+        let mut form = but("Destination.ToAddresses.member.1", Some(to));
+        form.retain(|it| !it.0.starts_with("Destination.Cc"));
+        form.extend([
+            ("ConfigurationSetName", set),
+            ("Tags.member.1.Name", "kind"),
+            ("Tags.member.1.Value", "receipt"),
+        ]);
+        assert_eq!(ask(&ses, OPERATOR_KEY, &form).await.0, 200, "{to}");
+    }
+    ses.report(&ses.mails()[4].id, Fate::NotSpam);
+    let all = bus.all();
+    let seen: Vec<_> = all
+        .iter()
+        .map(|it| {
+            let detail = &it["detail"];
+            let text = |path: &str| detail.pointer(path).and_then(serde_json::Value::as_str);
+            assert_eq!(it["source"], "aws.ses");
+            assert_eq!(detail["mail"]["tags"]["kind"][0], "receipt");
+            assert_eq!(detail["mail"]["tags"]["ses:configuration-set"][0], "events");
+            assert_eq!(detail["mail"]["destination"].as_array().map(Vec::len), Some(1));
+            (
+                it["detail-type"].as_str().expect("a kind"),
+                text("/bounce/bounceType").or_else(|| text("/complaint/complaintFeedbackType")),
+            )
+        })
+        .collect();
+    let (bounced, complained) = ("Email Bounced", "Email Complaint Received");
+    assert_eq!(
+        seen,
+        [
+            (bounced, Some("Permanent")),
+            (complained, Some("abuse")),
+            (bounced, Some("Permanent")),
+            (bounced, Some("Transient")),
+            (complained, Some("not-spam")),
+        ]
+    );
+    let mut odd = SIMPLE.to_vec();
+    odd.extend([("Tags.member.1.Name", "about"), ("Tags.member.1.Value", "a b")]);
+    assert_eq!(ask(&ses, OPERATOR_KEY, &odd).await.0, 400);
 }
 
 #[tokio::test]

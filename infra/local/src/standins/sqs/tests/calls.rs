@@ -88,6 +88,7 @@ async fn a_function_does_only_what_its_policy_names() -> Result<()> {
     let permission = Permission {
         action: "sqs:SendMessage".to_owned(),
         resource: crate::template::queue_arn("local-work"),
+        conditions: Vec::new(),
     };
     service.access.permit("Sender", vec![permission]);
     let client = service.client("LOCALSender");
