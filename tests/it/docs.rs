@@ -56,6 +56,7 @@ async fn the_page_shows_what_the_description_has() {
     for link in attributes(&page, "href") {
         match link.strip_prefix('#') {
             Some(anchor) => assert!(anchors.contains(anchor), "{link} leads nowhere"),
+            None if link == "mailto:support@example.com" => {}
             None => assert_eq!(world.send(client.get(link)).await.status, 200, "{link}"),
         }
     }
