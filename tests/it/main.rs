@@ -8,6 +8,7 @@ mod alone;
 mod bad_input;
 mod batch;
 mod billing;
+mod compression;
 mod confirmation;
 mod conflicts;
 mod contract;
