@@ -44,6 +44,7 @@ async fn use_everything(world: &World) {
     world.send(client.get("/openapi.json")).await;
     world.send(client.get("/docs")).await;
     world.send(client.get("/problems/not-found")).await;
+    world.send(client.get("/confirm?token=nobody.known")).await;
     world.send(client.get("/v1/policy")).await;
     // First, while there is something left of what a free account may ask of Research.
     assert_eq!(world.get("/v1/videos/7000000000000000001", &ada).await.status, 404);

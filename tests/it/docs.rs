@@ -63,6 +63,17 @@ async fn the_page_shows_what_the_description_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_documentations_first_request_is_answered() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let page = world.send(world.cloud.client().get("/docs")).await.text();
+    let (_, path) = page.split_once("$API/v1/videos/").expect("a request");
+    let id: String = path.chars().take_while(char::is_ascii_digit).collect();
+    let answer = world.get(&format!("/v1/videos/{id}"), &ada).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_problem_has_its_page() {
     let world = World::start().await;
     let client = world.cloud.client();

@@ -9,6 +9,7 @@ mod bad_input;
 mod batch;
 mod billing;
 mod cdn;
+mod compression;
 mod confirmation;
 mod conflicts;
 mod contract;

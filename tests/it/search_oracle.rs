@@ -126,7 +126,8 @@ fn searches() -> Vec<Value> {
 
 #[test]
 fn every_field_and_operation_is_among_the_conditions() {
-    let document: Value = serde_json::from_str(&vidintel::openapi::json("support@example.com")).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&vidintel::openapi::json("support@example.com")).expect("JSON");
     let described = |schema: &str| {
         let each = document["components"]["schemas"][schema]["enum"].as_array().expect("choices");
         each.iter().map(|it| it.as_str().expect("a name").to_owned()).collect::<BTreeSet<_>>()

@@ -5,14 +5,17 @@ use std::{panic::AssertUnwindSafe, time::Instant};
 use futures_util::{FutureExt, future::BoxFuture};
 use lambda_http::{
     Adapter, Body, Request, Response, Service,
-    http::Method,
+    http::{Extensions, HeaderMap, Method, StatusCode, Version, header},
     lambda_runtime::{LambdaInvocation, Runtime},
     service_fn,
     tower::layer::layer_fn,
 };
 use tower_http::{
     CompressionLevel,
-    compression::{Compression, CompressionBody, predicate::SizeAbove},
+    compression::{
+        Compression, CompressionBody,
+        predicate::{Predicate, SizeAbove},
+    },
 };
 
 use super::{Call, Reply, headers, parameters, problem};
@@ -78,12 +81,17 @@ async fn whole_answer(
     // A higher level would save a tenth of the bytes for three times the work (docs/BENCHMARKS.md).
     let mut compressing = Compression::new(plain)
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(COMPRESSED_ABOVE));
+        .compress_when(SizeAbove::new(COMPRESSED_ABOVE).and(has_body));
     let mut response = Service::call(&mut compressing, request).await?;
     if is_head {
         *response.body_mut() = CompressionBody::default();
     }
     Ok(response)
+}
+
+/// Whether there is something to compress; nothing, as with 304, has no length to go by.
+fn has_body(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    headers.contains_key(header::CONTENT_TYPE)
 }
 
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {

@@ -19,7 +19,7 @@ mod videos;
 use utoipa::{
     IntoResponses, Modify, OpenApi,
     openapi::{
-        OpenApi as Document,
+        OpenApi as Document, PathItem, RefOr, Response,
         info::ContactBuilder,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
@@ -81,7 +81,7 @@ use crate::http::{Problem, Site};
         service::docs,
         service::show_problem
     ),
-    modifiers(&Security, &Figures),
+    modifiers(&Security, &Public, &Figures),
     tags(
         (name = "Videos", description = "Metered: each charged request counts against the plan's quota."),
         (name = "Account", description = "Signing up, API keys, usage. Not metered: 60 requests in any minute for each account."),
@@ -105,6 +105,27 @@ impl Modify for Security {
             .add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
 }
+
+/// Says of what needs no key that it needs none, and of what is refused by API Gateway alone that it may be.
+struct Public;
+
+impl Modify for Public {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            let PathItem { get, post, delete, .. } = item;
+            for operation in [get, post, delete].into_iter().flatten() {
+                operation.security.get_or_insert_default();
+                let answers = &mut operation.responses.responses;
+                if !answers.keys().any(|status| status.starts_with('4')) {
+                    let too_long = Response::new(TOO_LONG);
+                    answers.insert("431".to_owned(), RefOr::T(too_long));
+                }
+            }
+        }
+    }
+}
+
+const TOO_LONG: &str = "Address and header fields together are longer than 10 KB: API Gateway refuses, in its own words";
 
 /// Where the service of all examples is.
 pub(crate) const EXAMPLE_URL: &str = "https://api.example.com";

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::forms;
-use crate::{docs::line, http::Call};
+use crate::{docs::line, http::Call, inventory::OBJECTION_HOURS};
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -74,8 +74,8 @@ pub(super) fn objected(value: &Value, _: &Call) -> (String, Markup) {
                 p { code.key { (text(value, "/code")) } }
             }
             li {
-                "Then open the link in the mail that is on its way to you. It works until "
-                (text(value, "/expires_at")) "."
+                "Then open the link in the mail that is on its way to you. It works for "
+                (OBJECTION_HOURS) " hours."
             }
         }
         p {

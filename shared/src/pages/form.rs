@@ -297,7 +297,7 @@ const LINK_ENDED: &str =
     "It is not valid any more, or was not copied whole: it works once, and only for some hours.";
 
 /// `text` with a capital letter and a full stop.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first: String = chars.next().map(|it| it.to_uppercase().collect()).unwrap_or_default();
     let end = if text.ends_with('.') { "" } else { "." };

@@ -17,7 +17,7 @@ use lambda_http::http::{HeaderValue, StatusCode, header};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use self::form::Fault;
+use self::form::{Fault, sentence};
 pub(crate) use self::form::{Form, Typed};
 use crate::{
     docs::{self, content_security_policy, layout, line},
@@ -63,7 +63,7 @@ pub(crate) fn refused(form: &Form, call: &Call, error: &Error, support: &str) ->
 pub(crate) fn problem(call: &Call, error: &Error, site: Site<'_>) -> Reply {
     let problem = Problem::of(error, site, call.request_id());
     let content = html! {
-        p { (line(kind(error).about())) }
+        p { (line(&sentence(&problem.detail))) }
         p.soft { "Status " (problem.status) ", request " code { (problem.request_id) } "." }
     };
     let reply = decorate(shown(kind(error).status(), problem.title, &content), error);

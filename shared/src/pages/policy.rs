@@ -49,7 +49,7 @@ pub(super) fn page(support: &str) -> String {
 
 fn table(label: &str, heads: &[&str], rows: &[Vec<&str>]) -> Markup {
     let table = html! {
-        table.narrow {
+        table {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody {
                 @for row in rows {

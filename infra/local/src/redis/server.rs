@@ -19,8 +19,9 @@ use tokio::{
 /// How long a server may take to answer its first `PING`.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// Runs the server and ends it when standard input closes: with us, however we end.
-const GUARD: &str = r#""$@" & server=$!; read -r _; kill -9 $server"#;
+/// Runs the server, again if it ends, and ends all of it when standard input closes: with us, however we end.
+/// It is a process group of its own.
+const GUARD: &str = r#"(while :; do "$@"; sleep 0.1; done) & read -r _; kill -9 0"#;
 
 /// A running server; ends when dropped.
 #[derive(Debug)]
@@ -223,4 +224,43 @@ fn server_in(folder: &Path) -> Option<PathBuf> {
 fn make_executable(program: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     Ok(std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_killed_comes_back_empty_and_ends_with_us() -> Result<()> {
+        let server = Server::start(Kind::Single).await?;
+        let pid = async || -> Result<String> {
+            let mut connection = connect(&server.url).await?;
+            let info: String =
+                redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+            let line = info.lines().find_map(|it| it.strip_prefix("process_id:"));
+            Ok(line.context("no process id")?.to_owned())
+        };
+        let first = pid().await?;
+        let mut connection = connect(&server.url).await?;
+        let _: () = redis::cmd("SET").arg("k").arg(1).query_async(&mut connection).await?;
+        ensure!(Command::new("kill").args(["-9", &first]).status().await?.success());
+        let deadline = Instant::now() + START_LIMIT;
+        let second = loop {
+            match pid().await {
+                Ok(found) if found != first => break found,
+                _ if Instant::now() < deadline => sleep(Duration::from_millis(20)).await,
+                _ => bail!("it does not come back"),
+            }
+        };
+        let mut connection = connect(&server.url).await?;
+        let kept: Option<i64> = redis::cmd("GET").arg("k").query_async(&mut connection).await?;
+        assert_eq!(kept, None);
+        drop(server);
+        let is_there = || Path::new("/proc").join(&second).join("exe").exists();
+        while is_there() && Instant::now() < deadline {
+            sleep(Duration::from_millis(20)).await;
+        }
+        assert!(!is_there(), "{second} goes on");
+        Ok(())
+    }
 }

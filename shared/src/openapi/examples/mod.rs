@@ -107,7 +107,7 @@ impl<'a> Place<'a> {
             method,
             path,
             is_metered: described["tags"][0] == "Videos",
-            needs_key: described.get("security").is_some(),
+            needs_key: described["security"].as_array().is_some_and(|it| !it.is_empty()),
             field: schemas.first_field(body).map(str::to_owned),
         }
     }

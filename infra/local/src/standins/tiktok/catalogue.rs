@@ -5,6 +5,10 @@ use time::{OffsetDateTime, macros::datetime};
 /// How many videos there are.
 const VIDEOS: u64 = 300;
 
+/// The video of the documentation's first example, and which one it is by its time.
+const EXAMPLE: u64 = 7_565_919_548_239_514_898;
+const EXAMPLE_INDEX: u64 = 189;
+
 /// The videos were created between these.
 const FIRST: OffsetDateTime = datetime!(2024-02-01 00:00 UTC);
 const LAST: OffsetDateTime = datetime!(2026-10-31 00:00 UTC);
@@ -116,6 +120,10 @@ fn video(index: u64, step: u64) -> CatalogueVideo {
         FIRST.unix_timestamp().unsigned_abs() + index * step + random.below(step - 60);
     // Observed: a video is created 1 to 48 seconds after its id was given out.
     let id = (create_time - 1 - random.below(48)) << 32 | random.below(1 << 32);
+    let (id, create_time) = match index {
+        EXAMPLE_INDEX => (EXAMPLE, (EXAMPLE >> 32) + 20),
+        _ => (id, create_time),
+    };
     let creator = random.pick(&CREATORS);
     let subject = random.pick(&SUBJECTS);
     let mut hashtags = vec![subject.1.to_owned(), format!("madeup{}", index % 7)];
