@@ -440,6 +440,35 @@ async fn the_payments_of_more_customers_than_one_redaction_takes_are_all_redacte
     assert_eq!(world.cloud.stripe.counts()["POST /v1/privacy/redaction_jobs"], 2);
 }
 
+/// Stripe remembers a failure with its idempotency key for a day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redaction_at_which_stripe_has_failed_is_tried_again_within_the_hour() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    let id = erase(&world, &ada).await;
+    world.cloud.clock.set(datetime!(2027-03-24 12:00 UTC));
+    for interface in ["POST /v1/privacy/redaction_jobs", "POST /v1/privacy/redaction_jobs/{id}/run"]
+    {
+        let after = world.cloud.stripe.counts().get(interface).copied().unwrap_or_default();
+        world.cloud.stripe.fault(Fault::DownInside { interface, after, times: 1 });
+        let mut failed = 0;
+        for _ in 0..4 {
+            failed += world.run_job(JOB).await["failed"].as_i64().expect("a number");
+            // Twice as long as between two looks: so long a failed request is left alone.
+            world.wait(Duration::minutes(10));
+            if failed > 0 {
+                break;
+            }
+        }
+        assert_eq!(failed, 1, "{interface}");
+    }
+    redact(&world).await;
+    assert!(world.cloud.clock.now() < datetime!(2027-03-24 13:00 UTC));
+    assert_redacted(&world, &at_stripe);
+    assert_eq!(view(&world, &id).await["remainder"]["state"], "done");
+}
+
 /// Stripe tells of the end when nobody is left.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_comes_too_late_changes_nothing() {

@@ -343,6 +343,12 @@ async fn what_is_sold_is_made_at_stripe_once() {
         // What the operator enters at the endpoint is what is gone by.
         assert_eq!(prepared["webhook_events"], json!(vidintel::billing::events::KINDS.to_vec()));
     }
+    // Prices of which nobody has said yet how they are taxed are told so, and only they.
+    let told = || world.cloud.stripe.counts().get("POST /v1/prices/{id}").copied();
+    assert_eq!(told(), None);
+    world.cloud.stripe.omit("price", "tax_behavior");
+    assert_eq!(order(&world, PREPARE, &json!({})).await.expect("prepared")["made"], 0);
+    assert_eq!(told(), Some(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
