@@ -326,3 +326,35 @@ async fn a_table_that_was_put_in_place_of_another_closes_the_service() {
     assert_eq!(run["complete"], true, "{run}");
     assert_eq!(world.run_job(GUARD).await["closed"], false);
 }
+
+/// A restored table is put in place by a parameter: whatever names a table follows it.
+#[test]
+fn every_policy_and_setting_follows_the_parameter_that_names_a_table() {
+    let path = local::workspace().join("template.yaml");
+    let read = |parameters: BTreeMap<String, String>| {
+        local::template::Template::read(&path, "live", &parameters).expect("a template")
+    };
+    let of_table = |id: &str| id.strip_suffix("Table").expect("a table's id").to_owned();
+    let plain = read(BTreeMap::new());
+    let suffixes: BTreeMap<String, String> = plain
+        .tables
+        .iter()
+        .map(|it| (format!("{}Suffix", of_table(&it.id)), "-r1".to_owned()))
+        .collect();
+    let renamed = read(suffixes.clone());
+    for table in &renamed.tables {
+        assert!(table.name.ends_with("-r1"), "{}", table.name);
+    }
+    let detached = suffixes.into_iter().chain([("Tables".to_owned(), "detached".to_owned())]);
+    let detached = read(detached.collect());
+    assert!(detached.tables.is_empty(), "they are kept, and no part of the stack");
+    for function in &detached.functions {
+        for permission in function.permissions.iter().filter(|it| it.resource.contains(":table/")) {
+            let table = permission.resource.split('/').nth(1).expect("a name");
+            assert!(table.ends_with("-r1"), "{}: {}", function.id, permission.resource);
+        }
+        let told = &function.environment["TABLE_SUFFIXES"];
+        let names = Table::ALL.map(|it| format!("{}=-r1", it.name())).join(",");
+        assert_eq!(*told, names, "{}", function.id);
+    }
+}

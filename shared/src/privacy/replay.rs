@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, future::try_join_all, stream};
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
@@ -28,8 +28,11 @@ use crate::{
 /// Item of the table `jobs` that says how far it has come with what has no numbers.
 const PROGRESS: &str = "replay-erasures";
 
-/// Erasures that are repeated at the same time.
-const ERASURES: usize = 8;
+/// Erasures that are repeated at the same time: each looks at 16 partitions at once.
+const ERASURES: usize = 2;
+
+/// Erasures after which the tables' numbers are moved on.
+const NUMBERS_AFTER: usize = 8;
 
 /// Other acts and requests that are repeated at the same time.
 const AT_ONCE: usize = 16;
@@ -68,8 +71,10 @@ pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result
     if !is_closed(store).await? {
         close_service(app, now).await?;
     }
-    for some in ledger::entries_after(store, lowest).await?.chunks(ERASURES) {
-        let repeated = try_join_all(some.iter().map(|it| erase_again(app, it, deadline))).await?;
+    for some in ledger::entries_after(store, lowest).await?.chunks(NUMBERS_AFTER) {
+        let work: Vec<_> = some.iter().map(|it| erase_again(app, it, deadline)).collect();
+        let outcomes: Vec<_> = stream::iter(work).buffer_unordered(ERASURES).collect().await;
+        let repeated = outcomes.into_iter().collect::<Result<Vec<_>, Error>>()?;
         replayed.items += repeated.iter().map(|it| it.items).sum::<u64>();
         if repeated.iter().any(|it| !it.is_done) {
             // What is left of these is fewer now.
