@@ -15,7 +15,7 @@ use crate::{
     error::{Error, InputError},
     ids::{AccountId, random_base62},
     inventory::{self, Table},
-    mail::{Mail, Mailer},
+    mail::{Kind, Mail, Mailer, send_token},
     secrets::Pepper,
     store::{to_item, unavailable},
 };
@@ -150,7 +150,7 @@ pub async fn sign_up(
         .send()
         .await
         .map_err(unavailable)?;
-    app.mailer.send(&to, mail).await?;
+    send_token(app, &peppers, &to, Kind::SignUp, mail, now).await?;
     Ok(accepted)
 }
 

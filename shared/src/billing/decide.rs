@@ -16,6 +16,7 @@ use crate::{
     audit,
     error::Error,
     ids::AccountId,
+    mail::Kind,
 };
 
 /// What the operator says.
@@ -154,7 +155,8 @@ async fn refuse(
     if let Some(account) = account.filter(|it| it.status != Status::Erasing) {
         // Before it is closed: whoever dies here sends the mail once more. An address that takes no mail
         // must not keep it open.
-        if let Err(error) = app.mailer.send(&account.email, mails::refund_refused(&refused)).await {
+        let (about, mail) = ((Kind::Refund, None), mails::refund_refused(&refused));
+        if let Err(error) = app.mailer.tell(&account, about, mail, now).await {
             tracing::warn!(error = %error, "a decision could not be mailed");
         }
     }

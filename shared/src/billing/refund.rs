@@ -10,7 +10,7 @@ use super::{
     queue::REFUND,
     record::{self, Record, RecordKind, RecordLine},
     stripe::Refund,
-    task::{self, OPERATOR, RefundRequest, RefundState, Task, Work},
+    task::{self, OPERATOR, RefundRequest, RefundState, Task, WORK, Work},
 };
 use crate::{accounts::Account, error::Error, privacy::instant, store::Store};
 
@@ -237,8 +237,10 @@ pub async fn request_refund(
         decided_at: None,
     };
     let view = RefundView::from(&request);
+    let told = Work::RefundMail { cents, currency: request.currency.clone() };
+    let mail = Task::new(&account.id, format!("mail#{name}"), told, WORK, now);
     let task = Task::new(&account.id, name, Work::Refund(request), OPERATOR, now);
-    if task::put_new(store, &task).await? {
+    if task::put_new_told(store, &task, &mail).await? {
         return Ok((view, true));
     }
     // Asked for at the same moment.

@@ -22,6 +22,7 @@ use crate::{
     error::Error,
     gate,
     inventory::Table,
+    mail,
     store::{Conditional, Store, conditional, n, s},
     usage,
 };
@@ -314,7 +315,10 @@ async fn certify(app: &App, erasure: &mut Request, now: OffsetDateTime) -> Resul
         let remainder = payments::remainder(&app.store, erasure).await?;
         let url = &app.config.service.public_url;
         let mail = mails::certificate(url, erasure, remainder.as_ref());
-        if let Err(error) = app.mailer.send(email, mail).await {
+        let about = erasure.id.to_string();
+        if let Err(error) =
+            app.mailer.send(email, (mail::Kind::Certificate, Some(&about)), mail).await
+        {
             // An address that takes no mail must not be kept for it.
             if erasure.attempts < GIVE_UP_MAILING {
                 return Err(error);

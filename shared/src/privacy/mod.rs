@@ -15,6 +15,7 @@ mod payments;
 mod redaction;
 mod request;
 mod restore;
+mod undelivered;
 mod views;
 mod work;
 
@@ -30,13 +31,21 @@ pub use self::{
     holds::{Hold, held_accounts, place_hold, release_hold},
     request::{Kind, Request, State, find, find_any, load, of_account},
     restore::{Guarded, Replayed, RestoreGate, close_service, guard, is_closed, replay},
+    undelivered::{Undelivered, clear_undelivered, note_undelivered, undelivered},
     views::{
         CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,
         ListedDeletion, ListedExport, Remainder, RequestList, RequestView, preview,
     },
     work::Processed,
 };
-use crate::{accounts::Account, app::App, error::Error, ids::AccountId, mail::Mail, store::Store};
+use crate::{
+    accounts::Account,
+    app::App,
+    error::Error,
+    ids::AccountId,
+    mail::{self, Mail},
+    store::Store,
+};
 
 /// Schedules the deletion of `account`, to begin after the grace period, and says so by mail, once.
 /// Asking again returns the request that is open.
@@ -89,7 +98,8 @@ async fn tell(
     if erasure.mailed_at.is_some() {
         return Ok(());
     }
-    app.mailer.send(&account.email, mail).await?;
+    let about = erasure.id.to_string();
+    app.mailer.tell(account, (mail::Kind::Request, Some(&about)), mail, now).await?;
     erasure.mailed_at = Some(now.unix_timestamp());
     match request::save(&app.store, erasure).await {
         // It goes on meanwhile; at worst the mail is sent once more.
