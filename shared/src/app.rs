@@ -68,7 +68,11 @@ impl App {
         Ok(Self {
             gate: Gate::new(redis.clone(), store.clone()),
             secrets,
-            mailer: Mailer::new(aws.ses, config.service.mail_from.clone()),
+            mailer: Mailer::new(
+                aws.ses,
+                config.service.mail_from.clone(),
+                config.service.mail_configuration_set.clone(),
+            ),
             usage: Log::new(redis.clone(), store.clone()),
             alone: Alone::default(),
             sources: Arc::default(),

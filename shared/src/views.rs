@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     dates,
     keys::{Environment, KeyView},
+    mail::{MailStop, Why},
     plans::Plan,
     redis::RedisError,
     usage::DayUsage,
@@ -63,8 +64,40 @@ pub struct UsageView {
     /// Requests allowed in any minute.
     #[schema(example = 60)]
     pub per_minute: u64,
+    /// Set if mail to your address is stopped; null otherwise.
+    #[schema(required = true, example = json!(null))]
+    pub mail_stopped: Option<MailStoppedView>,
     /// Each day asked for with use in it (UTC), about a minute behind.
     pub days: Vec<DayUsage>,
+}
+
+/// That mail to an account's address is stopped.
+#[derive(Serialize, ToSchema)]
+pub struct MailStoppedView {
+    /// Why: mail came back (`bounce`), or was called spam (`complaint`).
+    #[schema(example = "bounce")]
+    pub reason: Why,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-24T12:00:00Z")]
+    pub since: OffsetDateTime,
+    /// What that means, and what to do.
+    #[schema(
+        example = "Your address refuses our mail, so only what the law demands is sent to it. To get all mail again, sign up again with the address (POST /v1/accounts) and use the token that is mailed: POST /v1/accounts/recover."
+    )]
+    pub message: &'static str,
+}
+
+impl From<MailStop> for MailStoppedView {
+    fn from(stop: MailStop) -> Self {
+        Self {
+            reason: stop.why,
+            since: dates::at(stop.at),
+            message: "Your address refuses our mail, so only what the law demands is sent to it. To get all mail \
+                      again, sign up again with the address (POST /v1/accounts) and use the token that is mailed: \
+                      POST /v1/accounts/recover.",
+        }
+    }
 }
 
 /// State of the service.

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use local::{
     access::Call,
-    standins::stripe::{Card, WEBHOOK_SECRET, Webhooks},
+    standins::{
+        ses::Fate,
+        stripe::{Card, WEBHOOK_SECRET, Webhooks},
+    },
 };
 use serde_json::{Value, json};
 use time::Duration;
@@ -89,6 +92,7 @@ async fn use_everything(world: &World) {
     use_exports(world, &ada).await;
     let heard = use_billing(world, &ada).await;
     use_erasure(world, &ada).await;
+    use_mail_events(world).await;
     // What was not heard of comes when nobody is left.
     world.cloud.stripe.set_webhooks(heard);
     world.cloud.settle().await;
@@ -114,6 +118,32 @@ async fn use_the_cdn(world: &World) {
             world.send(request.header("x-origin-verify", "0123456789abcdef0123456789abcdef")).await;
         }
     }
+}
+
+/// Lets the certificate of the erasure and a suspended customer's mails come back.
+async fn use_mail_events(world: &World) {
+    let certificate =
+        world.cloud.ses.mails().into_iter().rfind(|it| it.subject.contains("has been deleted"));
+    let certificate = certificate.expect("a certificate").id;
+    for _ in 0..2 {
+        world.cloud.ses.report(&certificate, Fate::HardBounce);
+        world.cloud.settle().await;
+    }
+    let waiting = order(world, "DecideObjectionFunction", &json!({})).await.expect("the queue");
+    let seen = json!({ "seen": waiting["undelivered"][0]["id"] });
+    order(world, "DecideObjectionFunction", &seen).await.expect("seen");
+    let customer = world.customer("mia@example.com").await;
+    world.cloud.ses.fate("mia@example.com", Fate::HardBounce);
+    let to = json!({ "account": customer.account_id, "status": "suspended", "reason": "file 1" });
+    order(world, SET, &to).await.expect("set");
+    // Whatever the mail was about: a receipt needs a purchase.
+    let receipt = world.cloud.events.all().pop().map(|mut event| {
+        event["detail"]["mail"]["tags"]["kind"] = json!(["receipt"]);
+        event["detail"]["mail"]["tags"]["about"] = json!(["in_Example0001"]);
+        event
+    });
+    world.cloud.events.deliver(&receipt.expect("an event"));
+    world.cloud.settle().await;
 }
 
 /// Gets back into a suspended account that is to be deleted.
@@ -553,6 +583,12 @@ async fn every_table_in_which_something_expires_has_its_job_and_index() {
     for category in CATEGORIES.iter().filter(|it| it.keep != Keep::UntilDeleted) {
         if let Place::Table(table) = category.place {
             assert!(table.retention_job().is_some(), "{} is never deleted", category.id);
+        }
+        if let (Place::Queue(pattern), Keep::Days(days)) = (category.place, category.keep) {
+            let start = world.cloud.dynamodb.table(pattern.trim_end_matches('*'));
+            let queues = template.queues.iter().filter(|it| it.name.starts_with(&start));
+            let kept: Vec<u64> = queues.map(|it| it.retention.as_secs() / 86_400).collect();
+            assert_eq!(kept.iter().max(), u64::try_from(days).ok().as_ref(), "{}", category.id);
         }
     }
     for table in Table::ALL {

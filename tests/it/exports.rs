@@ -154,7 +154,16 @@ async fn an_export_has_every_field_and_reads_back_to_what_is_stored() {
     let kinds: BTreeSet<_> = tasks.iter().filter_map(|it| it["kind"].as_str()).collect();
     assert_eq!(
         kinds.into_iter().collect::<Vec<_>>(),
-        ["dunning", "ended-mail", "flag", "record-mail", "refund"]
+        [
+            "dunning",
+            "ended-mail",
+            "flag",
+            "keys-mail",
+            "plan-mail",
+            "record-mail",
+            "refund",
+            "refund-mail",
+        ]
     );
     let requests = items_of(&copy, "privacy-requests");
     assert_eq!(requests.len(), 2, "a legal hold is the operator's: {requests:?}");

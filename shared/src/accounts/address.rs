@@ -82,6 +82,11 @@ impl EmailAddress {
         pepper.hash("mailbox", &self.mailbox())
     }
 
+    /// Keyed hash under which it is noted that it refuses mail, which is what [`hash`](Self::hash) is the same for.
+    pub(crate) fn stop_hash(&self, pepper: &Pepper) -> String {
+        pepper.hash("refused mail", &self.canonical())
+    }
+
     /// Whether it has a tag that counts for nothing but limits.
     pub(super) fn has_free_tag(&self) -> bool {
         self.mailbox() != self.canonical()

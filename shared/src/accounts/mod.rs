@@ -12,7 +12,7 @@ mod verify;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-pub(crate) use self::store::set_status_again;
+pub(crate) use self::store::{owner, set_status_again, stop_mail};
 pub use self::{
     address::EmailAddress,
     recover::{RecoverRequest, Recovered, recover},
@@ -25,6 +25,7 @@ pub use self::{
 use crate::{
     dates::at,
     ids::{AccountId, RequestId},
+    mail::MailStop,
     plans::{Period, Plan},
 };
 
@@ -113,6 +114,12 @@ pub struct Account {
     /// The latest request for a copy of what is kept about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<RequestId>,
+    /// That its address refuses mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_stopped: Option<MailStop>,
+    /// When its address was last confirmed again (epoch seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_confirmed_at: Option<i64>,
 }
 
 impl Account {

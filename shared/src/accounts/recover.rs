@@ -7,17 +7,20 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
-use super::{Account, store::get};
+use super::{
+    Account,
+    store::{confirm_mail, get},
+};
 use crate::{
     app::App,
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
     inventory::{self, RECOVERY_HOURS, Table},
     keys::{self, ApiKey, Environment, KeyItem, KeyName, NewKeyView, Recovery},
-    mail::{Invitation, Mail},
+    mail::{self, Invitation, Mail},
     plans::Plan,
     privacy::{self, Kind, State},
-    secrets::Pepper,
+    secrets::{Pepper, Peppers},
     store::{conditional, from_item, n, s},
 };
 
@@ -125,7 +128,7 @@ pub async fn recover(
         if let Some(item) = app.store.get(Table::Sessions, [("hash", hash)]).await? {
             let waiting: PendingRecovery = from_item(item)?;
             if waiting.is_open(now) {
-                return open(app, pepper, request, &waiting, now).await;
+                return open(app, (&peppers, pepper), request, &waiting, now).await;
             }
         }
     }
@@ -134,7 +137,7 @@ pub async fn recover(
 
 async fn open(
     app: &App,
-    pepper: &Pepper,
+    (peppers, pepper): (&Peppers, &Pepper),
     request: &RecoverRequest,
     waiting: &PendingRecovery,
     now: OffsetDateTime,
@@ -153,11 +156,14 @@ async fn open(
     let other_keys = other_keys.ok_or(AuthError::RecoveryToken)?;
     // Also when it was done already: an earlier call may have ended here.
     app.gate.invalidate_now(&id).await?;
+    // The token has come through, once: a token that is sent again within its minutes says no more.
+    confirm_mail(&app.store, &id, waiting.used_at.unwrap_or(now.unix_timestamp())).await?;
     let (account, key_item) =
         tokio::try_join!(get(&app.store, &id), keys::find(&app.store, &id, &key_id))?;
     let (Some(account), Some(key_item)) = (account, key_item) else {
         return Err(AuthError::RecoveryToken.into());
     };
+    mail::lift(&app.store, peppers, &account.email).await?;
     tell(app, &account, waiting, request.revoke_other_keys, now).await?;
     // After the others' keys have ended, so that none of them asks for it again.
     let deletion_is_open = close_deletion(app, &account, request.cancel_deletion, now).await?;
@@ -212,7 +218,8 @@ async fn tell(
     if waiting.told_at.is_some() {
         return Ok(());
     }
-    app.mailer.send(&account.email, was_recovered(revoked)).await?;
+    let mail = was_recovered(revoked);
+    app.mailer.tell(account, (mail::Kind::Keys, None), mail, now).await?;
     let update = app
         .store
         .client()

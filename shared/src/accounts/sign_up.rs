@@ -14,7 +14,7 @@ use crate::{
     error::{Error, InputError},
     ids::{AccountId, random_base62},
     inventory::{self, Table},
-    mail::{Invitation, Mail, Mailer},
+    mail::{Invitation, Kind, Mail, Mailer, send_token},
     secrets::Pepper,
     store::{to_item, unavailable},
 };
@@ -149,7 +149,7 @@ pub async fn sign_up(
         .send()
         .await
         .map_err(unavailable)?;
-    app.mailer.send(&to, mail).await?;
+    send_token(app, &peppers, &to, Kind::SignUp, mail, now).await?;
     Ok(accepted)
 }
 

@@ -8,7 +8,13 @@ use super::{
     Status,
     store::{get, note_told, set_status as store_status},
 };
-use crate::{app::App, audit, error::Error, ids::AccountId, mail::Mail};
+use crate::{
+    app::App,
+    audit,
+    error::Error,
+    ids::AccountId,
+    mail::{Kind, Mail},
+};
 
 /// Audit chain of these decisions.
 const CHAIN: &str = "account-status";
@@ -47,8 +53,8 @@ pub async fn set_status(
     audit::append(&app.store, CHAIN, now, "set", &details).await?;
     let account = get(&app.store, id).await?.ok_or(Error::NotFound("account"))?;
     if account.status_untold && account.status == status {
-        let support = &app.config.service.support_address;
-        app.mailer.send(&account.email, mail(status, reason, support)).await?;
+        let mail = mail(status, reason, &app.config.service.support_address);
+        app.mailer.tell(&account, (Kind::Suspension, None), mail, now).await?;
         note_told(&app.store, id, status).await?;
     }
     Ok(set)

@@ -12,11 +12,12 @@ use crate::{
     error::Error,
     ids::AccountId,
     inventory::Table,
+    mail::MailStop,
     privacy::{Act, noting},
     secrets::Pepper,
     store::{
-        Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, transact,
-        updating,
+        Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value,
+        transact, updating,
     },
 };
 
@@ -67,7 +68,7 @@ pub(super) async fn is_taken<'a>(
 
 /// The account that has this address, hashed with one of `peppers`. It takes as many calls whether or not
 /// there is one.
-pub(super) async fn owner<'a>(
+pub(crate) async fn owner<'a>(
     store: &Store,
     email: &EmailAddress,
     peppers: impl Iterator<Item = &'a Pepper>,
@@ -157,6 +158,44 @@ pub(super) async fn note_told(store: &Store, id: &AccountId, status: Status) -> 
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":status", s(status.name()));
     // Changed again meanwhile: that is told by whoever did it.
+    conditional(update.send().await).map(drop)
+}
+
+/// Notes that the account's address refuses mail, unless it was confirmed since; whether it did.
+pub(crate) async fn stop_mail(
+    store: &Store,
+    id: &AccountId,
+    stop: MailStop,
+) -> Result<bool, Error> {
+    let update = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(id.to_string()))
+        .update_expression("SET mail_stopped = :stop")
+        .condition_expression(
+            "attribute_exists(id) AND created_at <= :at AND \
+             (attribute_not_exists(mail_confirmed_at) OR mail_confirmed_at <= :at)",
+        )
+        .expression_attribute_values(":stop", to_value(&stop)?)
+        .expression_attribute_values(":at", n(stop.at));
+    Ok(matches!(conditional(update.send().await)?, Conditional::Done(_)))
+}
+
+/// Notes that the account's address has been confirmed again at `at` (epoch seconds): it takes mail.
+pub(super) async fn confirm_mail(store: &Store, id: &AccountId, at: i64) -> Result<(), Error> {
+    let update = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(id.to_string()))
+        .update_expression("SET mail_confirmed_at = :at REMOVE mail_stopped")
+        // What has come back since stands.
+        .condition_expression(
+            "attribute_exists(id) AND (attribute_not_exists(mail_stopped) OR mail_stopped.#at <= :at)",
+        )
+        .expression_attribute_names("#at", "at")
+        .expression_attribute_values(":at", n(at));
     conditional(update.send().await).map(drop)
 }
 

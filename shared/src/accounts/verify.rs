@@ -17,6 +17,7 @@ use crate::{
     ids::{AccountId, KeyId},
     inventory::Table,
     keys::{self, ApiKey, Environment, KeyItem, KeyName, NewKeyView},
+    mail,
     plans::Plan,
     secrets::{Pepper, Peppers},
     store::{Item, from_item, n, putting, s, to_item, transact, updating},
@@ -115,6 +116,8 @@ async fn open(
             erasure: None,
             export: None,
             status_untold: false,
+            mail_stopped: None,
+            mail_confirmed_at: None,
         };
         let name = KeyName::parse("default")?;
         let key = KeyItem::new(&api_key, key_id.clone(), name, pepper, now);
@@ -128,6 +131,8 @@ async fn open(
         // Revoked or deleted in the meantime.
         return Err(AuthError::Token.into());
     };
+    // The token has come through.
+    mail::lift(&app.store, peppers, &account.email).await?;
     Ok(Verified {
         account_id: id.to_string(),
         plan: account.plan_at(now),

@@ -16,6 +16,7 @@ use crate::{
     audit,
     error::Error,
     ids::AccountId,
+    mail::Kind,
 };
 
 /// What the operator says.
@@ -155,7 +156,8 @@ async fn refuse(
         // Before it is closed: whoever dies here sends the mail once more. An address that takes no mail
         // must not keep it open.
         let mail = mails::refund_refused(&refused, &app.config.service.support_address);
-        if let Err(error) = app.mailer.send(&account.email, mail).await {
+        let about = (Kind::Refund, None);
+        if let Err(error) = app.mailer.tell(&account, about, mail, now).await {
             tracing::warn!(error = %error, "a decision could not be mailed");
         }
     }

@@ -105,7 +105,12 @@ pub async fn queue(app: &App, now: OffsetDateTime) -> Result<Queue, Error> {
                 let since = instant(found.created_at);
                 queue.flags.push(QueuedFlag { account, task, sign, detail, since });
             }
-            Work::RecordMail { .. } | Work::EndedMail { .. } | Work::Dunning { .. } => {}
+            Work::RecordMail { .. }
+            | Work::EndedMail { .. }
+            | Work::PlanMail { .. }
+            | Work::RefundMail { .. }
+            | Work::KeysMail { .. }
+            | Work::Dunning { .. } => {}
         }
     }
     Ok(queue)

@@ -10,7 +10,7 @@ use super::{
     queue::REFUND,
     record::{self, Record, RecordKind, RecordLine},
     stripe::Refund,
-    task::{self, OPERATOR, RefundRequest, RefundState, Task, Work},
+    task::{self, OPERATOR, RefundRequest, RefundState, Task, WORK, Work},
 };
 use crate::{
     accounts::Account,
@@ -242,10 +242,12 @@ pub async fn request_refund(
         decided_at: None,
     };
     let view = RefundView::from(&request);
+    let told = Work::RefundMail { cents, currency: request.currency.clone() };
+    let mail = Task::new(&account.id, format!("mail#{name}"), told, WORK, now);
     let task = Task::new(&account.id, name, Work::Refund(request), OPERATOR, now);
     // Noted where no backup can undo it: money that was asked back must not be forgotten.
     let act = Act::RefundAsked { refund: Box::new(task.clone()) };
-    let items = vec![task.put_new(store)?, noting(store, &account.id, act, now)?];
+    let items = vec![task.put_new(store)?, mail.put(store)?, noting(store, &account.id, act, now)?];
     if transact(store, items).await?.is_none() {
         return Ok((view, true));
     }

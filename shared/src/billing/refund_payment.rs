@@ -11,7 +11,7 @@ use super::{
     sync,
     task::{self, RefundRequest, RefundState, Task, Work},
 };
-use crate::{accounts::Account, app::App, audit, error::Error};
+use crate::{accounts::Account, app::App, audit, error::Error, mail::Kind};
 
 /// The audit chain of decisions about billing. It names nobody.
 pub const CHAIN: &str = "billing";
@@ -38,11 +38,12 @@ pub(super) async fn pay(
         sync(app, customer, now).await?;
     }
     let paid = RefundRequest { state: RefundState::Paid, ..request.clone() };
-    if let Some(account) = account
-        && let Err(error) = app.mailer.send(&account.email, mails::refund_approved(&paid)).await
-    {
-        // An address that takes no mail must not keep it open; the refund's record is mailed besides.
-        tracing::warn!(error = %error, "a refund could not be mailed");
+    if let Some(account) = account {
+        let mail = mails::refund_approved(&paid);
+        if let Err(error) = app.mailer.tell(account, (Kind::Refund, None), mail, now).await {
+            // An address that takes no mail must not keep it open; the refund's record is mailed besides.
+            tracing::warn!(error = %error, "a refund could not be mailed");
+        }
     }
     note(app, &paid, "paid", now).await?;
     let mut closed = Task { work: Work::Refund(paid.clone()), ..task.clone() };

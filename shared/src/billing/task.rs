@@ -9,10 +9,14 @@ use crate::{
     error::Error,
     ids::AccountId,
     inventory::{self, Table},
-    store::{Item, Store, from_item, n, putting, s, stored, text, to_item, unavailable},
+    plans::Plan,
+    store::{
+        Item, Store, from_item, n, putting, s, stored, text, to_item, transact, unavailable,
+        updating,
+    },
 };
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 
 /// Queue of what `work-billing` does by itself.
 pub const WORK: &str = "work";
@@ -32,6 +36,30 @@ pub enum Work {
     EndedMail {
         /// Whether it was for want of payment.
         unpaid: bool,
+    },
+    /// A mail that what was bought has changed.
+    PlanMail {
+        /// What has changed.
+        change: PlanChange,
+        /// The plan that it is about.
+        plan: Plan,
+        /// From when on (epoch seconds), where it is not at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<i64>,
+    },
+    /// A mail that a refund was asked for.
+    RefundMail {
+        /// How much, in minor units of `currency`.
+        cents: i64,
+        /// ISO 4217, lower case.
+        currency: String,
+    },
+    /// A mail that keys were made or revoked: what has gathered since the last one (see [`KEYS`]).
+    KeysMail {
+        /// Names of those that were made.
+        made: Vec<String>,
+        /// Names of those that were revoked.
+        revoked: Vec<String>,
     },
     /// A payment is overdue: mails, then the end.
     Dunning {
@@ -56,8 +84,31 @@ pub enum Work {
 impl Work {
     /// Whether it ends with a mail, which one alone shall send.
     pub fn is_mail(&self) -> bool {
-        matches!(self, Self::RecordMail { .. } | Self::EndedMail { .. })
+        matches!(
+            self,
+            Self::RecordMail { .. }
+                | Self::EndedMail { .. }
+                | Self::PlanMail { .. }
+                | Self::RefundMail { .. }
+                | Self::KeysMail { .. }
+        )
     }
+}
+
+/// How what was bought has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanChange {
+    /// A larger plan, at once.
+    Raised,
+    /// A smaller plan, from the next period on.
+    Lower,
+    /// The smaller plan to come was taken back.
+    Kept,
+    /// It ends.
+    Ends,
+    /// The end was taken back.
+    GoesOn,
 }
 
 /// A refund that is asked for.
@@ -123,6 +174,8 @@ pub enum Sign {
     CollectionPaused,
     /// An object of Stripe's was not understood.
     Unreadable,
+    /// A receipt has come back: its owner has none.
+    Undelivered,
 }
 
 /// A task as it is stored.
@@ -202,6 +255,77 @@ impl Task {
                 .set_item(Some(to_item(self)?)),
         )
     }
+}
+
+/// The task in which an account's changes of keys gather until they are mailed.
+pub const KEYS: &str = "keys";
+
+/// What has become of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// It was made.
+    Made,
+    /// It was revoked.
+    Revoked,
+}
+
+/// As a part of a transaction: the holder of `account` is to be told what has become of the key named `name`. What
+/// happens before the mail is sent goes into the one mail, so that nobody can send many.
+pub fn telling_of_key(
+    store: &Store,
+    account: &AccountId,
+    (change, name): (KeyChange, &str),
+    now: OffsetDateTime,
+) -> Result<TransactWriteItem, Error> {
+    let names =
+        |of: KeyChange| AttributeValue::L(if of == change { vec![s(name)] } else { Vec::new() });
+    let work = Work::KeysMail { made: Vec::new(), revoked: Vec::new() };
+    let new = to_item(Task::new(account, KEYS.to_owned(), work, WORK, now))?;
+    let kind = new.get("kind").cloned().ok_or_else(|| Error::internal("a task has a kind"))?;
+    let update = Update::builder()
+        .table_name(store.name(Table::BillingTasks))
+        .key("account", s(account.to_string()))
+        .key("task", s(KEYS))
+        .update_expression(
+            "SET kind = :kind, queue = :queue, next_at = if_not_exists(next_at, :now), \
+             created_at = if_not_exists(created_at, :now), attempts = if_not_exists(attempts, :zero), \
+             made = list_append(if_not_exists(made, :none), :made), \
+             revoked = list_append(if_not_exists(revoked, :none), :revoked)",
+        )
+        .expression_attribute_values(":kind", kind)
+        .expression_attribute_values(":queue", s(WORK))
+        .expression_attribute_values(":now", n(now.unix_timestamp()))
+        .expression_attribute_values(":zero", n(0))
+        .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+        .expression_attribute_values(":made", names(KeyChange::Made))
+        .expression_attribute_values(":revoked", names(KeyChange::Revoked));
+    updating(update)
+}
+
+/// Takes what has gathered in `task` for one mail: it is a task of its own then, to be sent by `until` at the latest,
+/// and what happens from now on gathers anew. `None` where something has come to it meanwhile.
+pub async fn take_keys(
+    store: &Store,
+    task: &Task,
+    until: i64,
+    now: OffsetDateTime,
+) -> Result<Option<Task>, Error> {
+    let Work::KeysMail { made, revoked } = &task.work else { return Ok(None) };
+    let gathered = Delete::builder()
+        .table_name(store.name(Table::BillingTasks))
+        .key("account", s(task.account.to_string()))
+        .key("task", s(KEYS))
+        .condition_expression("size(made) = :made AND size(revoked) = :revoked")
+        .expression_attribute_values(":made", n(made.len()))
+        .expression_attribute_values(":revoked", n(revoked.len()));
+    let name = format!("mail#{KEYS}#{}", now.unix_timestamp());
+    let mail = Task { task: name, next_at: Some(until), ..task.clone() };
+    let put = Put::builder()
+        .table_name(store.name(Table::BillingTasks))
+        .set_item(Some(to_item(&mail)?))
+        .condition_expression("attribute_not_exists(task)");
+    let parts = vec![crate::store::deleting(gathered)?, putting(put)?];
+    Ok(transact(store, parts).await?.is_none().then_some(mail))
 }
 
 /// As a part of a transaction: the task `task` of `account` is not there any more.
@@ -331,6 +455,10 @@ mod tests {
         let all = [
             Work::RecordMail { record: "2026-11-24#receipt#in_1".to_owned() },
             Work::EndedMail { unpaid: true },
+            Work::PlanMail { change: PlanChange::Raised, plan: Plan::Pro, from: None },
+            Work::PlanMail { change: PlanChange::Ends, plan: Plan::Pro, from: Some(1_795_521_600) },
+            Work::RefundMail { cents: 500, currency: "usd".to_owned() },
+            Work::KeysMail { made: vec!["ci".to_owned()], revoked: Vec::new() },
             Work::Dunning { subscription: "sub_1".to_owned(), since: 1_795_521_600, sent: 2 },
             Work::Refund(refund),
             Work::Flag { sign: Sign::Dispute, detail: "du_1".to_owned() },

@@ -16,7 +16,7 @@ use super::{
     refund_payment,
     stripe::InvoiceStatus,
     sync,
-    task::{self, Task, WORK, Work},
+    task::{self, KEYS, Task, WORK, Work},
 };
 use crate::{
     accounts::{self, Account, Status},
@@ -25,6 +25,7 @@ use crate::{
     ids::AccountId,
     inventory::Table,
     jobs::Report,
+    mail::Kind,
     privacy::is_closed,
     store::{Store, s, unavailable},
     telemetry::Metric,
@@ -97,7 +98,9 @@ pub async fn work_on(app: &App, account: &AccountId, now: OffsetDateTime) -> Res
         return Ok(worked);
     }
     for task in task::of_account(&app.store, account).await? {
-        if matches!(task.work, Work::RecordMail { .. }) && is_due(&task, now) {
+        if matches!(task.work, Work::RecordMail { .. } | Work::PlanMail { .. })
+            && is_due(&task, now)
+        {
             one(app, &task, now, &mut worked).await;
         }
     }
@@ -138,7 +141,11 @@ async fn claim(app: &App, task: &Task, now: OffsetDateTime) -> Result<Option<Tas
     if !task.work.is_mail() {
         return Ok(Some(task.clone()));
     }
-    let next_at = Some((now + CLAIM).unix_timestamp());
+    let until = (now + CLAIM).unix_timestamp();
+    if task.task == KEYS {
+        return task::take_keys(&app.store, task, until, now).await;
+    }
+    let next_at = Some(until);
     let claimed = Task { next_at, ..task.clone() };
     Ok(task::save(&app.store, &claimed, task).await?.then_some(claimed))
 }
@@ -179,7 +186,7 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
         // Nobody is there any more to be written to; the erasure ends what was bought.
         (_, None) => remove(&app.store, task).await,
         (Work::RecordMail { record }, Some(account)) => {
-            mail_record(app, &account, record).await?;
+            mail_record(app, &account, record, now).await?;
             remove(&app.store, task).await
         }
         (Work::EndedMail { unpaid }, Some(account)) => {
@@ -190,6 +197,21 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
             }
             remove(&app.store, task).await
         }
+        (Work::PlanMail { change, plan, from }, Some(account)) => {
+            let mail = mails::plan_changed(*change, *plan, *from);
+            app.mailer.tell(&account, (Kind::Plan, None), mail, now).await?;
+            remove(&app.store, task).await
+        }
+        (Work::RefundMail { cents, currency }, Some(account)) => {
+            let mail = mails::refund_asked(*cents, currency);
+            app.mailer.tell(&account, (Kind::Refund, None), mail, now).await?;
+            remove(&app.store, task).await
+        }
+        (Work::KeysMail { made, revoked }, Some(account)) => {
+            let mail = mails::keys_changed(&app.config.service.public_url, made, revoked);
+            app.mailer.tell(&account, (Kind::Keys, None), mail, now).await?;
+            remove(&app.store, task).await
+        }
         (Work::Dunning { subscription, since, sent }, Some(account)) => {
             dun(app, &account, task, (subscription, *since, *sent), now).await
         }
@@ -197,7 +219,12 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
     }
 }
 
-async fn mail_record(app: &App, account: &Account, name: &str) -> Result<(), Error> {
+async fn mail_record(
+    app: &App,
+    account: &Account,
+    name: &str,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     let records = record::of_account(&app.store, &account.id).await?;
     let Some(record) = records.iter().find(|it| it.record == name) else {
         return Err(Error::internal("the record that a mail is about is not there"));
@@ -210,7 +237,10 @@ async fn mail_record(app: &App, account: &Account, name: &str) -> Result<(), Err
     let invoice =
         records.iter().find(|it| it.kind == RecordKind::Invoice && Some(&it.source) == of);
     match mails::of_record(&app.config.service.public_url, record, invoice) {
-        Some(mail) => app.mailer.send(&account.email, mail).await,
+        Some(mail) => {
+            let about = (Kind::Receipt, Some(record.source.as_str()));
+            app.mailer.tell(account, about, mail, now).await.map(drop)
+        }
         None => Ok(()),
     }
 }
@@ -242,7 +272,7 @@ async fn end(app: &App, account: &Account, unpaid: bool, now: OffsetDateTime) ->
         }
     }
     let mail = mails::ended(&app.config.service.public_url, unpaid, account.plan_at(now));
-    app.mailer.send(&account.email, mail).await
+    app.mailer.tell(account, (Kind::Plan, None), mail, now).await.map(drop)
 }
 
 /// Reminds of an overdue payment, or ends its subscription once the grace is over.
@@ -272,7 +302,8 @@ async fn dun(
         Some(_) if task.attempts >= GIVE_UP_MAILING => {
             tracing::error!(task = %task.task, "a reminder could not be mailed and is left out");
         }
-        Some(mail) => app.mailer.send(&account.email, mail).await?,
+        // One that is not sent counts as sent: the end comes all the same.
+        Some(mail) => app.mailer.tell(account, (Kind::Overdue, None), mail, now).await.map(drop)?,
         None => {}
     }
     let subscription = subscription.to_owned();

@@ -16,6 +16,8 @@ pub struct ServiceConfig {
     pub mail_from: String,
     /// Where whoever needs help writes to: named in answers, pages and mails.
     pub support_address: String,
+    /// SES's configuration set of every mail: it says what SES tells of them.
+    pub mail_configuration_set: String,
     /// Days in which a confirmed deletion of an account can be cancelled.
     pub deletion_grace_days: i64,
 }
@@ -27,7 +29,8 @@ impl ServiceConfig {
     }
 
     /// Reads `TABLE_PREFIX`, `TABLE_SUFFIXES`, `EXPORTS_BUCKET`, `SECRET_ID`, `PUBLIC_URL`, `MAIL_FROM`,
-    /// `SUPPORT_ADDRESS` and `DELETION_GRACE_DAYS` (7 if unset, 14 at most: the deletion itself is promised within 30).
+    /// `MAIL_CONFIGURATION_SET`, `SUPPORT_ADDRESS` and `DELETION_GRACE_DAYS` (7 if unset, 14 at most: the deletion
+    /// itself is promised within 30).
     pub fn from_env() -> Result<Self, ConfigError> {
         let name = "DELETION_GRACE_DAYS";
         let grace = var(name).map_or(Ok(7), |it| it.parse()).ok();
@@ -48,6 +51,7 @@ impl ServiceConfig {
             public_url: required_var("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             mail_from: required_var("MAIL_FROM")?,
             support_address: required_var("SUPPORT_ADDRESS")?,
+            mail_configuration_set: required_var("MAIL_CONFIGURATION_SET")?,
         })
     }
 }

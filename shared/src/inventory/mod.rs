@@ -23,8 +23,8 @@ pub use self::{
     },
     field::{ENDS, Export, Field, Kind},
     other_data::{
-        AUDIT, BILLING_EVENTS, DELETIONS, EXPORT_FILES, EXPORTS, LATE_ACTS, NEW_OBJECTIONS,
-        OBJECTIONS, PRIVACY_REQUESTS, SUPPRESSIONS, WEBHOOK_EVENTS,
+        AUDIT, BILLING_EVENTS, DELETIONS, EXPORT_FILES, EXPORTS, LATE_ACTS, MAIL_STOPS,
+        NEW_OBJECTIONS, OBJECTIONS, PRIVACY_REQUESTS, SUPPRESSIONS, WEBHOOK_EVENTS,
     },
     period::{Expiry, Keep, SPREAD, expires_on},
     table::{RetentionJob, Table},
@@ -39,6 +39,7 @@ const MADE: &str = "made by us when you ask for it";
 const OBSERVED: &str = "from your requests, as they arrive";
 const DERIVED: &str = "derived from the other categories";
 const FROM_CREATORS: &str = "from the creator, or whoever writes for them";
+const FROM_MAIL: &str = "from the mail service";
 const FROM_PAYMENT: &str = "from the payment processor";
 const TIKTOK: &str = "from TikTok's interfaces";
 const SERVICE: &str = "from the service's own work";
@@ -54,6 +55,8 @@ pub enum Place {
     FunctionLogs,
     /// The tables' continuous backups (point-in-time recovery).
     Backups,
+    /// Queues of this name pattern, and what could not be handled of them.
+    Queue(&'static str),
     /// Messages handed to the mail service.
     Mail,
     /// Files in the bucket of exports.

@@ -1,8 +1,8 @@
 //! What the service keeps to answer for itself.
 
 use super::{
-    Category, DERIVED, EMAIL, Erasure, Export, FROM_CREATORS, FROM_PAYMENT, FROM_YOU, HOSTING,
-    Keep, LegalBasis, OBJECTION_HOURS, Place, SERVICE, Table,
+    Category, DERIVED, EMAIL, Erasure, Export, FROM_CREATORS, FROM_MAIL, FROM_PAYMENT, FROM_YOU,
+    HOSTING, Keep, LegalBasis, OBJECTION_HOURS, Place, SERVICE, Table,
     field::{counts, instant, instants, text, texts},
 };
 
@@ -28,6 +28,7 @@ pub static PRIVACY_REQUESTS: Category = Category {
         "mailed_at",
         "mailing_at",
         "waits_for",
+        "undelivered_at",
         "version",
         "attempts",
         "done",
@@ -57,6 +58,7 @@ pub static PRIVACY_REQUESTS: Category = Category {
             instant("due_at", "when it must be done"),
             text("email", "where a certificate will go"),
             instant("closed_at", "when it was done or withdrawn"),
+            instant("undelivered_at", "when the mail about that was sent, if it came back"),
             instants("done", "when each step was done"),
             counts("found", "items found in each store"),
             text("waits_for", "what a deletion waits for"),
@@ -176,6 +178,7 @@ pub static OBJECTIONS: Category = Category {
         "reason",
         "queue",
         "next_at",
+        "undelivered_at",
         "expires_at",
         "expires_on",
     ],
@@ -194,7 +197,7 @@ pub static OBJECTIONS: Category = Category {
     cookie: None,
 };
 
-/// Creators who objected, and addresses that opted out or bounced.
+/// Creators who objected, and addresses that opted out.
 pub static SUPPRESSIONS: Category = Category {
     id: "suppressions",
     description: "A keyed hash of a creator who objected, or of an address that wants no mail",
@@ -207,6 +210,47 @@ pub static SUPPRESSIONS: Category = Category {
     keep: Keep::UntilDeleted,
     export: Export::No("only a hash, which cannot be read"),
     erasure: Erasure::Keep("without it the objection would be forgotten; it is only a hash"),
+    ccpa: &["Identifiers"],
+    cookie: None,
+};
+
+/// Addresses that mail has come back from, or whose readers have called it spam. For 12 months: mail services give
+/// dead addresses to other people after about a year, and one more try does no harm then. Of an address without an
+/// account nothing else is kept; an account says of itself that its mail is stopped.
+pub static MAIL_STOPS: Category = Category {
+    id: "mail-stops",
+    description: "A keyed hash of an address whose mail has come back or was called spam, which of the two, and when",
+    fields: &["hash", "why", "at", "tried_at", "expires_at", "expires_on", "ledger_position"],
+    place: Place::Table(Table::Sessions),
+    purpose: "to send no more mail to who does not get it or does not want it",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: FROM_MAIL,
+    recipients: &[HOSTING],
+    keep: Keep::Months(12),
+    export: Export::No(
+        "only a hash, which cannot be read; the account says whether its own mail is stopped",
+    ),
+    erasure: Erasure::Keep(
+        "without it we would write again to an address that refuses our mail; it is only a hash",
+    ),
+    ccpa: &["Identifiers"],
+    cookie: None,
+};
+
+/// What the mail service tells, on its way: four days at most, fourteen where it could not be read.
+static MAIL_EVENTS: Category = Category {
+    id: "mail-events",
+    description: "What the mail service tells of a mail that came back or was called spam: the address, the subject, \
+                  what the mail was about",
+    fields: &["event"],
+    place: Place::Queue("mail-events*"),
+    purpose: "to send no more mail to who does not get it or does not want it",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: FROM_MAIL,
+    recipients: &[HOSTING, EMAIL],
+    keep: Keep::Days(14),
+    export: Export::No("gone within seconds; what follows from it is exported with the account"),
+    erasure: Erasure::Expires,
     ccpa: &["Identifiers"],
     cookie: None,
 };
@@ -394,6 +438,8 @@ pub(super) static ALL: &[&Category] = &[
     &OBJECTIONS,
     &AUDIT,
     &SUPPRESSIONS,
+    &MAIL_STOPS,
+    &MAIL_EVENTS,
     &EXPORTS,
     &EXPORT_FILES,
     &DELETIONS,

@@ -13,6 +13,8 @@ use time::OffsetDateTime;
 use super::{Environment, KeyItem};
 use crate::{
     accounts::{self, Status},
+    billing::task::{KeyChange, telling_of_key},
+    dates::at,
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
     inventory::Table,
@@ -129,6 +131,8 @@ pub async fn insert(store: &Store, key: KeyItem, by: Option<&KeyId>) -> Result<K
             .map_err(Error::internal)?;
         items.push(TransactWriteItem::builder().condition_check(works).build());
     }
+    let told = (KeyChange::Made, key.name.as_str());
+    items.push(telling_of_key(store, &key.account, told, at(key.created_at))?);
     let Some(reasons) = transact(store, items).await? else { return Ok(key) };
     if let Some(there) = known(store, &key.account, &key.key_id).await? {
         return there.live();
@@ -169,6 +173,8 @@ pub async fn revoke(
             .expression_attribute_values(":seen", n(found.gate_version));
         let mut items = vec![updating(update)?];
         items.extend(revoking(store, account, key_id, now)?);
+        let told = (KeyChange::Revoked, key.name.as_str());
+        items.push(telling_of_key(store, account, told, now)?);
         if transact(store, items).await?.is_none() {
             return Ok(());
         }

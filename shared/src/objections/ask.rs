@@ -13,7 +13,7 @@ use crate::{
     app::App,
     error::{Error, InputError},
     ids::{ObjectionId, random_base62},
-    mail::Mailer,
+    mail::{Kind, Mailer, send_token},
     privacy::instant,
 };
 
@@ -44,17 +44,18 @@ pub async fn ask(
     now: OffsetDateTime,
 ) -> Result<ObjectionAccepted, Error> {
     app.gate.check_restored().await?;
-    let pepper = app.secrets.get().await?.pepper.current;
-    let may_send = Mailer::may_send(&app.redis, &pepper, &ask.email, source_ip).await?;
+    let peppers = app.secrets.get().await?.pepper;
+    let pepper = &peppers.current;
+    let may_send = Mailer::may_send(&app.redis, pepper, &ask.email, source_ip).await?;
     let token = random_base62(32);
-    let id = ObjectionId::derived(&pepper, &token);
+    let id = ObjectionId::derived(pepper, &token);
     let code = format!("tvi-{}", random_base62(12));
     let pending = Pending::new(&id, ask.kind, ask.username, ask.email, code.clone(), now);
     // Also where no mail is sent: the id must not tell.
     insert(&app.store, &pending).await?;
     if may_send {
         let mail = mails::token(&app.config.service.public_url, &pending, &token);
-        app.mailer.send(&pending.email, mail).await?;
+        send_token(app, &peppers, &pending.email, Kind::Objection, mail, now).await?;
     }
     Ok(ObjectionAccepted {
         id: id.to_string(),

@@ -14,6 +14,7 @@ use crate::{
     audit,
     error::{AuthError, Error},
     ids::ObjectionId,
+    mail,
     video::Asker,
 };
 
@@ -66,6 +67,8 @@ async fn prove(
     let Some(looks) = note_confirmed(&app.store, id, now).await? else {
         return again(app, id).await;
     };
+    // The token has come through.
+    mail::lift(&app.store, objections.peppers(), &pending.email).await?;
     let profile =
         if looks > MAX_LOOKS { Profile::Unreadable } else { look(app, pending, now).await };
     let objection = match profile {

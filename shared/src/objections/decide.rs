@@ -11,7 +11,7 @@ use super::{
     store::{close, confirmed},
     views::ObjectionView,
 };
-use crate::{app::App, audit, error::Error, ids::ObjectionId};
+use crate::{app::App, audit, error::Error, ids::ObjectionId, mail::Kind};
 
 /// What the operator says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -54,13 +54,14 @@ pub async fn decide(
     };
     // While the address is still there: whoever dies here sends the mail once more. An address that takes
     // no mail must not keep handle and address here.
-    let is_told = match app.mailer.send(email, mail).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(error = %error, "a decision could not be mailed");
-            false
-        }
-    };
+    let is_told =
+        match app.mailer.send(email, (Kind::ObjectionAnswer, Some(&id.to_string())), mail).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(error = %error, "a decision could not be mailed");
+                false
+            }
+        };
     // Without the reason, which may name somebody: this cannot be taken back for seven years.
     let details = json!({ "objection": id.to_string(), "state": state, "is_told": is_told });
     audit::append(&app.store, CHAIN, now, "decided", &details).await?;

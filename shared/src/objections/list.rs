@@ -65,6 +65,11 @@ impl Objections {
         Self(Arc::new(Inner { store, redis, peppers }))
     }
 
+    /// What hashes are made with.
+    pub(super) fn peppers(&self) -> &Peppers {
+        &self.0.peppers
+    }
+
     /// Those of `usernames`, as they are given, who have objected; strongly consistent.
     pub async fn among(&self, usernames: &[&str]) -> Result<HashSet<String>, Error> {
         let mut names: HashMap<String, Vec<&str>> = HashMap::new();

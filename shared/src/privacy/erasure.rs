@@ -23,6 +23,7 @@ use crate::{
     error::Error,
     gate,
     inventory::Table,
+    mail,
     store::{Conditional, Store, conditional, n, s},
     usage,
 };
@@ -321,7 +322,10 @@ async fn certify(app: &App, erasure: &mut Request, now: OffsetDateTime) -> Resul
     if let Some(email) = &erasure.email {
         let remainder = payments::remainder(&app.store, erasure).await?;
         let mail = mails::certificate(&app.config.service, erasure, remainder.as_ref());
-        if let Err(error) = app.mailer.send(email, mail).await {
+        let about = erasure.id.to_string();
+        if let Err(error) =
+            app.mailer.send(email, (mail::Kind::Certificate, Some(&about)), mail).await
+        {
             // An address that takes no mail must not be kept for it.
             if erasure.attempts < GIVE_UP_MAILING {
                 return Err(error);

@@ -17,6 +17,7 @@ mod redaction;
 mod replay;
 mod request;
 mod restore;
+mod undelivered;
 mod views;
 mod work;
 
@@ -36,6 +37,7 @@ pub use self::{
     replay::{Replayed, replay},
     request::{Kind, Request, State, WaitsFor, find, find_any, load, of_account},
     restore::{Guarded, RestoreGate, close_service, guard, is_closed},
+    undelivered::{Undelivered, clear_undelivered, note_undelivered, undelivered},
     views::{
         CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,
         ListedDeletion, ListedExport, Remainder, RequestList, RequestView, preview,
@@ -43,8 +45,13 @@ pub use self::{
     work::Processed,
 };
 use crate::{
-    accounts::Account, app::App, billing::task::awaits_refund, error::Error, ids::AccountId,
-    mail::Mail, store::Store,
+    accounts::Account,
+    app::App,
+    billing::task::awaits_refund,
+    error::Error,
+    ids::AccountId,
+    mail::{self, Mail},
+    store::Store,
 };
 
 /// Schedules the deletion of `account`, to begin after the grace period, and says so by mail, once.
@@ -124,15 +131,16 @@ async fn tell(
             None => return Ok(()),
         }
     }
-    let sent = app.mailer.send(&account.email, mail).await;
+    let about = erasure.id.to_string();
+    let sent = app.mailer.tell(account, (mail::Kind::Request, Some(&about)), mail, now).await;
     match &sent {
-        Ok(()) => erasure.mailed_at = Some(now.unix_timestamp()),
+        Ok(_) => erasure.mailed_at = Some(now.unix_timestamp()),
         // Whoever asks again sends it at once.
         Err(_) => erasure.mailing_at = None,
     }
     match request::save(&app.store, erasure).await {
         // It goes on meanwhile; at worst the mail is sent once more.
-        Ok(()) | Err(Error::Conflict(_)) => sent,
+        Ok(()) | Err(Error::Conflict(_)) => sent.map(drop),
         Err(error) => Err(error),
     }
 }

@@ -150,6 +150,9 @@ pub struct Request {
     /// Of a deletion: what it waits for, which it cannot do itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<WaitsFor>,
+    /// When the mail was sent that says it is closed, if that did not arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undelivered_at: Option<i64>,
     /// When it was closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<i64>,
@@ -225,6 +228,7 @@ impl Request {
             customers: Vec::new(),
             objects: Vec::new(),
             redaction: None,
+            undelivered_at: None,
             closed_at: None,
             queue: Some(kind.name().to_owned()),
             next_at: Some(run.unix_timestamp()),

@@ -54,6 +54,13 @@ fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
             public_url: cloud.url().to_owned(),
             mail_from: "no-reply@example.com".to_owned(),
             support_address: "support@example.com".to_owned(),
+            mail_configuration_set: cloud
+                .template
+                .configuration_sets
+                .keys()
+                .next()
+                .expect("one")
+                .clone(),
             deletion_grace_days: 7,
         },
         billing: BillingSettings {

@@ -6,7 +6,7 @@ use vidintel::{
     accounts::{PastPeriod, Pending, Span, Subscription},
     billing::{
         record::{Record, RecordKind, RecordLine},
-        task::{RefundRequest, RefundState, Sign, Task, WORK, Work},
+        task::{PlanChange, RefundRequest, RefundState, Sign, Task, WORK, Work},
     },
     inventory::{BILLING_RECORDS, Table},
     plans::Plan,
@@ -150,6 +150,19 @@ pub(crate) fn tasks(account: &str, now: OffsetDateTime) -> Vec<Task> {
     let all = [
         ("mail#1", mail),
         ("ended#sub_1", Work::EndedMail { unpaid: true }),
+        (
+            "mail#plan#1",
+            Work::PlanMail {
+                change: PlanChange::Ends,
+                plan: Plan::Pro,
+                from: Some(now.unix_timestamp()),
+            },
+        ),
+        ("mail#refund#in_1", Work::RefundMail { cents: 500, currency: "usd".to_owned() }),
+        (
+            "mail#keys#1",
+            Work::KeysMail { made: vec!["ci".to_owned()], revoked: vec!["old".to_owned()] },
+        ),
         ("dunning#sub_1", dunning),
         ("refund#in_1", Work::Refund(refund)),
         ("flag#dispute#du_1", flag),

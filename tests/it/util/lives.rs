@@ -151,6 +151,8 @@ fn account(id: AccountId, email: &str, customer: &str, now: OffsetDateTime) -> A
         company: None,
         plan: Plan::Free,
         customer: Some(customer.to_owned()),
+        mail_stopped: None,
+        mail_confirmed_at: None,
         past_customers: Vec::new(),
         subscription: None,
         past_period: None,

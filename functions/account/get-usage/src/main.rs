@@ -39,6 +39,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         remaining: standing.remaining,
         withheld: standing.withheld,
         per_minute: plan.requests_per_minute(),
+        mail_stopped: account.mail_stopped.map(Into::into),
         days,
     };
     Reply::json(StatusCode::OK, &view)

@@ -1,4 +1,5 @@
-//! Shows the objections of creators that wait for the operator, or decides on one of them.
+//! Shows the objections of creators that wait for the operator, or decides on one of them; shows what answers did
+//! not arrive, or notes that the operator has seen it.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use vidintel::{
     ids::ObjectionId,
     objections::{Decision, decide, queued},
     ops::{Order, serve},
+    privacy::{clear_undelivered, undelivered},
 };
 
 #[derive(Deserialize)]
@@ -17,6 +19,8 @@ struct Event {
     decision: Option<Decision>,
     /// For the creator to read; names nobody.
     reason: Option<String>,
+    /// A request or objection whose answer did not arrive: it was looked at.
+    seen: Option<String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -25,10 +29,17 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn work(app: &App, order: Order) -> Result<Value, Error> {
-    let Event { id, decision, reason } = order.read()?;
-    match (id, decision) {
-        (None, None) => Ok(json!({ "queued": queued(&app.store).await? })),
-        (Some(id), Some(decision)) => {
+    let Event { id, decision, reason, seen } = order.read()?;
+    match (id, decision, seen) {
+        (None, None, None) => Ok(json!({
+            "queued": queued(&app.store).await?,
+            "undelivered": undelivered(&app.store).await?,
+        })),
+        (None, None, Some(id)) => {
+            clear_undelivered(&app.store, &id, order.time).await?;
+            Ok(json!({ "seen": id }))
+        }
+        (Some(id), Some(decision), None) => {
             let objection = decide(app, &id, decision, reason, order.time).await?;
             serde_json::to_value(objection).map_err(Error::internal)
         }

@@ -29,6 +29,8 @@ fn account(subscription: Option<Subscription>) -> Account {
         company: None,
         plan: Plan::Free,
         customer: Some("cus_1".to_owned()),
+        mail_stopped: None,
+        mail_confirmed_at: None,
         past_customers: Vec::new(),
         subscription,
         past_period: None,

@@ -143,8 +143,8 @@ pub(super) static CLAUSES: &[Clause] = &[
     Clause {
         section: "5.4",
         promise: "Transactional mail cannot be opted out of",
-        control: "no setting stops `Mailer`: receipts, overdue payments and deletions are told of in \
-                  any case",
+        control: "no setting stops `Mailer`; to an address that refuses mail what the law demands is still \
+                  sent (`mail::Kind::is_demanded`)",
         proof: Proof::NotYet("a test with an opt-out, which is not built"),
     },
     Clause {

@@ -35,7 +35,7 @@ impl Fate {
     pub(super) fn simulated(address: &str) -> Option<Self> {
         let (local, domain) = address.rsplit_once('@')?;
         let name = local.split('+').next().unwrap_or(local);
-        (domain == SIMULATOR).then(|| match name {
+        (domain == SIMULATOR).then_some(match name {
             "bounce" => Self::HardBounce,
             "complaint" => Self::Complaint,
             "suppressionlist" => Self::Suppressed,

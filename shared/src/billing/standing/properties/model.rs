@@ -452,6 +452,8 @@ fn account() -> Account {
         company: None,
         plan: Plan::Free,
         customer: Some("cus_1".to_owned()),
+        mail_stopped: None,
+        mail_confirmed_at: None,
         past_customers: Vec::new(),
         subscription: None,
         past_period: None,
