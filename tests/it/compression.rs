@@ -80,7 +80,7 @@ async fn a_batch_of_a_hundred_is_a_tenth_of_its_size() {
     let packed = ask("gzip").await;
     assert_eq!((plain.status.as_u16(), packed.status.as_u16()), (200, 200));
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
-    println!("{} bytes, compressed {}", plain.body.len(), packed.body.len());
+    // 469,092 bytes and 34,438, when this was written.
     assert!(packed.body.len() * 8 < plain.body.len());
     assert!(unpacked(&packed).contains("\"items\""));
 }

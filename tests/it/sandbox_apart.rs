@@ -141,10 +141,11 @@ async fn a_key_for_it_opens_the_video_endpoints_and_nothing_else() {
     let client = world.cloud.client();
     let (mut opened, mut refused) = (0, 0);
     for route in world.cloud.template.functions.iter().flat_map(|it| &it.routes) {
-        let key = route.key();
-        let (method, path) = key.split_once(' ').expect("a method and a path");
+        let key = route.key().replace("ANY ", "GET ");
+        // The default route is for what needs no key.
+        let Some((method, path)) = key.split_once(' ') else { continue };
         let operation = &document["paths"][path][method.to_lowercase()];
-        if operation["security"].is_null() {
+        if operation["security"].as_array().is_none_or(Vec::is_empty) {
             continue;
         }
         let named = path
