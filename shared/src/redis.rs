@@ -117,7 +117,7 @@ impl Redis {
 
     /// Connects ahead of the first query.
     pub async fn connect(&self) -> Result<(), RedisError> {
-        self.connection().await.map(drop)
+        self.connection(self.0.connect_timeout).await.map(drop)
     }
 
     /// Sends `pipeline` in one write and reads its answers.
@@ -182,7 +182,7 @@ impl Redis {
             Patience::Short => self.0.response_timeout,
             Patience::Long => PATIENCE,
         };
-        let mut connection = self.connection().await.map_err(|error| (error, None))?;
+        let mut connection = self.connection(wait).await.map_err(|error| (error, None))?;
         // A task of its own: cancelling the caller must not leave a half-read answer, and a late
         // answer must remain readable.
         let mut task =
@@ -208,12 +208,13 @@ impl Redis {
         }
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+    /// The connection; a new one must answer its first question within `wait`.
+    async fn connection(&self, wait: Duration) -> Result<MultiplexedConnection, RedisError> {
         let mut slot = self.0.connection.lock().await;
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
-        let connected = async { self.connect_to(self.server().await?).await };
+        let connected = async { self.connect_to(self.server().await?, wait).await };
         // Boxed: the compiler would carry it through everything that asks Redis.
         match connected.boxed().await {
             Ok(connection) => Ok(slot.insert(connection).clone()),
@@ -244,6 +245,7 @@ impl Redis {
     async fn connect_to(
         &self,
         server: ConnectionInfo,
+        wait: Duration,
     ) -> Result<MultiplexedConnection, RedisError> {
         // Time limits are ours, so that late answers stay readable.
         let config = AsyncConnectionConfig::new()
@@ -257,9 +259,7 @@ impl Redis {
         };
         let mut command = ::redis::cmd("INFO");
         let asking = command.arg("cluster").query_async::<String>(&mut made);
-        // One that is slow is not known to be unfit, and who waits for it may have the time.
-        let Ok(asked) = timeout(self.0.connect_timeout, asking).await else { return Ok(made) };
-        match asked {
+        match timeout(wait, asking).await.map_err(|_| RedisError::Timeout)? {
             // Half of the keys would be somewhere else, the log would pile up and end: as if there were no
             // Redis all is exact, and the log goes to the tables.
             Ok(said) if said.contains("cluster_enabled:1") => {

@@ -17,7 +17,7 @@ use crate::{
 const PROOF: &str = "known-to-the-cdn-and-to-nobody-else";
 const BEFORE: &str = "what-the-cdn-used-to-send-before-this";
 
-/// A CDN as CloudFront, with what is changed of the parameters.
+/// A CDN as Amazon's, with what is changed of the parameters.
 async fn behind_a_cdn(changed: &[(&str, &str)]) -> World {
     let mut options = patient();
     let parameters =
@@ -116,7 +116,8 @@ async fn what_comes_past_the_cdn_is_refused_where_that_is_asked_for() {
     let mut asked = 0;
     for route in world.cloud.template.functions.iter().flat_map(|it| &it.routes) {
         let key = route.key();
-        let (method, path) = key.split_once(' ').expect("a route");
+        // What no other route takes has no path to ask for.
+        let Some((method, path)) = key.split_once(' ') else { continue };
         let path = path.replace(['{', '}'], "");
         let request = match method {
             "GET" => client.get(path),

@@ -8,7 +8,7 @@ use lambda_http::http::{HeaderMap, HeaderName};
 
 use crate::{config::CdnSettings, secrets::CdnProof};
 
-/// CloudFront's header, which holds a port too, and in an address of IPv6 no brackets to tell it by.
+/// The header of Amazon's CDN. It holds a port too, and in an address of IPv6 no brackets to tell it by.
 const CLOUDFRONT: &str = "cloudfront-viewer-address";
 
 /// What the CDN says of the client.
