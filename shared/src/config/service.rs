@@ -13,13 +13,15 @@ pub struct ServiceConfig {
     pub public_url: String,
     /// Sender of every mail.
     pub mail_from: String,
+    /// Where whoever needs help writes to: named in answers, pages and mails.
+    pub support_address: String,
     /// Days in which a confirmed deletion of an account can be cancelled.
     pub deletion_grace_days: i64,
 }
 
 impl ServiceConfig {
-    /// Reads `TABLE_PREFIX`, `EXPORTS_BUCKET`, `SECRET_ID`, `PUBLIC_URL`, `MAIL_FROM` and
-    /// `DELETION_GRACE_DAYS` (7 if unset, 14 at most: the deletion itself is promised within 30).
+    /// Reads `TABLE_PREFIX`, `EXPORTS_BUCKET`, `SECRET_ID`, `PUBLIC_URL`, `MAIL_FROM`,
+    /// `SUPPORT_ADDRESS` and `DELETION_GRACE_DAYS` (7 if unset, 14 at most: the deletion itself is promised within 30).
     pub fn from_env() -> Result<Self, ConfigError> {
         let name = "DELETION_GRACE_DAYS";
         let grace = var(name).map_or(Ok(7), |it| it.parse()).ok();
@@ -33,6 +35,7 @@ impl ServiceConfig {
             secret_id: required_var("SECRET_ID")?,
             public_url: required_var("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             mail_from: required_var("MAIL_FROM")?,
+            support_address: required_var("SUPPORT_ADDRESS")?,
         })
     }
 }

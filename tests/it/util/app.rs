@@ -48,6 +48,7 @@ fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
             secret_id: "video-intelligence".to_owned(),
             public_url: cloud.url().to_owned(),
             mail_from: "no-reply@example.com".to_owned(),
+            support_address: "support@example.com".to_owned(),
             deletion_grace_days: 7,
         },
         billing: BillingSettings {
