@@ -158,12 +158,16 @@ fn detail(answer: &Response, kind: &str) -> String {
 async fn a_wrong_value_is_named_with_its_field_and_the_choices() {
     let world = with_research().await;
     let ada = world.customer("ada@example.com").await;
-    let search = |condition: Value| json!({ "and": [condition], "from": "2026-10-01" });
+    let search = |condition: Value| json!({ "and": [condition], "from": "2026-11-01" });
     let cases = [
-        ("/v1/billing/plan", json!({ "plan": "gold" }), "`plan` must be one of `basic`"),
-        ("/v1/billing/plan", json!({ "plan": 7 }), "`plan` must be"),
+        (
+            "/v1/billing/plan",
+            json!({ "plan": "gold" }),
+            "`plan` must be one of `free`, `basic`, `pro`, `business`",
+        ),
+        ("/v1/billing/plan", json!({ "plan": 7 }), "`plan` is not of the documented type"),
         ("/v1/keys", json!({ "name": 5 }), "`name` must be a text"),
-        ("/v1/keys", json!({ "environment": "prod" }), "`environment` must be one of"),
+        ("/v1/keys", json!({ "environment": "prod" }), "`environment` must be `live` or `test`"),
         ("/v1/videos/batch", json!({ "videos": "7" }), "`videos` must be a list"),
         ("/v1/videos/batch", json!({ "videos": ["7", 8] }), "`videos[1]` must be a text"),
         (

@@ -42,7 +42,7 @@ async fn killed_between_any_two_calls_it_comes_to_the_same() {
         let request = privacy::load(&app.store, &id).await.expect("read").expect("a request");
         assert_eq!(request.state, privacy::State::Done, "killed at {points}: {request:?}");
         assert_eq!(request.found["api-keys"], 2, "killed at {points}");
-        assert_eq!(request.found["api-logs"], 1, "killed at {points}");
+        assert_eq!(request.found["api-logs"], 3, "killed at {points}");
         assert_eq!(request.found["exports"], 1, "killed at {points}");
         assert_erased(&world, &ada.account_id).await;
         if finished {

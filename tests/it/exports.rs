@@ -190,7 +190,9 @@ async fn an_export_tells_a_person_what_it_is() {
         let all = manifest["categories"].as_array().expect("categories");
         let entry = all.iter().find(|it| it["category"] == category.id).expect(category.id);
         assert_eq!(entry["source"], category.source);
-        assert_eq!(entry["recipients"], json!(category.recipients));
+        let names = entry["recipients"].as_array().expect("recipients").iter();
+        let names: Vec<_> = names.map(|it| it["recipient"].clone()).collect();
+        assert_eq!(json!(names), json!(category.recipients));
         assert_eq!(entry["kept"], category.keep.to_string());
         assert_eq!(entry["items"].is_null(), matches!(category.export, Export::No(_)));
         let text = category.description.split([',', ':']).next().expect("a text");
@@ -206,6 +208,102 @@ async fn an_export_tells_a_person_what_it_is() {
     };
     assert_eq!((value("date"), value("requests")), ("2026-11-24".to_owned(), "3".to_owned()));
     assert!(value("latency_ms_p50").parse::<u64>().expect("a number") > 0);
+}
+
+/// What a person looks for stands on the page itself: no number of seconds, no `null`, no bare id of a step.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_the_data_itself() {
+    let world = World::start().await;
+    let (ada, bob) = (marked(&world).await, world.customer("bob@example.com").await);
+    plant_subscription(&world, &ada.account_id).await;
+    let mut copies = Vec::new();
+    for who in [&ada, &bob] {
+        let id = ask(&world, who).await["id"].as_str().expect("an id").to_owned();
+        world.run_job(JOB).await;
+        copies.push(fetch(&world, who, &id).await);
+    }
+    let page = |n: usize| String::from_utf8(copies[n]["index.html"].clone()).expect("text");
+    let (adas, bobs) = (page(0), page(1));
+    for shown in ["eraseme@example.com", "Pro", "25.00 USD", "support@example.com", "Your account"]
+    {
+        let lower = adas.to_lowercase();
+        assert!(lower.contains(&shown.to_lowercase()), "{shown} is not on the page: {adas}");
+    }
+    assert!(bobs.contains("bob@example.com") && bobs.contains("nothing was bought"), "{bobs}");
+    // The plan is the one that was bought.
+    let [account] = &items_of(&copies[0], "accounts")[..] else { panic!("one account") };
+    assert_eq!(
+        (&account["plan"], &account["plan_without_subscription"]),
+        (&json!("pro"), &json!("free"))
+    );
+    // Who received it, by name; who did not, is not said to have.
+    let received = |n: usize, category: &str| {
+        let manifest = json_of(&copies[n], "manifest.json");
+        let all = manifest["categories"].as_array().expect("categories").clone();
+        let entry = all.into_iter().find(|it| it["category"] == category).expect("the category");
+        let each = entry["recipients"].as_array().expect("recipients").iter();
+        each.map(|it| {
+            (it["recipient"].as_str().expect("a name").to_owned(), it["received"] == true)
+        })
+        .collect::<Vec<_>>()
+    };
+    let name = |text: &str| text.to_owned();
+    let aws = (name("Amazon Web Services (cloud hosting)"), true);
+    let ses = (name("Amazon SES (e-mail service)"), true);
+    let stripe = |is_so| (name("Stripe (payment processor)"), is_so);
+    assert_eq!(received(0, "accounts"), [aws.clone(), ses.clone(), stripe(true)]);
+    assert_eq!(received(1, "accounts"), [aws, ses, stripe(false)]);
+    assert!(!bobs.contains("Stripe (payment processor)"), "nothing of Bob's went there");
+    // Times are times, counts are counts.
+    let invoices = items_of(&copies[0], "billing-records");
+    let lines = invoices.iter().filter_map(|it| it["lines"].as_array()).flatten();
+    let mut seen = 0;
+    for line in lines {
+        assert!(line["from"].as_str().is_some_and(|it| it.ends_with('Z')), "{line}");
+        assert!(line["to"].as_str().is_some_and(|it| it.ends_with('Z')), "{line}");
+        seen += 1;
+    }
+    assert!(seen > 0);
+    for day in items_of(&copies[0], "usage-statistics") {
+        for count in
+            ["requests", "charged", "client_errors", "server_errors", "limited", "cache_hits"]
+        {
+            assert!(day[count].is_u64(), "{count} of {day}");
+        }
+        assert!(!day.to_string().contains("latency_"), "{day}");
+        for step in day["latency"].as_array().expect("steps") {
+            assert!(step["from_ms"].as_u64() <= step["to_ms"].as_u64(), "{step}");
+        }
+    }
+    // What is stored and not in the copy is named.
+    let manifest = json_of(&copies[0], "manifest.json");
+    assert_eq!(manifest["controller"]["contact"], "support@example.com");
+    let all = manifest["categories"].as_array().expect("categories");
+    let keys = all.iter().find(|it| it["category"] == "api-keys").expect("keys");
+    assert_eq!(keys["fields_left_out"], json!(["hash", "pepper_version"]));
+    assert!(adas.contains("<code>hash</code>"));
+}
+
+/// An export and a certificate count the same things.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_counts_requests_as_an_export_does() {
+    let world = World::start().await;
+    let ada = marked(&world).await;
+    for n in 0..5 {
+        world.video(n, &ada).await;
+    }
+    world.run_job("RollUpUsageFunction").await;
+    let id = ask(&world, &ada).await["id"].as_str().expect("an id").to_owned();
+    world.run_job(JOB).await;
+    let entries = items_of(&fetch(&world, &ada, &id).await, "api-logs").len();
+    assert!(entries >= 5, "{entries}");
+    let deletion = erase(&world, &ada).await;
+    let client = world.cloud.client();
+    let certificate = world.send(client.get(format!("/v1/privacy/deletions/{deletion}"))).await;
+    let certificate = certificate.json();
+    let all = certificate["categories"].as_array().expect("categories");
+    let logs = all.iter().find(|it| it["category"] == "api-logs").expect("logs");
+    assert_eq!(logs["items"], entries, "{logs}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,3 +70,28 @@ async fn the_published_tables_are_the_inventory() {
         ]
     );
 }
+
+/// Who receives what, by name; of what is public of videos and creators the API's customers do.
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_are_named_and_customers_are_among_them() {
+    let world = World::start().await;
+    let client = world.cloud.client();
+    let policy = world.send(client.get("/v1/policy")).await.json();
+    let rows = policy["recipients"].as_array().expect("rows");
+    let data = |name: &str| {
+        let row =
+            rows.iter().find(|it| it["recipient"] == name).unwrap_or_else(|| panic!("{name}"));
+        let ids = row["data"].as_array().expect("categories").iter();
+        ids.map(|it| it.as_str().expect("an id").to_owned()).collect::<BTreeSet<_>>()
+    };
+    let caches = ["video-cache", "creator-cache", "search-cache", "comment-cache"];
+    assert_eq!(data("customers of this API"), caches.map(str::to_owned).into());
+    assert!(data("Stripe (payment processor)").contains("billing-records"));
+    assert!(data("Amazon SES (e-mail service)").contains("accounts"));
+    let hosted = data("Amazon Web Services (cloud hosting)");
+    assert!(caches.iter().all(|it| hosted.contains(*it)) && hosted.contains("api-logs"));
+    assert_eq!(rows.len(), 4, "one more recipient: name it in the policy");
+    // Nothing is sold.
+    let ccpa = policy["ccpa"].as_array().expect("rows");
+    assert!(ccpa.iter().all(|it| it["sold"] == false));
+}

@@ -49,12 +49,18 @@ fn told(answer: &Response) -> Value {
     json!({ "status": answer.status.as_u16(), "limits": limits, "body": body })
 }
 
+/// Asks without forgetting what other tests' endpoints have counted: there are many searches here, and many keys.
+async fn ask(world: &World, customer: &Customer, search: &Value) -> Response {
+    let client = world.cloud.client();
+    client.post(SEARCH, search).key(&customer.key).send().await.expect("an answer")
+}
+
 /// Everything that can be told from paging through `search`, and from asking for its first page once more.
 async fn walk(world: &World, customer: &Customer, search: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     let mut page = search.clone();
-    for n in 0..8 {
-        let answer = world.post(SEARCH, &page, customer).await;
+    for n in 0..6 {
+        let answer = ask(world, customer, &page).await;
         all.push(told(&answer));
         // So that blocks are fetched at different times.
         world.wait(Duration::seconds(20 + n));
@@ -63,7 +69,7 @@ async fn walk(world: &World, customer: &Customer, search: &Value) -> Vec<Value> 
             _ => break,
         }
     }
-    let again = world.post(SEARCH, search, customer).await;
+    let again = ask(world, customer, search).await;
     all.push(told(&again));
     world.wait(Duration::minutes(1));
     all

@@ -1,7 +1,7 @@
 //! Reading a body, and what is wrong with one: which field, and what would be right, without repeating any of
 //! what was sent, which could be personal.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
@@ -11,7 +11,16 @@ use crate::error::InputError;
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, InputError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json);
-    let read = read.map_err(|error| InputError::Body(describe(error.path(), error.inner())))?;
+    // What is JSON and yet no value at that place (a number for a name, say) is told from what is no JSON.
+    let is_json = || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+    let read = read.map_err(|error| {
+        InputError::Body(match written(error.path(), false) {
+            Some(at) if error.inner().is_syntax() && is_json() => {
+                format!("`{at}` is not of the documented type")
+            }
+            _ => describe(error.path(), error.inner()),
+        })
+    })?;
     json.end().map_err(|error| InputError::Body(describe(&root(), &error)))?;
     Ok(read)
 }
@@ -148,7 +157,7 @@ mod tests {
     fn what_is_wrong_is_said_by_field_and_with_what_would_be_right() {
         for (body, expected) in [
             (r#"{"plan":"gold"}"#, "`plan` must be one of `basic`, `pro`, `business`"),
-            (r#"{"plan":7}"#, "`plan` must be a text"),
+            (r#"{"plan":7}"#, "`plan` is not of the documented type"),
             (r#"{"plan":"pro","is_good":"yes"}"#, "`is_good` must be `true` or `false`"),
             (r#"{"plan":"pro","list":"a"}"#, "`list` must be a list"),
             (r#"{"plan":"pro","list":[{"name":"a"},{"name":5}]}"#, "`list[1].name` must be a text"),

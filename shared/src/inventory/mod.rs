@@ -21,7 +21,7 @@ pub use self::{
         ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, BILLING_TASKS, CONSENTS, QUOTAS,
         SUPPORT_MESSAGES, USAGE_STATISTICS,
     },
-    field::{ENDS, Export, Field, Kind},
+    field::{ENDS, Export, Field, Kind, PLAN},
     other_data::{
         AUDIT, BILLING_EVENTS, DELETIONS, EXPORT_FILES, EXPORTS, LATE_ACTS, MAIL_STOPS,
         NEW_OBJECTIONS, OBJECTIONS, PRIVACY_REQUESTS, SUPPRESSIONS, WEBHOOK_EVENTS,
@@ -30,9 +30,13 @@ pub use self::{
     table::{RetentionJob, Table},
 };
 
-const HOSTING: &str = "cloud hosting";
-const EMAIL: &str = "e-mail service";
-const PAYMENT: &str = "payment processor";
+/// Recipients, by who they are and what for: a copy of somebody's data names them, not kinds of them.
+const HOSTING: &str = "Amazon Web Services (cloud hosting)";
+const EMAIL: &str = "Amazon SES (e-mail service)";
+/// Has data of an account only once something was bought.
+pub const PAYMENT: &str = "Stripe (payment processor)";
+/// Who asks for a video gets what is public of it and of who made it.
+const CUSTOMERS: &str = "customers of this API";
 
 const FROM_YOU: &str = "from you";
 const MADE: &str = "made by us when you ask for it";

@@ -1,7 +1,8 @@
 //! What lives in Redis, for an hour at most.
 
 use super::{
-    Category, DERIVED, Erasure, Export, HOSTING, Keep, LegalBasis, OBSERVED, Place, SERVICE, TIKTOK,
+    CUSTOMERS, Category, DERIVED, Erasure, Export, HOSTING, Keep, LegalBasis, OBSERVED, Place,
+    SERVICE, TIKTOK,
 };
 
 static GATE: Category = Category {
@@ -63,7 +64,7 @@ static VIDEO_CACHE: Category = Category {
     purpose: "to answer quickly and spare the sources",
     legal_basis: LegalBasis::LegitimateInterest,
     source: TIKTOK,
-    recipients: &[HOSTING],
+    recipients: &[HOSTING, CUSTOMERS],
     keep: Keep::Hours(1),
     export: Export::No("not about the account holder"),
     erasure: Erasure::Expires,
@@ -79,7 +80,7 @@ static CREATOR_CACHE: Category = Category {
     purpose: "to answer quickly and spare the sources",
     legal_basis: LegalBasis::LegitimateInterest,
     source: TIKTOK,
-    recipients: &[HOSTING],
+    recipients: &[HOSTING, CUSTOMERS],
     keep: Keep::Hours(1),
     export: Export::No("not about the account holder"),
     erasure: Erasure::Expires,
@@ -95,7 +96,7 @@ static SEARCH_CACHE: Category = Category {
     purpose: "to answer quickly and spare the sources",
     legal_basis: LegalBasis::LegitimateInterest,
     source: TIKTOK,
-    recipients: &[HOSTING],
+    recipients: &[HOSTING, CUSTOMERS],
     keep: Keep::Hours(1),
     export: Export::No("not about the account holder"),
     erasure: Erasure::Expires,
@@ -111,7 +112,7 @@ static COMMENT_CACHE: Category = Category {
     purpose: "to answer quickly and spare the sources",
     legal_basis: LegalBasis::LegitimateInterest,
     source: TIKTOK,
-    recipients: &[HOSTING],
+    recipients: &[HOSTING, CUSTOMERS],
     keep: Keep::Hours(1),
     export: Export::No("not about the account holder"),
     erasure: Erasure::Expires,

@@ -137,8 +137,7 @@ mod tests {
         let (mut pages, mut from) = (Vec::new(), Some(Position::default()));
         while let Some(mut at) = from.take() {
             let mut page = SearchPage::default();
-            loop {
-                let Some(block) = blocks.get(at.cursor as usize) else { break };
+            while let Some(block) = blocks.get(at.cursor as usize) {
                 if let Some(next) = page.fill(&at, block, count) {
                     from = Some(next);
                     break;

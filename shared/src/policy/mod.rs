@@ -70,7 +70,7 @@ pub struct CcpaRow {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecipientRow {
     /// Who.
-    #[schema(example = "cloud hosting")]
+    #[schema(example = "Amazon Web Services (cloud hosting)")]
     pub recipient: &'static str,
     /// Which categories.
     pub data: Vec<&'static str>,

@@ -19,6 +19,14 @@ impl Histogram {
         (index.ceil() as u32).min(LAST)
     }
 
+    /// The shortest and the longest time of `bucket`, in whole milliseconds. The last one has no end, and the
+    /// first few hold none: between them there is no whole millisecond.
+    pub fn bounds(bucket: u32) -> (u64, Option<u64>) {
+        let reach = |bucket: u32| GROWTH.powi(bucket.cast_signed()).floor() as u64;
+        let from = bucket.checked_sub(1).map_or(0, |before| reach(before) + 1);
+        (from, (bucket < LAST).then(|| reach(bucket)))
+    }
+
     /// Adds `count` times to `bucket`.
     pub fn add(&mut self, bucket: u32, count: u64) {
         *self.0.entry(bucket.min(LAST)).or_default() += count;
@@ -62,6 +70,15 @@ mod tests {
             let exact = f64::from(times[rank - 1]);
             let found = histogram.percentile(percent).expect("not empty") as f64;
             prop_assert!(found >= exact - 0.5 && found <= exact * GROWTH + 0.5, "{found} for {exact}");
+        }
+    }
+
+    #[test]
+    fn every_time_lies_within_the_bounds_of_its_bucket() {
+        for ms in (0..5_000).chain([39_317, 39_318, 60_000, u32::MAX]) {
+            let (from, to) = Histogram::bounds(Histogram::bucket(ms));
+            let is_in = from <= u64::from(ms) && to.is_none_or(|to| u64::from(ms) <= to);
+            assert!(is_in, "{ms} is not in {from} to {to:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use vidintel::{
     inventory::{Field, Kind, Table},
-    usage::read_pack,
+    usage::{Histogram, read_pack},
 };
 
 use super::World;
@@ -70,6 +70,8 @@ pub(crate) fn reduced(fields: &[Field], item: &Value) -> Value {
         } else {
             let pointer = format!("/{}", field.name.replace('.', "/"));
             let value = item.pointer(&pointer).cloned().unwrap_or_default();
+            let is_zero = field.kind == Kind::Count && value.is_null();
+            let value = if is_zero { json!(0) } else { value };
             out.insert(field.exported_as(), value);
         }
     }
@@ -79,6 +81,9 @@ pub(crate) fn reduced(fields: &[Field], item: &Value) -> Value {
 /// An exported item with its times as they are stored.
 pub(crate) fn read_back(fields: &[Field], item: &Value) -> String {
     let mut item = item.clone();
+    // What an export works out is not stored.
+    let object = item.as_object_mut().expect("an object");
+    object.retain(|name, _| fields.iter().any(|it| it.exported_as() == *name));
     let seconds = |value: &Value, unit: i128| {
         let at = OffsetDateTime::parse(value.as_str().expect("a text"), &Rfc3339).expect("a time");
         json!(i64::try_from(at.unix_timestamp_nanos() / unit).expect("in range"))
@@ -89,6 +94,26 @@ pub(crate) fn read_back(fields: &[Field], item: &Value) -> String {
             _ if value.is_null() => {}
             Kind::Instant => *value = seconds(value, 1_000_000_000),
             Kind::Milliseconds => *value = seconds(value, 1_000_000),
+            Kind::Rows => {
+                for row in value.as_array_mut().expect("rows") {
+                    for name in ["from", "to"] {
+                        row[name] = seconds(&row[name], 1_000_000_000);
+                    }
+                }
+            }
+            Kind::Histogram => {
+                let start = field.name.trim_end_matches('*');
+                let steps = value.take();
+                let object = item.as_object_mut().expect("an object");
+                object.remove(&field.exported_as());
+                for step in steps.as_array().expect("steps") {
+                    let to = step["to_ms"]
+                        .as_u64()
+                        .map_or(u32::MAX, |it| u32::try_from(it).expect("in range"));
+                    let bucket = Histogram::bucket(to);
+                    object.insert(format!("{start}{bucket}"), step["answers"].clone());
+                }
+            }
             Kind::Instants => {
                 let all = value.as_object_mut().expect("an object").values_mut();
                 all.for_each(|it| *it = seconds(it, 1_000_000_000));

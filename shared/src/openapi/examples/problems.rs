@@ -34,6 +34,10 @@ pub(super) fn examples(place: &Place<'_>, status: &str) -> Vec<(&'static Kind, V
         .collect()
 }
 
+/// What is asked for by its path alone.
+const WITHOUT_BODY: [&str; 3] =
+    ["/v1/billing/portal", "/v1/billing/refunds", "/v1/privacy/exports"];
+
 /// What is said of a query parameter where there are none.
 const NO_PARAMETERS: &str = "`limit` is no parameter of this endpoint; there are none here";
 
@@ -145,8 +149,10 @@ impl Place<'_> {
     /// A body that lacks a field, or is none at all.
     fn body_error(&self) -> Option<Error> {
         let detail = match &self.field {
-            Some(field) => format!("missing field `{field}` at line 1 column 2"),
-            None if self.method == "post" => "expected value at line 1 column 1".to_owned(),
+            Some(field) => format!("the field `{field}` is missing"),
+            None if self.method == "post" && !WITHOUT_BODY.contains(&self.path) => {
+                "it is not JSON at line 1, column 1".to_owned()
+            }
             None => return None,
         };
         Some(InputError::Body(detail).into())

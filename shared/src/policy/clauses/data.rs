@@ -425,6 +425,18 @@ pub(super) static CLAUSES: &[Clause] = &[
     },
     Clause {
         section: "4.2",
+        promise: "What is public of videos and of who made them goes to those who ask for it, and to nobody else",
+        control: "customers of this API are recipients of `video-cache`, `creator-cache`, `search-cache` and \
+                  `comment-cache`, published by `GET /v1/policy`; a creator who objects is left out",
+        proof: Proof::Tests(&[
+            "policy::recipients_are_named_and_customers_are_among_them",
+            "objected::no_path_leads_to_who_objected_and_none_is_charged",
+            "objected::every_handle_that_a_source_gives_is_held_against_the_list",
+            "search_oracle::no_search_tells_anything_of_the_videos_of_who_objected",
+        ]),
+    },
+    Clause {
+        section: "4.2",
         promise: "Data serves no targeted advertising",
         control: "no purpose in the inventory is advertising",
         proof: Proof::Operator("shows no advertisements and builds no profiles"),

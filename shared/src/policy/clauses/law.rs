@@ -148,7 +148,7 @@ pub(super) static CLAUSES: &[Clause] = &[
         promise: "You can know whether it is sold or disclosed",
         control: "`GET /v1/policy`: `sold` of each category of the law, which is a constant, and \
                   who receives what",
-        proof: Proof::NotYet("a test of the published recipients"),
+        proof: Proof::Tests(&["policy::recipients_are_named_and_customers_are_among_them"]),
     },
     Clause {
         section: "10.1",

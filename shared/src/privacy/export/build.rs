@@ -18,6 +18,7 @@ use super::{
     items::Items,
     manifest::Manifest,
     page, schema, table,
+    told::Told,
 };
 use crate::{
     accounts,
@@ -136,38 +137,51 @@ async fn write(
         since: OffsetDateTime::from_unix_timestamp(request.opened_at).map_err(Error::internal)?,
         until: now,
     };
-    let mut found = BTreeMap::new();
+    let (mut found, mut told) = (BTreeMap::new(), Told::default());
     for category in CATEGORIES.iter() {
         if let Export::Items { .. } = category.export {
-            let count = add_category(app, &mut archive, category, &subject, now, deadline).await?;
+            let mut items = Added { category, told: &mut told, total: 0 };
+            add_category(app, &mut archive, &mut items, &subject, now, deadline).await?;
+            let count = items.total;
             found.insert(category.id.to_owned(), count);
         }
     }
     let usage = table::usage(&app.store, &request.account, now).await?;
     archive.add("usage.csv", &usage).await?;
     archive.add("schema.json", schema::text()?.as_bytes()).await?;
-    let mut manifest = Manifest::new(request, &found, now);
-    archive.add("index.html", page::index(&manifest, &archive.entries).as_bytes()).await?;
+    let contact = &app.config.service.support_address;
+    let mut manifest = Manifest::new(request, &found, &told, contact, now);
+    let index = page::index(&manifest, &told, &archive.entries);
+    archive.add("index.html", index.as_bytes()).await?;
     manifest.files = archive.entries.clone();
     let manifest = serde_json::to_vec_pretty(&manifest).map_err(Error::internal)?;
     archive.add("manifest.json", &manifest).await?;
     Ok((archive.finish().await?, found))
 }
 
+/// A category as it is written.
+struct Added<'a> {
+    category: &'static Category,
+    told: &'a mut Told,
+    /// Items so far.
+    total: u64,
+}
+
 async fn add_category(
     app: &App,
     archive: &mut Archive<'_>,
-    category: &'static Category,
+    added: &mut Added<'_>,
     subject: &Subject,
     now: OffsetDateTime,
     deadline: Instant,
-) -> Result<u64, Error> {
+) -> Result<(), Error> {
+    let category = added.category;
     let (Place::Table(table), Export::Items { fields, .. }) = (category.place, category.export)
     else {
         return Err(Error::internal(format!("{} cannot be exported", category.id)));
     };
     let mut items = Items::new(&app.store, table, subject, fields, now);
-    let (mut total, mut in_file, mut files) = (0, 0, 0);
+    let (mut in_file, mut files) = (0, 0);
     let mut next = items.next().await?;
     // Also without an item there is a file, which says so.
     while next.is_some() || files == 0 {
@@ -184,6 +198,7 @@ async fn add_category(
             let mut text = Vec::new();
             for item in some {
                 text.extend_from_slice(if in_file == 0 { b"\n" } else { b",\n" });
+                added.told.take(category, &item);
                 serde_json::to_writer(&mut text, &item).map_err(Error::internal)?;
                 in_file += 1;
             }
@@ -196,10 +211,10 @@ async fn add_category(
         }
         archive.write_all(b"\n]}\n").map_err(Error::internal)?;
         archive.end(Some(in_file));
-        total += in_file;
+        added.total += in_file;
         in_file = 0;
     }
-    Ok(total)
+    Ok(())
 }
 
 /// How long a file can be fetched for certain: the job that deletes it looks ahead.

@@ -8,10 +8,11 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::super::{erasable::Subject, request::of_account};
 use crate::{
+    accounts::Account,
     error::Error,
-    inventory::{Field, Kind, Table},
+    inventory::{Field, Kind, PLAN, Table},
     store::{Item, Store, from_item, number, s, unavailable},
-    usage::unpack,
+    usage::{Histogram, unpack},
 };
 
 /// Goes through an account's items in one table, a page in memory at a time.
@@ -46,8 +47,14 @@ impl<'a> Items<'a> {
             if let Some(item) = self.page.next() {
                 // DynamoDB deletes expired items when it gets to it.
                 if number(&item, "expires_at").is_none_or(|at| at > self.now.unix_timestamp()) {
+                    let more = worked_out(self.table, &item, self.now)?;
                     let held = contents(self.table, item)?;
-                    return Ok(Some(held.iter().map(|it| exported(self.fields, it)).collect()));
+                    let whole = |it| {
+                        let mut object = exported(self.fields, it);
+                        object.extend(more.clone());
+                        object
+                    };
+                    return Ok(Some(held.iter().map(whole).collect()));
                 }
             } else if !self.turn().await? {
                 return Ok(None);
@@ -101,6 +108,24 @@ impl<'a> Items<'a> {
     }
 }
 
+/// The fields of [`worked_out`].
+pub(super) fn worked_out_fields(table: Table) -> &'static [Field] {
+    match table {
+        Table::Accounts => &[PLAN],
+        _ => &[],
+    }
+}
+
+/// What an export says of an item at `now` besides what is stored.
+fn worked_out(table: Table, item: &Item, now: OffsetDateTime) -> Result<Map<String, Value>, Error> {
+    let mut object = Map::new();
+    if table == Table::Accounts {
+        let account: Account = from_item(item.clone())?;
+        object.insert(PLAN.exported_as(), account.plan_at(now).name().into());
+    }
+    Ok(object)
+}
+
 /// What is in a stored item: itself, or each entry of a pack with what stands beside it.
 fn contents(table: Table, mut item: Item) -> Result<Vec<Value>, Error> {
     if table != Table::ApiLogs {
@@ -123,12 +148,15 @@ pub(super) fn exported(fields: &[Field], item: &Value) -> Map<String, Value> {
     for field in fields {
         if let Some(start) = field.name.strip_suffix('*') {
             let all = item.as_object().into_iter().flatten();
-            let own = all.filter(|(name, _)| name.starts_with(start));
-            object.extend(own.map(|(name, value)| (name.clone(), written(field.kind, value))));
+            let own = all.filter_map(|(name, value)| {
+                Some((name.strip_prefix(start)?.parse().ok()?, value.as_u64()?))
+            });
+            object.insert(field.exported_as(), steps(own.collect()));
         } else {
             let mut steps = field.name.split('.');
             let value = steps.try_fold(item, |value, step| value.get(step));
-            let value = value.map_or(Value::Null, |it| written(field.kind, it));
+            let nothing = if field.kind == Kind::Count { json!(0) } else { Value::Null };
+            let value = value.map_or(nothing, |it| written(field.kind, it));
             object.insert(field.exported_as(), value);
         }
     }
@@ -143,14 +171,37 @@ fn written(kind: Kind, value: &Value) -> Value {
             let all = value.as_object().into_iter().flatten();
             all.map(|(name, at)| (name.clone(), instant(at, 1_000_000_000))).collect()
         }
+        Kind::Rows => value.as_array().into_iter().flatten().map(row).collect(),
         Kind::Text
         | Kind::Texts
         | Kind::Number
+        | Kind::Count
+        | Kind::Histogram
         | Kind::Flag
         | Kind::Counts
-        | Kind::Pairs
-        | Kind::Rows => value.clone(),
+        | Kind::Pairs => value.clone(),
     }
+}
+
+/// A row with its times as times.
+fn row(row: &Value) -> Value {
+    let mut row = row.clone();
+    for name in ["from", "to"] {
+        if let Some(at) = row.get_mut(name) {
+            *at = instant(at, 1_000_000_000);
+        }
+    }
+    row
+}
+
+/// The steps of a scale that anything was counted in, in order. The last one has no end.
+fn steps(mut counts: Vec<(u32, u64)>) -> Value {
+    counts.sort_unstable();
+    let step = |(bucket, answers): (u32, u64)| {
+        let (from, to) = Histogram::bounds(bucket);
+        json!({ "from_ms": from, "to_ms": to, "answers": answers })
+    };
+    counts.into_iter().map(step).collect()
 }
 
 /// RFC 3339 of a number of so many nanoseconds; as it is where it is none, so that nothing is lost.
@@ -167,7 +218,7 @@ mod tests {
     use super::*;
     use crate::{
         ids::{AccountId, KeyId},
-        inventory::{API_LOGS, Export, USAGE_STATISTICS},
+        inventory::{API_LOGS, BILLING_RECORDS, Export, USAGE_STATISTICS},
         usage::{Agent, Entry},
     };
 
@@ -234,10 +285,30 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_takes_every_attribute_of_its_kind() {
-        let item = json!({ "latency_3": 5, "latency_17": 1, "hash": "x" });
+    fn answers_by_how_long_they_took_are_steps_with_bounds() {
+        let item = json!({ "latency_41": 2, "latency_8": 5, "latency_112": 1, "hash": "x" });
         let out = exported(fields(USAGE_STATISTICS.export), &item);
-        assert_eq!((&out["latency_3"], &out["latency_17"]), (&json!(5), &json!(1)));
-        assert!(!out.contains_key("hash") && !out.contains_key("latency_*"));
+        let step = |from: u64, to: Value, answers: u64| json!({ "from_ms": from, "to_ms": to, "answers": answers });
+        let expected =
+            json!([step(2, json!(2), 5), step(46, json!(49), 2), step(39_318, Value::Null, 1)]);
+        assert_eq!(out["latency"], expected);
+        assert!(!out.keys().any(|it| it.contains("latency_")) && !out.contains_key("hash"));
+        assert_eq!(exported(fields(USAGE_STATISTICS.export), &json!({}))["latency"], json!([]));
+    }
+
+    #[test]
+    fn what_counts_is_zero_where_nothing_was_counted() {
+        let out = exported(fields(USAGE_STATISTICS.export), &json!({ "requests": 3 }));
+        assert_eq!((&out["requests"], &out["server_errors"]), (&json!(3), &json!(0)));
+    }
+
+    #[test]
+    fn the_lines_of_an_invoice_have_times() {
+        let lines =
+            json!([{ "description": "Pro", "cents": 2000, "from": 1_795_000_000, "to": 0 }]);
+        let out = exported(fields(BILLING_RECORDS.export), &json!({ "lines": lines }));
+        let line = &out["lines"][0];
+        assert_eq!((&line["from"], &line["cents"]), (&json!("2026-11-18T11:06:40Z"), &json!(2000)));
+        assert_eq!(line["to"], "1970-01-01T00:00:00Z");
     }
 }

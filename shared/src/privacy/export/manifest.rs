@@ -8,15 +8,19 @@ use time::OffsetDateTime;
 use super::{
     super::{mails::instant, request::Request},
     archive::Entry,
+    told::Told,
 };
 use crate::{
     accounts::POLICY_VERSION,
-    inventory::{CATEGORIES, Category, Export},
+    inventory::{CATEGORIES, Category, Export, PAYMENT},
     policy::legal_basis,
 };
 
 /// Version of the form of exports; raised when a reader must change.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+
+/// What the service is called.
+pub(super) const SERVICE: &str = "TikTok Video Intelligence API";
 
 /// What goes with the copy besides (GDPR Art. 15(1)(e), (f) and (h), and (2)).
 pub(super) const RIGHTS: [&str; 5] = [
@@ -35,10 +39,26 @@ pub(super) struct Manifest {
     /// What the copy shows is of this time.
     pub(super) created_at: String,
     pub(super) policy_version: &'static str,
+    pub(super) controller: Controller,
     pub(super) rights: [&'static str; 5],
     pub(super) categories: Vec<CategoryEntry>,
     /// Every file but this one.
     pub(super) files: Vec<Entry>,
+}
+
+/// Who answers for the data (GDPR Art. 15 with Art. 13(1)(a)).
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Controller {
+    pub(super) service: &'static str,
+    /// Where to write to.
+    pub(super) contact: String,
+}
+
+/// Who receives a category, and whether anything of this account went there.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Recipient {
+    pub(super) recipient: &'static str,
+    pub(super) received: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -52,35 +72,48 @@ pub(super) struct CategoryEntry {
     pub(super) purpose: &'static str,
     pub(super) legal_basis: &'static str,
     pub(super) source: &'static str,
-    pub(super) recipients: &'static [&'static str],
+    pub(super) recipients: Vec<Recipient>,
     pub(super) kept: String,
+    /// Stored with it and not in the copy: by which the service finds, protects and counts items.
+    pub(super) fields_left_out: &'static [&'static str],
 }
 
 impl Manifest {
     pub(super) fn new(
         request: &Request,
         found: &BTreeMap<String, u64>,
+        told: &Told,
+        contact: &str,
         now: OffsetDateTime,
     ) -> Self {
-        let told = CATEGORIES.iter().filter(|it| it.is_told());
+        let categories = CATEGORIES.iter().filter(|it| it.is_told());
         Self {
             format: FORMAT,
             request: request.id.to_string(),
             account: request.account.to_string(),
             created_at: instant(now.unix_timestamp()),
             policy_version: POLICY_VERSION,
+            controller: Controller { service: SERVICE, contact: contact.to_owned() },
             rights: RIGHTS,
-            categories: told.map(|it| entry(it, found)).collect(),
+            categories: categories.map(|it| entry(it, found, told)).collect(),
             files: Vec::new(),
         }
     }
 }
 
-fn entry(category: &Category, found: &BTreeMap<String, u64>) -> CategoryEntry {
+fn entry(category: &Category, found: &BTreeMap<String, u64>, told: &Told) -> CategoryEntry {
+    let items = found.get(category.id).copied();
+    let received = |recipient: &'static str| Recipient {
+        recipient,
+        received: match recipient {
+            PAYMENT => told.is_customer() && items != Some(0),
+            _ => items != Some(0),
+        },
+    };
     CategoryEntry {
         category: category.id,
         description: category.description,
-        items: found.get(category.id).copied(),
+        items,
         left_out: match category.export {
             Export::Items { .. } => None,
             Export::No(reason) => Some(reason),
@@ -88,7 +121,11 @@ fn entry(category: &Category, found: &BTreeMap<String, u64>) -> CategoryEntry {
         purpose: category.purpose,
         legal_basis: legal_basis(category),
         source: category.source,
-        recipients: category.recipients,
+        recipients: category.recipients.iter().map(|it| received(it)).collect(),
         kept: category.keep.to_string(),
+        fields_left_out: match category.export {
+            Export::Items { internal, .. } => internal,
+            Export::No(_) => &[],
+        },
     }
 }

@@ -11,6 +11,7 @@ mod manifest;
 mod page;
 mod schema;
 mod table;
+mod told;
 mod view;
 
 use futures_util::future::BoxFuture;

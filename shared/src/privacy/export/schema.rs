@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::manifest::FORMAT;
+use super::{items::worked_out_fields, manifest::FORMAT};
 use crate::{
     error::Error,
-    inventory::{CATEGORIES, Category, Export, Field, Kind},
+    inventory::{CATEGORIES, Category, Export, Field, Kind, Place},
 };
 
 /// A file of a category is of `#/$defs/<category>`, the manifest of `#/$defs/manifest`.
@@ -38,27 +38,21 @@ fn reference(name: &str) -> Value {
 }
 
 fn file(category: &Category, fields: &[Field]) -> Value {
-    let (mut properties, mut patterns, mut required) = (Map::new(), Map::new(), Vec::new());
-    for field in fields {
-        match field.name.strip_suffix('*') {
-            Some(start) => {
-                patterns.insert(format!("^{start}"), value(field));
-            }
-            None => {
-                properties.insert(field.exported_as(), value(field));
-                required.push(field.exported_as());
-            }
-        }
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    let more = match category.place {
+        Place::Table(table) => worked_out_fields(table),
+        _ => &[],
+    };
+    for field in fields.iter().chain(more) {
+        properties.insert(field.exported_as(), value(field));
+        required.push(field.exported_as());
     }
-    let mut item = json!({
+    let item = json!({
         "type": "object",
         "properties": properties,
         "required": required,
         "additionalProperties": false,
     });
-    if !patterns.is_empty() {
-        item["patternProperties"] = patterns.into();
-    }
     json!({
         "description": category.description,
         "type": "object",
@@ -75,6 +69,19 @@ fn value(field: &Field) -> Value {
     let mut value = match field.kind {
         Kind::Text => json!({ "type": ["string", "null"] }),
         Kind::Number => json!({ "type": ["integer", "null"] }),
+        Kind::Count => json!({ "type": "integer" }),
+        Kind::Histogram => json!({
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "from_ms": { "type": "integer" }, "to_ms": { "type": ["integer", "null"] },
+                    "answers": { "type": "integer" },
+                },
+                "required": ["from_ms", "to_ms", "answers"],
+                "additionalProperties": false,
+            },
+        }),
         Kind::Flag => json!({ "type": ["boolean", "null"] }),
         Kind::Instant | Kind::Milliseconds => {
             json!({ "type": ["string", "null"], "format": "date-time" })
@@ -87,7 +94,16 @@ fn value(field: &Field) -> Value {
             "additionalProperties": { "type": "string", "format": "date-time" },
         }),
         Kind::Texts => json!({ "type": ["array", "null"], "items": { "type": "string" } }),
-        Kind::Rows => json!({ "type": ["array", "null"], "items": { "type": "object" } }),
+        Kind::Rows => json!({
+            "type": ["array", "null"],
+            "items": {
+                "type": "object",
+                "properties": {
+                    "from": { "type": "string", "format": "date-time" },
+                    "to": { "type": "string", "format": "date-time" },
+                },
+            },
+        }),
         Kind::Pairs => json!({
             "type": ["array", "null"],
             "items": {
@@ -114,7 +130,11 @@ fn manifest() -> Value {
     let category = object(json!({
         "category": text(), "description": text(), "items": count(),
         "left_out": { "type": ["string", "null"] }, "purpose": text(), "legal_basis": text(),
-        "source": text(), "recipients": texts(), "kept": text(),
+        "source": text(), "kept": text(), "fields_left_out": texts(),
+        "recipients": {
+            "type": "array",
+            "items": object(json!({ "recipient": text(), "received": { "type": "boolean" } })),
+        },
     }));
     let file = object(json!({
         "path": text(), "bytes": { "type": "integer", "minimum": 0 },
@@ -123,6 +143,7 @@ fn manifest() -> Value {
     object(json!({
         "format": { "const": FORMAT }, "request": text(), "account": text(),
         "created_at": { "type": "string", "format": "date-time" }, "policy_version": text(),
+        "controller": object(json!({ "service": text(), "contact": text() })),
         "rights": texts(), "categories": { "type": "array", "items": category },
         "files": { "type": "array", "items": file },
     }))

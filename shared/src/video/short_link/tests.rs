@@ -114,7 +114,9 @@ async fn links_lead_to_videos() {
 #[tokio::test]
 async fn every_kind_of_link_and_page_is_gone_through() {
     let stand = Stand::new(Duration::ZERO, |path| match path {
-        "/lite.tiktok.com/t/ZSlite" => redirect("https://vt.tiktok.com/ZSabc/"),
+        "/lite.tiktok.com/t/ZSlite" => {
+            redirect(&format!("https://t.tiktok.com/i18n/share/video/{ID}/?_d=0"))
+        }
         "/vt.tiktok.com/ZSabc" => redirect("https://vm.tiktok.com/ZMabc/?k=1"),
         // The parameters of a short link are dropped.
         "/vm.tiktok.com/ZMabc" => redirect("https://tiktok.com/t/ZTabc?k=1"),
@@ -125,6 +127,9 @@ async fn every_kind_of_link_and_page_is_gone_through() {
         other => panic!("{other}"),
     })
     .await;
+    assert_eq!(stand.follow("https://vt.tiktok.com/ZSabc").await, Ok(Some(id())));
+    assert_eq!(stand.asked().len(), 5);
+    // What is on another host need not be asked.
     assert_eq!(stand.follow("https://lite.tiktok.com/t/ZSlite").await, Ok(Some(id())));
     assert_eq!(stand.asked().len(), 6);
 }
