@@ -13,6 +13,7 @@ mod dunning;
 mod event;
 pub mod events;
 mod invoices;
+mod key_changes;
 mod mails;
 mod money;
 mod queue;
@@ -24,6 +25,7 @@ pub mod standing;
 pub mod stripe;
 mod sync;
 pub mod task;
+mod told;
 mod views;
 mod work;
 
@@ -38,6 +40,7 @@ pub use self::{
     invoices::{
         InvoiceDetail, InvoiceLine, InvoiceList, InvoiceState, InvoiceView, invoice, list_invoices,
     },
+    key_changes::{KeyChange, telling_of_key},
     money::shown,
     queue::{HEAVY_USE, Queue, QueuedFlag, QueuedRefund, REFUND_ALARM_AFTER, Waiting, queue},
     refund::{RefundList, RefundView, Share, refunds_of, request_refund, share},

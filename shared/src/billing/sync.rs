@@ -21,7 +21,8 @@ use super::{
     refund::{credited, owed},
     standing::{live, standing},
     stripe::{Bought, Charge, CreditNote, Dispute, Invoice, Read, Refund},
-    task::{self, OPERATOR, PlanChange, RefundRequest, RefundState, Sign, Task, WORK, Work},
+    task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
+    told::told_of,
 };
 use crate::{
     accounts::{self, Account, PastPeriod, Span, Status, Subscription},
@@ -30,7 +31,6 @@ use crate::{
     error::Error,
     ids::AccountId,
     inventory::Table,
-    plans::Plan,
     privacy,
     store::{Store, n, putting, s, to_value, transact, updating},
 };
@@ -347,34 +347,6 @@ fn tells(record: &Record, all: &[Record]) -> bool {
     };
     let kinds = [RecordKind::Receipt, RecordKind::Void, RecordKind::Refund, RecordKind::CreditNote];
     kinds.contains(&record.kind) && record.amount_cents != 0 && !has_failed()
-}
-
-/// The mail that says how what `account` has bought has changed, if its holder is told. A purchase has its receipt, an
-/// end its own mail, and what an overdue payment brings about is told with that.
-fn told_of(account: &Account, after: Option<&Subscription>) -> Option<Work> {
-    let (before, after) = (account.subscription.as_ref()?, after?);
-    let is_overdue = before.past_due_since.is_some() || after.past_due_since.is_some();
-    if before.id != after.id || is_overdue || account.status == Status::Erasing {
-        return None;
-    }
-    let mail = |change, plan, from| Some(Work::PlanMail { change, plan, from });
-    let price = Plan::cents_per_month;
-    if price(after.plan) > price(before.plan) {
-        return mail(PlanChange::Raised, after.plan, None);
-    }
-    match (before.ends_at, after.ends_at) {
-        (None, Some(end)) => return mail(PlanChange::Ends, after.plan, Some(end)),
-        (Some(_), None) => return mail(PlanChange::GoesOn, after.plan, None),
-        _ => {}
-    }
-    if before.next_plan == after.next_plan || before.plan != after.plan {
-        // A smaller plan that begins was told of when it was asked for.
-        return None;
-    }
-    match after.next_plan {
-        Some(plan) => mail(PlanChange::Lower, plan, Some(after.period.end)),
-        None => mail(PlanChange::Kept, after.plan, None),
-    }
 }
 
 /// The account with what it has bought, if nobody else has written it since.

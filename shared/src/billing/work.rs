@@ -10,13 +10,15 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     dunning::{Step, step},
+    key_changes::{KEYS, take_keys},
     mails,
     queue::Waiting,
     record::{self, RecordKind},
     refund_payment,
     stripe::InvoiceStatus,
     sync,
-    task::{self, KEYS, Task, WORK, Work},
+    task::{self, Task, WORK, Work},
+    told,
 };
 use crate::{
     accounts::{self, Account, Status},
@@ -143,7 +145,7 @@ async fn claim(app: &App, task: &Task, now: OffsetDateTime) -> Result<Option<Tas
     }
     let until = (now + CLAIM).unix_timestamp();
     if task.task == KEYS {
-        return task::take_keys(&app.store, task, until, now).await;
+        return take_keys(&app.store, task, until, now).await;
     }
     let next_at = Some(until);
     let claimed = Task { next_at, ..task.clone() };
@@ -198,17 +200,17 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
             remove(&app.store, task).await
         }
         (Work::PlanMail { change, plan, from }, Some(account)) => {
-            let mail = mails::plan_changed(*change, *plan, *from);
+            let mail = told::plan_changed(*change, *plan, *from);
             app.mailer.tell(&account, (Kind::Plan, None), mail, now).await?;
             remove(&app.store, task).await
         }
         (Work::RefundMail { cents, currency }, Some(account)) => {
-            let mail = mails::refund_asked(*cents, currency);
+            let mail = told::refund_asked(*cents, currency);
             app.mailer.tell(&account, (Kind::Refund, None), mail, now).await?;
             remove(&app.store, task).await
         }
         (Work::KeysMail { made, revoked }, Some(account)) => {
-            let mail = mails::keys_changed(&app.config.service.public_url, made, revoked);
+            let mail = told::keys_changed(&app.config.service.public_url, made, revoked);
             app.mailer.tell(&account, (Kind::Keys, None), mail, now).await?;
             remove(&app.store, task).await
         }

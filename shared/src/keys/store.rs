@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::{Environment, KeyItem};
 use crate::{
     accounts::{self, Status},
-    billing::task::{KeyChange, telling_of_key},
+    billing::{KeyChange, telling_of_key},
     dates::at,
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
