@@ -10,7 +10,7 @@ use crate::{
     ids::AccountId,
     inventory::{self, Table},
     plans::Plan,
-    store::{Item, Store, from_item, n, putting, s, stored, text, to_item, transact, unavailable},
+    store::{Item, Store, from_item, n, putting, s, stored, text, to_item, unavailable},
 };
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
