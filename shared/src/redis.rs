@@ -117,7 +117,9 @@ impl Redis {
 
     /// Connects ahead of the first query.
     pub async fn connect(&self) -> Result<(), RedisError> {
-        self.connection(self.0.connect_timeout).await.map(drop)
+        // The first request would wait as long.
+        let wait = self.0.connect_timeout.max(self.0.response_timeout);
+        self.connection(wait).await.map(drop)
     }
 
     /// Sends `pipeline` in one write and reads its answers.

@@ -65,8 +65,6 @@ pub enum Place {
     Mail,
     /// Files in the bucket of exports.
     ExportFiles,
-    /// The queues, that of dead letters too.
-    Queues,
 }
 
 /// GDPR Art. 6(1); privacy policy §9.1.

@@ -237,7 +237,7 @@ pub static MAIL_STOPS: Category = Category {
     cookie: None,
 };
 
-/// What the mail service tells, on its way: four days at most, fourteen where it could not be read.
+/// What the mail service tells, on its way: four days in its queue, and 14 in that of what could not be handled.
 static MAIL_EVENTS: Category = Category {
     id: "mail-events",
     description: "What the mail service tells of a mail that came back or was called spam: the address, the subject, \
@@ -248,7 +248,7 @@ static MAIL_EVENTS: Category = Category {
     legal_basis: LegalBasis::LegitimateInterest,
     source: FROM_MAIL,
     recipients: &[HOSTING, EMAIL],
-    keep: Keep::Days(14),
+    keep: Keep::Days(18),
     export: Export::No("gone within seconds; what follows from it is exported with the account"),
     erasure: Erasure::Expires,
     ccpa: &["Identifiers"],
@@ -364,12 +364,13 @@ static JOBS: Category = Category {
     cookie: None,
 };
 
-/// Stripe's events on their way: four days in their queue, and 14 in that of those that could not be handled.
+/// Stripe's events on their way: four days in their queue, and 14 in that of those that could not be handled. A
+/// redrive begins anew, so the days add up.
 pub static BILLING_EVENTS: Category = Category {
     id: "billing-events",
     description: "Which event of the payment processor's is to be handled, and whose: numbers, no name and no address",
     fields: &["id", "kind", "customer", "charge", "account"],
-    place: Place::Queues,
+    place: Place::Queue("billing-events*"),
     purpose: "to follow what you buy and pay",
     legal_basis: LegalBasis::Contract,
     source: FROM_PAYMENT,
