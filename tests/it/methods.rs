@@ -179,6 +179,8 @@ async fn the_root_says_what_this_is() {
     let json = world.send(client.get("/").header("accept", "application/json")).await;
     assert_eq!(json.header("content-type"), Some("application/json"));
     assert_eq!(json.json()["documentation"], "/docs");
+    let support = json.json()["support"].as_str().expect("an address").to_owned();
+    assert!(page.text().contains(&format!("href=\"mailto:{support}\"")), "{support}");
     assert!(json.header("vary").is_some_and(|it| it.contains("accept")));
 }
 

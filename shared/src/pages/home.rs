@@ -1,7 +1,5 @@
 //! `/`: what this is.
 
-use std::sync::LazyLock;
-
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use maud::html;
 use serde_json::json;
@@ -17,10 +15,8 @@ const TITLE: &str = "TikTok Video Intelligence API";
 const WHAT: &str = "Data about public TikTok videos from TikTok's official interfaces, for programs: views, likes, \
      comments, figures made of them, searches. Every figure says where it came from, when, and how late it may be.";
 
-static PAGE: LazyLock<String> = LazyLock::new(page);
-
-/// As a page, or as JSON for who asks for that.
-pub(super) fn home(call: &Call) -> Result<Reply, Error> {
+/// As a page, or as JSON for who asks for that; help is at the address `support`.
+pub(super) fn home(call: &Call, support: &str) -> Result<Reply, Error> {
     let reply = if call.accepts("application/json") && !call.accepts("text/html") {
         let links = json!({
             "name": TITLE,
@@ -32,18 +28,19 @@ pub(super) fn home(call: &Call) -> Result<Reply, Error> {
             "privacy": "/v1/policy",
             "sign_up": "/sign-up",
             "objections": "/object",
+            "support": support,
         });
         let keep = HeaderValue::from_static("public, max-age=300");
         Reply::json(StatusCode::OK, &links)?
             .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
             .with(header::CACHE_CONTROL, keep)
     } else {
-        docs::reply(PAGE.clone())
+        docs::reply(page(support))
     };
     Ok(reply.with(header::VARY, HeaderValue::from_static("accept")))
 }
 
-fn page() -> String {
+fn page(support: &str) -> String {
     let links = [
         ("/sign-up", "Open an account", "Or get a new key, if you have lost yours."),
         ("/docs", "Documentation", "How to ask, what is answered, what it costs. For programs: "),
@@ -67,6 +64,7 @@ fn page() -> String {
                 }
             }
         }
+        p { "Help: " a href={ "mailto:" (support) } { (support) } "." }
         p.soft { "Not a service of TikTok's. It has no scraper: it asks TikTok's own interfaces only." }
     };
     layout(TITLE, &html! { h1 { (TITLE) } p { (WHAT) } }, None, &content)

@@ -34,7 +34,7 @@ pub fn open(call: &Call, support: &str) -> Result<Reply, Error> {
             return Ok(shown(StatusCode::OK, form.title, &form.markup(path, &typed, None)));
         }
         match path {
-            "/" => return home::home(call),
+            "/" => return home::home(call, support),
             "/privacy" => return Ok(docs::reply(policy::page(support))),
             _ => {}
         }

@@ -2,7 +2,7 @@
 //!
 //! [`request_export`] asks for a copy, which [`build_exports`] makes. [`request_deletion`] opens a request,
 //! [`process`] carries it out after the grace period, [`Deletion`] is what callers see of it.
-//! [`RestoreGate`] keeps a restored backup from undoing it, [`replay`] repeats it. Legal holds stop both a deletion and the
+//! [`RestoreGate`] keeps a restored backup from undoing it, [`replay()`] repeats it. Legal holds stop both a deletion and the
 //! retention jobs.
 
 mod acts;
