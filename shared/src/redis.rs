@@ -119,7 +119,7 @@ impl Redis {
     pub async fn connect(&self) -> Result<(), RedisError> {
         // The first request would wait as long.
         let wait = self.0.connect_timeout.max(self.0.response_timeout);
-        self.connection(wait).await.map(drop)
+        self.connection(wait, Patience::Long).await.map(drop)
     }
 
     /// Sends `pipeline` in one write and reads its answers.
@@ -177,14 +177,13 @@ impl Redis {
     ) -> Result<Value, (RedisError, Option<Late>)> {
         let wait = match patience {
             Patience::Short if self.is_open() => {
-                let is_refused = self.0.is_refused.load(Ordering::Relaxed);
-                let why = if is_refused { RedisError::Cluster } else { RedisError::Open };
-                return Err((why, None));
+                return Err((self.why_open(), None));
             }
             Patience::Short => self.0.response_timeout,
             Patience::Long => PATIENCE,
         };
-        let mut connection = self.connection(wait).await.map_err(|error| (error, None))?;
+        let connected = self.connection(wait, patience).await;
+        let mut connection = connected.map_err(|error| (error, None))?;
         // A task of its own: cancelling the caller must not leave a half-read answer, and a late
         // answer must remain readable.
         let mut task =
@@ -211,10 +210,18 @@ impl Redis {
     }
 
     /// The connection; a new one must answer its first question within `wait`.
-    async fn connection(&self, wait: Duration) -> Result<MultiplexedConnection, RedisError> {
+    async fn connection(
+        &self,
+        wait: Duration,
+        patience: Patience,
+    ) -> Result<MultiplexedConnection, RedisError> {
         let mut slot = self.0.connection.lock().await;
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
+        }
+        // Another may have tried in vain just now, which takes seconds where it is the secret that is missing.
+        if patience == Patience::Short && self.is_open() {
+            return Err(self.why_open());
         }
         let connected = async { self.connect_to(self.server().await?, wait).await };
         // Boxed: the compiler would carry it through everything that asks Redis.
@@ -291,6 +298,11 @@ impl Redis {
     fn open(&self, time: Duration) {
         let until = self.0.started.elapsed() + time;
         self.0.open_until.store(until.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn why_open(&self) -> RedisError {
+        let is_refused = self.0.is_refused.load(Ordering::Relaxed);
+        if is_refused { RedisError::Cluster } else { RedisError::Open }
     }
 
     fn is_open(&self) -> bool {

@@ -11,7 +11,7 @@ use crate::{
     plans::Plan,
     redis::RedisError,
     usage::DayUsage,
-    video::{SourceState, Spent},
+    video::SourceState,
 };
 
 /// What making a key asks for.
@@ -136,24 +136,6 @@ pub struct PartHealth {
     #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-24T11:12:00Z")]
     pub last_failure_at: Option<OffsetDateTime>,
-    /// What is left of the source's daily allowance, where it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowance: Option<AllowanceView>,
-}
-
-/// What is left of a source's daily allowance, for all customers together.
-#[derive(Serialize, ToSchema)]
-pub struct AllowanceView {
-    /// Calls left.
-    #[schema(example = 940)]
-    pub calls_left: u64,
-    /// Records left.
-    #[schema(example = 99_120)]
-    pub records_left: u64,
-    /// When it starts anew: 00:00 UTC.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub resets_at: OffsetDateTime,
 }
 
 impl PartHealth {
@@ -161,7 +143,7 @@ impl PartHealth {
     pub fn asked(name: &'static str, is_up: bool) -> Self {
         let status = if is_up { "ok" } else { "down" };
         let reason = None;
-        Self { name, status, reason, last_answer_at: None, last_failure_at: None, allowance: None }
+        Self { name, status, reason, last_answer_at: None, last_failure_at: None }
     }
 
     /// Redis, from what it did when it was asked to do what it is there for.
@@ -173,16 +155,6 @@ impl PartHealth {
             Err(_) => ("down", None),
         };
         Self { status, reason, ..Self::asked("redis", outcome.is_ok()) }
-    }
-
-    /// With what is left of its allowance at `now`.
-    pub fn with_allowance(mut self, spent: Option<Spent>, now: OffsetDateTime) -> Self {
-        self.allowance = spent.map(|spent| AllowanceView {
-            calls_left: spent.calls_left(),
-            records_left: spent.records_left(),
-            resets_at: dates::next_midnight(now),
-        });
-        self
     }
 
     /// A source, from what is noted of it.
@@ -200,7 +172,6 @@ impl PartHealth {
             reason: None,
             last_answer_at: at(state.answered_at),
             last_failure_at: at(state.failed_at),
-            allowance: None,
         }
     }
 }

@@ -143,7 +143,7 @@ async fn the_cli_is_told_to_wait_and_to_ask_once() {
     assert!(calls.iter().all(|it| it.starts_with("attempts=1 ")), "{calls:?}");
     assert!(calls[0].contains("--stack-name local --logical-resource-id PrepareBillingFunction"));
     assert!(calls[1].contains("--function-name local-Function-Name"), "{calls:?}");
-    assert!(calls[1].contains("--cli-read-timeout 0"), "{calls:?}");
+    assert!(calls[1].contains("--cli-read-timeout 930"), "{calls:?}");
     assert!(!calls.concat().contains("--endpoint-url"), "{calls:?}");
 }
 

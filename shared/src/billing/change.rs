@@ -12,7 +12,7 @@ use super::{
     Attempt, BillingError, Stripe, SubscriptionView,
     standing::standing,
     stripe::{Bought, Invoice, PriceChange},
-    sync::{AtStripe, sync},
+    sync::{AtStripe, entitled, sync},
 };
 use crate::{
     accounts::{self, Account, Subscription},
@@ -134,8 +134,15 @@ pub async fn change_plan(
             return Err(InputError::IdempotencyKeyReused.into());
         }
         _ => {
-            let change =
-                Change { stripe: &stripe, customer, bought, present: &present, key: &key, now };
+            let change = Change {
+                stripe: &stripe,
+                account,
+                customer,
+                bought,
+                present: &present,
+                key: &key,
+                now,
+            };
             let done = change.to(target).await;
             if done.is_err()
                 && let Err(error) = sync(app, customer, now).await
@@ -211,6 +218,7 @@ fn none_of(all: &[Bought]) -> BillingError {
 
 struct Change<'a> {
     stripe: &'a Stripe,
+    account: &'a Account,
     customer: &'a str,
     bought: &'a Bought,
     present: &'a Subscription,
@@ -257,7 +265,7 @@ impl Change<'_> {
     /// Refuses where the present period is not paid: Stripe credits its rest all the same.
     async fn require_paid(&self) -> Result<(), Error> {
         let at_stripe = AtStripe::read(self.stripe, self.customer).await?;
-        let standing = at_stripe.standing().filter(|it| it.id == self.bought.id);
+        let standing = entitled(self.account, &at_stripe).filter(|it| it.id == self.bought.id);
         match standing.is_some_and(|it| it.is_paid_at(self.now)) {
             true => Ok(()),
             false => Err(BillingError::PeriodNotPaid.into()),

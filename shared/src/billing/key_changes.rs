@@ -56,6 +56,10 @@ pub fn telling_of_key(
     updating(update)
 }
 
+fn list(names: &[String]) -> AttributeValue {
+    AttributeValue::L(names.iter().map(s).collect())
+}
+
 /// Takes what has gathered in `task` for one mail: it is a task of its own then, to be sent by `until` at the latest,
 /// and what happens from now on gathers anew. `None` where something has come to it meanwhile.
 pub(super) async fn take_keys(
@@ -69,9 +73,9 @@ pub(super) async fn take_keys(
         .table_name(store.name(Table::BillingTasks))
         .key("account", s(task.account.to_string()))
         .key("task", s(KEYS))
-        .condition_expression("size(made) = :made AND size(revoked) = :revoked")
-        .expression_attribute_values(":made", n(made.len()))
-        .expression_attribute_values(":revoked", n(revoked.len()));
+        .condition_expression("made = :made AND revoked = :revoked")
+        .expression_attribute_values(":made", list(made))
+        .expression_attribute_values(":revoked", list(revoked));
     let name = format!("mail#{KEYS}#{}", now.unix_timestamp());
     let mail = Task { task: name, next_at: Some(until), ..task.clone() };
     let put = Put::builder()

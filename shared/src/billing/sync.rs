@@ -287,7 +287,7 @@ async fn write(
 }
 
 /// What `account` is entitled to. Nothing is taken from it because an answer of Stripe's was not understood.
-fn entitled(account: &Account, at_stripe: &AtStripe) -> Option<Subscription> {
+pub(super) fn entitled(account: &Account, at_stripe: &AtStripe) -> Option<Subscription> {
     let is_unreadable = |id: &str| at_stripe.unreadable.iter().any(|it| it.is_empty() || it == id);
     let known = account.subscription.as_ref();
     let kept = || known.filter(|it| is_unreadable(&it.id)).cloned();

@@ -2,6 +2,7 @@ use std::sync::OnceLock;
 
 use lambda_http::{
     Body, Request, RequestExt,
+    aws_lambda_events::query_map::QueryMap,
     http::{HeaderMap, Method, header},
     request::RequestContext,
 };
@@ -197,9 +198,10 @@ impl Call {
         self.request.query_string_parameters().first(name).map(str::to_owned)
     }
 
-    /// All query parameters, as they came.
-    pub(super) fn query_string(&self) -> &str {
-        self.request.uri().query().unwrap_or_default()
+    /// All query parameters. Not from the request's address: the gateway has decoded its path, which may hold a `#`
+    /// or `?` then.
+    pub(super) fn parameters(&self) -> QueryMap {
+        self.request.query_string_parameters()
     }
 
     /// The whole number in query parameter `name`, if there is one.

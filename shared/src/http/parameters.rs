@@ -40,22 +40,18 @@ pub(super) fn check(call: &Call) -> Result<(), InputError> {
     }
     let known = known_parameters(call.route());
     let mut seen = BTreeSet::new();
-    for (name, _) in form_urlencoded(call.query_string()) {
-        if !known.contains(&name.as_str()) {
-            return Err(unknown(&name, known));
+    let given = call.parameters();
+    for (name, _) in given.iter() {
+        if !known.contains(&name) {
+            return Err(unknown(name, known));
         }
-        if !seen.insert(name.clone()) {
+        if !seen.insert(name.to_owned()) {
             return Err(InputError::Parameter(format!(
                 "`{name}` is there more than once; send it once"
             )));
         }
     }
     Ok(())
-}
-
-fn form_urlencoded(query: &str) -> impl Iterator<Item = (String, String)> {
-    url::form_urlencoded::parse(query.as_bytes())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
 fn unknown(name: &str, known: &[&str]) -> InputError {

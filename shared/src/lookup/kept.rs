@@ -32,10 +32,11 @@ impl Shared for VideoRecord {
 impl Shared for SearchPage {
     const IS_LIST: bool = true;
 
-    /// Until an hour after its search began, all of its blocks alike: which of them are still there must not
-    /// tell where one ends.
+    /// Until the next full hour since its search began, all of its blocks alike: which of them are still there must
+    /// not tell where one ends.
     fn keep(&self) -> Duration {
-        KEEP - Duration::seconds(self.fetched_at - self.at).clamp(Duration::ZERO, KEEP)
+        let age = (self.fetched_at - self.at).max(0);
+        KEEP - Duration::seconds(age % KEEP.whole_seconds())
     }
 
     fn creators(&self) -> Vec<&str> {

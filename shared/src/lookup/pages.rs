@@ -98,7 +98,8 @@ impl SearchPage {
 /// The place in `videos` behind `after`. If that one is not there any more, behind all that are newer: the
 /// source's order is by ids, the newest first.
 fn place_after(videos: &[VideoRecord], after: VideoId) -> usize {
-    match videos.iter().position(|it| it.id == after) {
+    // The last one: should the source give a video twice, its page must not come again for ever.
+    match videos.iter().rposition(|it| it.id == after) {
         Some(place) => place + 1,
         None => videos.iter().position(|it| it.id < after).unwrap_or(videos.len()),
     }

@@ -37,7 +37,7 @@ pub(super) fn home(call: &Call, support: &str) -> Result<Reply, Error> {
     } else {
         docs::reply(page(support))
     };
-    Ok(reply.with(header::VARY, HeaderValue::from_static("accept")))
+    Ok(reply.with(header::VARY, HeaderValue::from_static("accept, accept-encoding")))
 }
 
 fn page(support: &str) -> String {

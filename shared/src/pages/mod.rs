@@ -67,7 +67,7 @@ pub(crate) fn problem(call: &Call, error: &Error, site: Site<'_>) -> Reply {
         p.soft { "Status " (problem.status) ", request " code { (problem.request_id) } "." }
     };
     let reply = decorate(shown(kind(error).status(), problem.title, &content), error);
-    reply.with(header::VARY, HeaderValue::from_static("accept"))
+    reply.with(header::VARY, HeaderValue::from_static("accept, accept-encoding"))
 }
 
 /// A page that may hold what is for one person only: it is kept nowhere.

@@ -71,6 +71,11 @@ impl Noted {
         }
     }
 
+    /// Whose it is.
+    pub(super) fn account(&self) -> &str {
+        self.account.tag()
+    }
+
     /// Does it again, should a backup have undone it; whether it had.
     pub(super) async fn repeat(&self, store: &Store) -> Result<bool, Error> {
         match &self.act {

@@ -2,6 +2,7 @@
 //! was put in place of one. [`replay()`] opens it again.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -68,7 +69,18 @@ async fn known(store: &Store) -> Result<Known, Error> {
 
 /// The names by which the functions know the tables: others after a restored one was put in place.
 pub(super) fn names(store: &Store) -> String {
-    Table::ALL.map(|table| store.name(table)).join(",")
+    Table::ALL.map(|table| format!("{}={}", table.name(), store.name(table))).join(",")
+}
+
+/// Whether a table has another name than in `noted`. A table that was not there then does not count: a release
+/// that adds one is no restore.
+fn is_replaced(present: &str, noted: &str) -> bool {
+    let pairs = |names: &str| -> BTreeMap<String, String> {
+        let pairs = names.split(',').filter_map(|it| it.split_once('='));
+        pairs.map(|(table, name)| (table.to_owned(), name.to_owned())).collect()
+    };
+    let noted = pairs(noted);
+    pairs(present).iter().any(|(table, name)| noted.get(table).is_some_and(|it| it != name))
 }
 
 fn putting(store: &Store, state: &str, now: OffsetDateTime) -> PutItemFluentBuilder {
@@ -116,7 +128,7 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
     let known = known(store).await?;
     match known.tables {
         // A restored table was put in place, and nobody has closed the service before.
-        Some(tables) => differ |= tables != names(store),
+        Some(tables) => differ |= is_replaced(&names(store), &tables),
         // The first run of all: these are the tables. Whoever has closed it meanwhile has done so.
         None if !known.is_closed => {
             let first =
@@ -146,4 +158,22 @@ pub async fn close_service(app: &App, now: OffsetDateTime) -> Result<(), Error> 
     tokio::time::sleep(KEEP + Duration::from_secs(1)).await;
     // …and who is in the gate would be let through without a look at the tables.
     gate::forget_all(&app.redis).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_another_name_was_put_in_place_and_a_new_one_was_not() {
+        let noted = "accounts=x-accounts,jobs=x-jobs";
+        for (present, expected) in [
+            (noted, false),
+            ("accounts=x-accounts,audit=x-audit,jobs=x-jobs", false),
+            ("jobs=x-jobs,accounts=x-accounts", false),
+            ("accounts=x-accounts-r1,jobs=x-jobs", true),
+        ] {
+            assert_eq!(is_replaced(present, noted), expected, "{present}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use vidintel::{
     gate::probe,
     http::{Call, Reply, serve},
     privacy::is_closed,
-    video::{Source, SourceState, source_states},
+    video::{SourceState, source_states},
     views::{Health, PartHealth},
 };
 
@@ -18,14 +18,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     serve(|app, call| Box::pin(handle(app, call))).await
 }
 
-async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
-    let (sources, now) = (app.sources().await?, call.now());
-    let (redis, dynamodb, states, spent) = futures_util::join!(
-        probe(&app.redis),
-        is_closed(&app.store),
-        source_states(&app.redis),
-        sources.spent(now),
-    );
+async fn handle(app: &App, _: &Call) -> Result<Reply, Error> {
+    let sources = app.sources().await?;
+    let (redis, dynamodb, states) =
+        futures_util::join!(probe(&app.redis), is_closed(&app.store), source_states(&app.redis));
     // After a restore from a backup nothing is served for a while.
     let closed = matches!(dynamodb, Ok(true));
     let may_evict = redis.is_ok() && app.redis.may_evict().await.unwrap_or(false);
@@ -33,11 +29,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let mut parts = vec![part, PartHealth::asked("dynamodb", dynamodb)];
     let states = states.unwrap_or_default().into_iter().chain(repeat(SourceState::default()));
     for ((source, enabled), state) in sources.enabled().into_iter().zip(states) {
-        let part = PartHealth::source(source.name(), enabled, state);
-        // Only the Research API has one; if it cannot be read, DynamoDB is down as told above.
-        let spent = spent.as_ref().ok().copied().flatten();
-        let spent = spent.filter(|_| source == Source::Research);
-        parts.push(part.with_allowance(spent, now));
+        parts.push(PartHealth::source(source.name(), enabled, state));
     }
     if closed {
         parts.push(PartHealth::asked("restore", false));

@@ -1,5 +1,7 @@
 //! What of a copy stands on its index page itself: what a person looks for first.
 
+use std::collections::VecDeque;
+
 use serde_json::{Map, Value};
 
 use crate::inventory::{ACCOUNTS, BILLING_RECORDS, Category};
@@ -11,7 +13,7 @@ const MOST: usize = 200;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     pub(super) account: Map<String, Value>,
-    pub(super) records: Vec<Map<String, Value>>,
+    pub(super) records: VecDeque<Map<String, Value>>,
     /// Whether there are more records than these.
     pub(super) has_more: bool,
 }
@@ -22,11 +24,12 @@ impl Told {
         if category.id == ACCOUNTS.id {
             self.account.clone_from(item);
         } else if category.id == BILLING_RECORDS.id {
-            if self.records.len() < MOST {
-                self.records.push(item.clone());
-            } else {
+            // They come in the order of their dates: the newest stay.
+            if self.records.len() == MOST {
+                self.records.pop_front();
                 self.has_more = true;
             }
+            self.records.push_back(item.clone());
         }
     }
 

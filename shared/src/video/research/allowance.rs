@@ -171,7 +171,7 @@ impl Allowance {
             if !has_room(&all, &own, plan, records) {
                 return Err(Failure::Exhausted(until_midnight(asker.now)));
             }
-            let day = Day { period: &period, now: asker.now };
+            let day = Day { period: &period, now: asker.now, once: false };
             if self.spend(&payer, &day, (plan, records), &own).await.map_err(failed)? {
                 if let Some(Payer { calls, .. }) = asker.payer {
                     calls.count();
@@ -203,6 +203,9 @@ impl Allowance {
             customers: i64::from(is_new),
             free_calls: i64::from(plan == Some(Plan::Free)),
         };
+        // Of the call that makes a customer one of those who share, no answer may be lost and asked for again: it
+        // would be counted twice, or not at all.
+        let day = &Day { once: is_new, ..*day };
         let room = of_all(own, plan, records);
         let Some(all) = self.add(EVERYBODY, day, more, room).await? else { return Ok(false) };
         let room = of_own(&all, own, plan, records);
@@ -294,6 +297,10 @@ impl Allowance {
             .expression_attribute_values(":free", n(room.free_calls))
             .expression_attribute_values(":unpaid", n(room.unpaid))
             .return_values(ReturnValue::AllNew);
+        let request = match day.once {
+            true => request.customize().config_override(once()),
+            false => request.customize(),
+        };
         match conditional(request.send().await)? {
             Conditional::Done(output) => output.attributes.map(from_item).transpose(),
             Conditional::Refused(_) => Ok(None),
@@ -302,10 +309,9 @@ impl Allowance {
 
     /// Adds `back`, which is negative. Sent once: done twice it would give back what was spent.
     async fn give_back(&self, who: &str, period: &str, back: More) -> Result<(), Error> {
-        let once = Builder::new().retry_config(RetryConfig::disabled());
         let request =
             self.adding(who, period, back, "").condition_expression("attribute_exists(calls)");
-        request.customize().config_override(once).send().await.map(drop).map_err(unavailable)
+        request.customize().config_override(once()).send().await.map(drop).map_err(unavailable)
     }
 
     fn adding(&self, who: &str, period: &str, more: More, set: &str) -> UpdateItemFluentBuilder {
@@ -327,6 +333,13 @@ impl Allowance {
 struct Day<'a> {
     period: &'a str,
     now: OffsetDateTime,
+    /// Whether nothing is sent again of which no answer has come.
+    once: bool,
+}
+
+/// No retries.
+fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled())
 }
 
 /// Key of the day's item.
