@@ -87,7 +87,8 @@ async fn a_sender_with_a_configuration_set_by_default_can_send() {
     world.cloud.ses.set_default("example.com", "my-first-configuration-set");
     assert_eq!(ask_for_mail(&world, ADA).await, (202, 1));
     let sent = world.cloud.ses.mails().pop().expect("a mail");
-    assert_eq!(sent.configuration_set, Some("local-mail".to_owned()), "{:?}", sent.tags);
+    let own = format!("{}mail", world.cloud.dynamodb.prefix());
+    assert_eq!(sent.configuration_set, Some(own), "{:?}", sent.tags);
 }
 
 #[tokio::test(flavor = "multi_thread")]

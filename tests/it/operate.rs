@@ -12,17 +12,18 @@ use time::Duration;
 
 use crate::util::{World, objections::instant, purchases::order};
 
-/// Runs the tool with the CLI that is in `folder`, against the cloud at `endpoint`.
-async fn operate(folder: &Path, endpoint: Option<&str>, args: &[&str]) -> Output {
+/// Runs the tool with the CLI that is in `folder`, against the cloud of `world`.
+async fn operate(folder: &Path, world: Option<&World>, args: &[&str]) -> Output {
     let path = std::env::var("PATH").expect("a path");
     let mut command = Command::new(local::workspace().join("infra/operate"));
     command.args(args).env("PATH", format!("{}:{path}", folder.display()));
-    command.env("STACK", "local").env("AWS_ACCESS_KEY_ID", "OPERATOR");
+    let prefix = world.map_or("local-".to_owned(), |it| it.cloud.dynamodb.prefix());
+    command.env("STACK", prefix.trim_end_matches('-')).env("AWS_ACCESS_KEY_ID", "OPERATOR");
     command.env("AWS_SECRET_ACCESS_KEY", "local").env("AWS_DEFAULT_REGION", "eu-west-1");
     // Nothing of this machine's own settings.
     command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    match endpoint {
-        Some(endpoint) => command.env("AWS_ENDPOINT_URL", endpoint),
+    match world {
+        Some(world) => command.env("AWS_ENDPOINT_URL", world.cloud.console_url()),
         None => command.env_remove("AWS_ENDPOINT_URL"),
     };
     let run = tokio::task::spawn_blocking(move || command.output());
@@ -84,8 +85,7 @@ fn text(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_reaches_its_function_and_its_answer_the_operator() {
     let (world, cli) = (World::start().await, cli());
-    let run =
-        async |args: &[&str]| operate(cli.path(), Some(world.cloud.console_url()), args).await;
+    let run = async |args: &[&str]| operate(cli.path(), Some(&world), args).await;
     let made = run(&["prepare-billing"]).await;
     assert!(made.status.success(), "{}", text(&made.stderr));
     let answer: Value = serde_json::from_slice(&made.stdout).expect("JSON alone");
@@ -125,8 +125,7 @@ async fn an_order_whose_answer_is_lost_is_sent_once() {
     let (world, cli) = (World::start().await, cli());
     for (n, fault) in [(1, Fault::Down), (2, Fault::Throttle)] {
         world.cloud.operator.fault(fault);
-        let output =
-            operate(cli.path(), Some(world.cloud.console_url()), &["prepare-billing"]).await;
+        let output = operate(cli.path(), Some(&world), &["prepare-billing"]).await;
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
         assert!(text(&output.stderr).contains("aws logs tail"), "{}", text(&output.stderr));
         assert_eq!(world.cloud.operator.orders().len(), n, "{fault:?}");

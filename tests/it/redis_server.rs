@@ -52,6 +52,7 @@ async fn one_that_may_throw_keys_away_is_used_and_told_of() {
     assert_eq!(health(&world).await, (json!("ok"), ok.clone()));
     let said = |value: u8| format!("\"RedisMayEvict\":{value}");
     world.run_job("SweepGatesFunction").await;
+    world.cloud.runtime.settled().await;
     assert!(world.logs("SweepGatesFunction").contains(&said(0)));
     for policy in ["volatile-lru", "allkeys-lru", "volatile-ttl"] {
         world.cloud.redis.set_eviction(policy).await.expect("set");
@@ -60,6 +61,7 @@ async fn one_that_may_throw_keys_away_is_used_and_told_of() {
         assert_eq!(health(&world).await, (json!("degraded"), expected), "{policy}");
     }
     world.run_job("SweepGatesFunction").await;
+    world.cloud.runtime.settled().await;
     assert!(world.logs("SweepGatesFunction").contains(&said(1)));
     world.cloud.redis.set_eviction("noeviction").await.expect("set");
     assert_eq!(health(&world).await, (json!("ok"), ok));
