@@ -157,10 +157,12 @@ async fn a_checkout_that_a_deletion_has_overtaken_is_closed_again() {
     assert_eq!(world.checkout("basic", &ada).await.status, 201);
     let at_stripe = world.cloud.stripe.customers().remove(0);
     assert_eq!(post(&world, &ada, false).await.status, 200);
-    let late = Trouble::Late(std::time::Duration::from_millis(900));
+    let late = Trouble::Late(std::time::Duration::from_millis(1_500));
     world.cloud.dynamodb.trouble("accounts", late, Which::Next(1));
     let (opened, asked) = futures_util::join!(world.checkout("pro", &ada), async {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        while world.cloud.dynamodb.troubles_met() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         post(&world, &ada, true).await
     });
     assert_eq!(asked.status, 202, "{}", asked.text());
@@ -210,6 +212,24 @@ async fn who_never_bought_anything_needs_no_stripe() {
     assert_erased(&world, &ada.account_id).await;
     assert!(world.cloud.stripe.counts().is_empty(), "{:?}", world.cloud.stripe.counts());
     assert_eq!(view(&world, &id).await["remainder"], Value::Null);
+}
+
+/// It was opened, and wanted to go, after the moment to which `accounts` was restored.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_a_restore_has_lost_goes_at_stripe_too() {
+    let world = unheard().await;
+    let app = app(&world);
+    let (ada, at_stripe) = subscriber(&world, &app, "eraseme@example.com").await;
+    let id = post(&world, &ada, true).await.json()["id"].as_str().expect("an id").to_owned();
+    let key = json!({ "id": { "S": ada.account_id } });
+    let item = json!({ "TableName": world.cloud.dynamodb.table("accounts"), "Key": key });
+    world.cloud.dynamodb.call("DeleteItem", &item).await.expect("deleted");
+    world.wait(Duration::days(7));
+    assert_eq!(world.run_job(JOB).await["waiting"], 1, "{}", world.logs(JOB));
+    finish(&world).await;
+    assert!(world.cloud.stripe.customers().is_empty(), "the customer is deleted");
+    assert_eq!(world.cloud.stripe.subscriptions(&at_stripe)[0].status, "canceled");
+    assert_eq!(view(&world, &id).await["remainder"]["state"], "scheduled");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,15 +68,20 @@ pub(super) async fn delete_customer(
     erasure: &mut Request,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(account) = accounts::get(&app.store, &erasure.account).await? else { return Ok(()) };
-    let customers: Vec<_> =
-        account.past_customers.into_iter().chain(account.customer.clone()).collect();
+    let (customers, present) = match accounts::get(&app.store, &erasure.account).await? {
+        Some(account) => {
+            let past = account.past_customers.into_iter();
+            (past.chain(account.customer.clone()).collect(), account.customer)
+        }
+        // It lost its item in a restore; the request knows whom it is about.
+        None => (erasure.customers.clone(), erasure.customers.last().cloned()),
+    };
     if customers.is_empty() {
         return Ok(());
     }
     let stripe = app.stripe().await?;
     let mut left = None;
-    if let Some(customer) = account.customer
+    if let Some(customer) = present
         && stripe.customer(&customer).await?.is_some()
     {
         // A checkout that was being paid while the others were closed has become a subscription.

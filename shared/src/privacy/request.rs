@@ -134,8 +134,8 @@ pub struct Request {
     /// Of an erasure: the request for what the payment processor keeps for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remainder: Option<RequestId>,
-    /// Of such a request: whom it is about there (`cus_…`, several if one was deleted there before); gone
-    /// once it is done.
+    /// Of such a request, and of an erasure whose account a restore may have lost: whom it is about there (`cus_…`,
+    /// several if one was deleted there before, the present one last); gone once it is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) customers: Vec<String>,
     /// And which invoices and payments of theirs (`in_…`, `pi_…`), if they cannot be named any more themselves.
@@ -171,6 +171,8 @@ impl Request {
     pub fn erasure(account: &Account, grace: Duration, now: OffsetDateTime) -> Self {
         let mut request = Self::new(Kind::Erasure, account, now + grace, now);
         request.email = Some(account.email.clone());
+        request.customers =
+            account.past_customers.iter().chain(&account.customer).cloned().collect();
         request
     }
 

@@ -308,6 +308,11 @@ impl DynamoDb {
         self.0.shared.troubles().add(self.table(table), trouble, which);
     }
 
+    /// How many calls have met something since the start.
+    pub fn troubles_met(&self) -> u64 {
+        self.0.shared.troubles().met
+    }
+
     /// Ends all of that; how many calls have met something since the start.
     pub fn end_troubles(&self) -> u64 {
         let mut troubles = self.0.shared.troubles();
