@@ -157,6 +157,9 @@ async fn a_checkout_that_a_deletion_has_overtaken_is_closed_again() {
     assert_eq!(world.checkout("basic", &ada).await.status, 201);
     let at_stripe = world.cloud.stripe.customers().remove(0);
     assert_eq!(post(&world, &ada, false).await.status, 200);
+    // What hears of the customer reads the account too.
+    world.cloud.settle().await;
+    world.cloud.runtime.settled().await;
     let late = Trouble::Late(std::time::Duration::from_millis(1_500));
     world.cloud.dynamodb.trouble("accounts", late, Which::Next(1));
     let (opened, asked) = futures_util::join!(world.checkout("pro", &ada), async {
