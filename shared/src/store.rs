@@ -102,7 +102,30 @@ impl Store {
     }
 }
 
+/// Items that [`Store::page`] reads.
+const PAGE: i32 = 100;
+
 impl Store {
+    /// The next items of `table`, whose key is one text, after the one of the key `after`, strongly consistent;
+    /// and after which to go on.
+    pub async fn page(
+        &self,
+        table: Table,
+        after: Option<&str>,
+    ) -> Result<(Vec<Item>, Option<String>), Error> {
+        let key = table.key()[0];
+        let scan = self
+            .client
+            .scan()
+            .table_name(self.name(table))
+            .consistent_read(true)
+            .limit(PAGE)
+            .set_exclusive_start_key(after.map(|it| [(key.to_owned(), s(it))].into()));
+        let answer = scan.send().await.map_err(unavailable)?;
+        let last = answer.last_evaluated_key.and_then(|it| text(&it, key).map(str::to_owned));
+        Ok((answer.items.unwrap_or_default(), last))
+    }
+
     /// Those items of at most [`KEYS_AT_ONCE`] keys that are there, each with its table, in no order. Strongly
     /// consistent.
     pub async fn get_many(&self, keys: Vec<(Table, Item)>) -> Result<Vec<(Table, Item)>, Error> {

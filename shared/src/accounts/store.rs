@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValuesOnConditionCheckFailure, Update, builders::UpdateBuilder,
+};
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 
@@ -83,8 +85,6 @@ pub(crate) async fn owner<'a>(
     id.transpose().map_err(Error::internal)
 }
 
-const NOT_SO: &str = "attribute_exists(id) AND #status <> :status AND #status <> :erasing";
-
 /// Suspends an account, or lets it go on; whether that is a change. A change is to be told the customer:
 /// the account says so until [`note_told`]. It is noted where no backup can undo it.
 pub(super) async fn set_status(
@@ -94,18 +94,11 @@ pub(super) async fn set_status(
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
     for _ in 0..TRIES {
-        let update = Update::builder()
-            .table_name(store.name(Table::Accounts))
-            .key("id", s(id.to_string()))
+        let update = status_update(store, id, status)
             .update_expression(
                 "SET #status = :status, status_untold = :untold ADD gate_version :one",
             )
-            .condition_expression(NOT_SO)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", s(status.name()))
-            .expression_attribute_values(":erasing", s(Status::Erasing.name()))
-            .expression_attribute_values(":untold", AttributeValue::Bool(true))
-            .expression_attribute_values(":one", n(1));
+            .expression_attribute_values(":untold", AttributeValue::Bool(true));
         let items = vec![updating(update)?, noting(store, id, Act::StatusSet { status }, now)?];
         if transact(store, items).await?.is_none() {
             return Ok(true);
@@ -129,18 +122,21 @@ pub(crate) async fn set_status_again(
     id: &AccountId,
     status: Status,
 ) -> Result<bool, Error> {
-    let update = store
-        .client()
-        .update_item()
+    let update = status_update(store, id, status)
+        .update_expression("SET #status = :status ADD gate_version :one");
+    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+}
+
+/// A change of the account's status to another one, unless it is being deleted; what it sets is still to be said.
+fn status_update(store: &Store, id: &AccountId, status: Status) -> UpdateBuilder {
+    Update::builder()
         .table_name(store.name(Table::Accounts))
         .key("id", s(id.to_string()))
-        .update_expression("SET #status = :status ADD gate_version :one")
-        .condition_expression(NOT_SO)
+        .condition_expression("attribute_exists(id) AND #status <> :status AND #status <> :erasing")
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":status", s(status.name()))
         .expression_attribute_values(":erasing", s(Status::Erasing.name()))
-        .expression_attribute_values(":one", n(1));
-    Ok(matches!(conditional(update.send().await)?, Conditional::Done(_)))
+        .expression_attribute_values(":one", n(1))
 }
 
 /// How often a change starts over because somebody else has changed the account meanwhile.

@@ -11,8 +11,8 @@ use tokio::time::sleep;
 use super::{
     Attempt, BillingError, Stripe, SubscriptionView,
     standing::standing,
-    stripe::{Bought, Invoice, PriceChange},
-    sync::{AtStripe, entitled, sync},
+    stripe::{Bought, Invoice, PriceChange, Read},
+    sync::{AtStripe, entitled, payments, sync},
 };
 use crate::{
     accounts::{self, Account, Subscription},
@@ -107,8 +107,16 @@ pub async fn change_plan(
     let stripe = app.stripe().await?;
     let customer = account.customer.as_deref().ok_or(BillingError::NotSubscribed)?;
     // Not from our copy, which may not have heard of the latest.
-    let (all, invoices) = try_join!(stripe.subscriptions(customer), stripe.invoices(customer))?;
-    let Some(present) = standing(&all, &invoices) else { return Err(none_of(&all).into()) };
+    let (subscriptions, invoices) =
+        try_join!(stripe.subscriptions(customer), stripe.read_invoices(customer))?;
+    let at_stripe = AtStripe {
+        subscriptions,
+        invoices: invoices.all,
+        unreadable: invoices.unreadable,
+        ..AtStripe::default()
+    };
+    let all = &at_stripe.subscriptions;
+    let Some(present) = standing(all, &at_stripe.invoices) else { return Err(none_of(all).into()) };
     let Some(bought) = all.iter().find(|it| it.id == present.id) else {
         return Err(Error::internal("a subscription that stands is not there"));
     };
@@ -138,6 +146,7 @@ pub async fn change_plan(
                 stripe: &stripe,
                 account,
                 customer,
+                at_stripe: &at_stripe,
                 bought,
                 present: &present,
                 key: &key,
@@ -220,6 +229,8 @@ struct Change<'a> {
     stripe: &'a Stripe,
     account: &'a Account,
     customer: &'a str,
+    /// Without its payments and credit notes.
+    at_stripe: &'a AtStripe,
     bought: &'a Bought,
     present: &'a Subscription,
     key: &'a str,
@@ -264,7 +275,9 @@ impl Change<'_> {
 
     /// Refuses where the present period is not paid: Stripe credits its rest all the same.
     async fn require_paid(&self) -> Result<(), Error> {
-        let at_stripe = AtStripe::read(self.stripe, self.customer).await?;
+        let Read { all: charges, mut unreadable } = payments(self.stripe, self.customer).await?;
+        unreadable.extend_from_slice(&self.at_stripe.unreadable);
+        let at_stripe = AtStripe { charges, unreadable, ..self.at_stripe.clone() };
         let standing = entitled(self.account, &at_stripe).filter(|it| it.id == self.bought.id);
         match standing.is_some_and(|it| it.is_paid_at(self.now)) {
             true => Ok(()),

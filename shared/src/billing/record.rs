@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::stripe::{Charge, CreditNote, Dispute, Invoice, Refund};
+use super::stripe::{CreditNote, Invoice, Paid};
 use crate::{
     dates::day,
     error::Error,
@@ -139,11 +139,7 @@ pub struct Record {
 }
 
 /// Every record that follows from what Stripe says of a customer, in order.
-pub fn records(
-    account: &AccountId,
-    invoices: &[Invoice],
-    charges: &[(Charge, Vec<Refund>, Vec<Dispute>)],
-) -> Vec<Record> {
+pub fn records(account: &AccountId, invoices: &[Invoice], charges: &[Paid]) -> Vec<Record> {
     let mut all = Vec::new();
     for invoice in invoices {
         all.extend(of_invoice(account, invoice));
@@ -326,8 +322,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    type Paid = (Charge, Vec<Refund>, Vec<Dispute>);
+    use crate::billing::stripe::{Charge, Dispute, Refund};
 
     /// A payment with these refunds, disputed or not, and if so won or not.
     fn paid(n: usize, cents: i64, refunds: &[i64], dispute: Option<bool>) -> Paid {

@@ -20,7 +20,7 @@ use super::{
     record::{self, Record, RecordKind, of_credit_note, records},
     refund::{credited, owed},
     standing::{live, standing},
-    stripe::{Bought, Charge, CreditNote, Dispute, Invoice, Read, Refund},
+    stripe::{Bought, Charge, CreditNote, Invoice, Paid, Read, Refund},
     task::{self, OPERATOR, RefundRequest, RefundState, Sign, Task, WORK, Work},
     told::told_of,
 };
@@ -61,7 +61,7 @@ pub struct AtStripe {
     /// Its invoices.
     pub invoices: Vec<Invoice>,
     /// Its payments, with what was given back and what is disputed.
-    pub charges: Vec<(Charge, Vec<Refund>, Vec<Dispute>)>,
+    pub charges: Vec<Paid>,
     /// What was taken off its invoices.
     pub credit_notes: Vec<CreditNote>,
     /// Ids of what was not understood: all else is gone by all the same.
@@ -150,47 +150,52 @@ async fn sync_hinted(
     })
 }
 
+/// The customer's payments, tried or done.
+pub(super) async fn payments(stripe: &Stripe, customer: &str) -> Result<Read<Paid>, Error> {
+    let Read { all: charges, mut unreadable } = stripe.read_charges(customer).await?;
+    let details = charges.into_iter().map(|mut charge| async move {
+        let refunds = match (charge.refunds.take(), charge.has_refunds) {
+            (Some(all), _) => Read::of(all),
+            (None, false) => Read::of(Vec::new()),
+            (None, true) => stripe.read_refunds(&charge.id).await?,
+        };
+        let disputes = match charge.is_disputed {
+            false => Read::of(Vec::new()),
+            true => stripe.read_disputes(&charge.id).await?,
+        };
+        Ok::<_, Error>((charge, refunds, disputes))
+    });
+    let details: Vec<_> = stream::iter(details).buffered(AT_ONCE).try_collect().await?;
+    let mut all = Vec::new();
+    for (charge, refunds, disputes) in details {
+        unreadable.extend(refunds.unreadable);
+        unreadable.extend(disputes.unreadable);
+        all.push((charge, refunds.all, disputes.all));
+    }
+    Ok(Read { all, unreadable })
+}
+
 impl AtStripe {
     /// Reads it.
     pub async fn read(stripe: &Stripe, customer: &str) -> Result<Self, Error> {
-        let (subscriptions, invoices, charges, credit_notes) = try_join!(
+        let (subscriptions, invoices, payments, credit_notes) = try_join!(
             stripe.read_subscriptions(customer),
             stripe.read_invoices(customer),
-            stripe.read_charges(customer),
+            payments(stripe, customer),
             stripe.read_credit_notes(customer)
         )?;
-        let mut unreadable = [
+        let unreadable = [
             subscriptions.unreadable,
             invoices.unreadable,
-            charges.unreadable,
+            payments.unreadable,
             credit_notes.unreadable,
-        ]
-        .concat();
-        let details = charges.all.into_iter().map(|mut charge| async move {
-            let refunds = match (charge.refunds.take(), charge.has_refunds) {
-                (Some(all), _) => Read::of(all),
-                (None, false) => Read::of(Vec::new()),
-                (None, true) => stripe.read_refunds(&charge.id).await?,
-            };
-            let disputes = match charge.is_disputed {
-                false => Read::of(Vec::new()),
-                true => stripe.read_disputes(&charge.id).await?,
-            };
-            Ok::<_, Error>((charge, refunds, disputes))
-        });
-        let details: Vec<_> = stream::iter(details).buffered(AT_ONCE).try_collect().await?;
-        let mut charges = Vec::new();
-        for (charge, refunds, disputes) in details {
-            unreadable.extend(refunds.unreadable);
-            unreadable.extend(disputes.unreadable);
-            charges.push((charge, refunds.all, disputes.all));
-        }
+        ];
         Ok(Self {
             subscriptions: subscriptions.all,
             invoices: invoices.all,
-            charges,
+            charges: payments.all,
             credit_notes: credit_notes.all,
-            unreadable,
+            unreadable: unreadable.concat(),
         })
     }
 
@@ -207,7 +212,7 @@ impl AtStripe {
             let intent = charge.payment_intent.as_ref();
             charge.is_paid && intent.is_some_and(|it| invoice.payment_intents.contains(it))
         };
-        let left = |(charge, refunds, disputes): &(Charge, Vec<Refund>, Vec<Dispute>)| {
+        let left = |(charge, refunds, disputes): &Paid| {
             let refunded = refunds.iter().filter(|it| !it.has_failed()).map(|it| it.cents);
             let taken = disputes.iter().filter(|it| it.takes_money && !it.is_won);
             charge.cents - refunded.sum::<i64>() - taken.map(|it| it.cents).sum::<i64>()
@@ -309,7 +314,7 @@ fn unpaid(
     now: OffsetDateTime,
 ) -> Option<Task> {
     let Work::Refund(request) = &task.work else { return None };
-    let of_it = |it: &&(Charge, Vec<Refund>, Vec<Dispute>)| it.0.id == request.charge;
+    let of_it = |it: &&Paid| it.0.id == request.charge;
     let (_, made, _) = at_stripe.charges.iter().find(of_it)?;
     let has_failed = made.iter().any(Refund::has_failed)
         && owed(request, made, credited(records, &request.invoice)) > 0;

@@ -13,11 +13,8 @@ use crate::{
     ids::{AccountId, KeyId},
     inventory::{self, Table},
     keys,
-    store::{Store, from_item, putting, s, text, to_item, unavailable},
+    store::{Store, from_item, putting, to_item},
 };
-
-/// Items of the ledger's table that are read at a time.
-const PAGE: i32 = 100;
 
 /// Such an act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,16 +107,8 @@ pub(super) async fn page(
     store: &Store,
     after: Option<&str>,
 ) -> Result<(Vec<Noted>, Option<String>), Error> {
-    let scan = store
-        .client()
-        .scan()
-        .table_name(store.name(Table::Deletions))
-        .consistent_read(true)
-        .limit(PAGE)
-        .set_exclusive_start_key(after.map(|id| [("id".to_owned(), s(id))].into()));
-    let answer = scan.send().await.map_err(unavailable)?;
-    let last = answer.last_evaluated_key.and_then(|it| text(&it, "id").map(str::to_owned));
-    let noted = answer.items.unwrap_or_default().into_iter().filter(|it| it.contains_key("act"));
+    let (items, last) = store.page(Table::Deletions, after).await?;
+    let noted = items.into_iter().filter(|it| it.contains_key("act"));
     Ok((noted.map(from_item).collect::<Result<_, _>>()?, last))
 }
 
@@ -131,6 +120,7 @@ mod tests {
     use crate::{
         billing::task::{OPERATOR, RefundRequest, RefundState, Work},
         inventory::LATE_ACTS,
+        store::text,
     };
 
     #[test]

@@ -217,18 +217,13 @@ async fn note_again(store: &Store, request: &Request, now: OffsetDateTime) -> Re
             let values = [(":id", id()), (":status", s(Status::Erasing.name()))];
             change.make("SET #noted = :id, #status = :status", "attribute_exists(id)", values).await
         }
-        (Kind::Erasure, None) => {
+        (Kind::Erasure | Kind::Export, None) => {
             let unknown =
                 "attribute_exists(id) AND (attribute_not_exists(#noted) OR #noted <> :id)";
             change.make("SET #noted = :id", unknown, [(":id", id())]).await
         }
         (Kind::Erasure, Some(_)) if request.state == State::Cancelled => {
             change.make("REMOVE #noted", "#noted = :id", [(":id", id())]).await
-        }
-        (Kind::Export, None) => {
-            let unknown =
-                "attribute_exists(id) AND (attribute_not_exists(#noted) OR #noted <> :id)";
-            change.make("SET #noted = :id", unknown, [(":id", id())]).await
         }
         _ => Ok(false),
     }

@@ -37,9 +37,6 @@ const TRIES: u32 = 8;
 /// The steps of a deletion before anything is deleted here.
 pub(super) const BEFORE_DELETING: [&str; 5] = ["suspend", "billing", "settle", "quiet", "customer"];
 
-/// Items that are read at a time.
-const PAGE: i32 = 100;
-
 const NO_SUCH_REQUEST: Error = Error::NotFound("request");
 
 /// What is asked for.
@@ -483,18 +480,10 @@ pub(super) async fn page(
     store: &Store,
     after: Option<&str>,
 ) -> Result<(Vec<Request>, Option<String>), Error> {
-    let scan = store
-        .client()
-        .scan()
-        .table_name(store.name(Table::PrivacyRequests))
-        .consistent_read(true)
-        .limit(PAGE)
-        .set_exclusive_start_key(after.map(|id| [("id".to_owned(), s(id))].into()));
-    let answer = scan.send().await.map_err(unavailable)?;
-    let last = answer.last_evaluated_key.and_then(|it| text(&it, "id").map(str::to_owned));
+    let (items, last) = store.page(Table::PrivacyRequests, after).await?;
     let kinds = [Kind::Erasure.name(), Kind::Export.name()];
     let is_of_account = |it: &Item| text(it, "kind").is_some_and(|kind| kinds.contains(&kind));
-    let items = answer.items.unwrap_or_default().into_iter().filter(is_of_account);
+    let items = items.into_iter().filter(is_of_account);
     Ok((items.map(from_item).collect::<Result<_, _>>()?, last))
 }
 

@@ -23,7 +23,7 @@ pub use self::{
     changes::{CheckoutOrder, Failed, OpenCheckout, PriceChange, Session},
     objects::{
         ACCOUNT, Bought, Charge, CreditNote, Customer, Dispute, Invoice, InvoiceStatus, KEEP_PLAN,
-        KEEP_PRICE, KEEP_UNTIL, LAST_CHANGE, Line, Refund,
+        KEEP_PRICE, KEEP_UNTIL, LAST_CHANGE, Line, Paid, Refund,
     },
     redaction::{MOST_OBJECTS, Redaction, RedactionState},
     wire::Read,

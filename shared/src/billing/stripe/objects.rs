@@ -265,3 +265,6 @@ pub struct Dispute {
     /// The network's word for why: `fraudulent`, for example.
     pub reason: String,
 }
+
+/// A payment, with what was given back of it and what is disputed.
+pub type Paid = (Charge, Vec<Refund>, Vec<Dispute>);

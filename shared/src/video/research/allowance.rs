@@ -171,8 +171,8 @@ impl Allowance {
             if !has_room(&all, &own, plan, records) {
                 return Err(Failure::Exhausted(until_midnight(asker.now)));
             }
-            let day = Day { period: &period, now: asker.now, once: false };
-            if self.spend(&payer, &day, (plan, records), &own).await.map_err(failed)? {
+            let day = (period.as_str(), asker.now);
+            if self.spend(&payer, day, (plan, records), &own).await.map_err(failed)? {
                 if let Some(Payer { calls, .. }) = asker.payer {
                     calls.count();
                 }
@@ -192,7 +192,7 @@ impl Allowance {
     async fn spend(
         &self,
         payer: &str,
-        day: &Day<'_>,
+        (period, now): (&str, OffsetDateTime),
         (plan, records): (Option<Plan>, u64),
         own: &Spent,
     ) -> Result<bool, Error> {
@@ -205,12 +205,12 @@ impl Allowance {
         };
         // Of the call that makes a customer one of those who share, no answer may be lost and asked for again: it
         // would be counted twice, or not at all.
-        let day = &Day { once: is_new, ..*day };
+        let attempt = &Attempt { period, now, is_sent_once: is_new };
         let room = of_all(own, plan, records);
-        let Some(all) = self.add(EVERYBODY, day, more, room).await? else { return Ok(false) };
+        let Some(all) = self.add(EVERYBODY, attempt, more, room).await? else { return Ok(false) };
         let room = of_own(&all, own, plan, records);
         let only_own = More { customers: 0, free_calls: 0, ..more };
-        if self.add(payer, day, only_own, room).await?.is_some() {
+        if self.add(payer, attempt, only_own, room).await?.is_some() {
             return Ok(true);
         }
         let back = More {
@@ -219,7 +219,7 @@ impl Allowance {
             customers: -more.customers,
             free_calls: -more.free_calls,
         };
-        if let Err(error) = self.give_back(EVERYBODY, day.period, back).await {
+        if let Err(error) = self.give_back(EVERYBODY, period, back).await {
             tracing::warn!(error = %error, "a call that was not made could not be given back");
         }
         Ok(false)
@@ -275,11 +275,11 @@ impl Allowance {
     async fn add(
         &self,
         who: &str,
-        day: &Day<'_>,
+        attempt: &Attempt<'_>,
         more: More,
         room: Room,
     ) -> Result<Option<Spent>, Error> {
-        let expiry = inventory::QUOTAS.expiry(day.now, who);
+        let expiry = inventory::QUOTAS.expiry(attempt.now, who);
         let has_room = "calls >= :from AND calls < :below AND records <= :room AND free_calls < :free \
                         AND (attribute_not_exists(unpaid) OR unpaid < :unpaid)";
         let condition = match room.calls.0 {
@@ -287,7 +287,7 @@ impl Allowance {
             _ => has_room.to_owned(),
         };
         let request = self
-            .adding(who, day.period, more, "SET expires_at = :at, expires_on = :on ")
+            .adding(who, attempt.period, more, "SET expires_at = :at, expires_on = :on ")
             .condition_expression(condition)
             .expression_attribute_values(":at", n(expiry.at))
             .expression_attribute_values(":on", s(expiry.on))
@@ -297,7 +297,7 @@ impl Allowance {
             .expression_attribute_values(":free", n(room.free_calls))
             .expression_attribute_values(":unpaid", n(room.unpaid))
             .return_values(ReturnValue::AllNew);
-        let request = match day.once {
+        let request = match attempt.is_sent_once {
             true => request.customize().config_override(once()),
             false => request.customize(),
         };
@@ -329,12 +329,12 @@ impl Allowance {
     }
 }
 
-/// The day that a call is made on.
-struct Day<'a> {
+/// One try to take a call of a day.
+struct Attempt<'a> {
     period: &'a str,
     now: OffsetDateTime,
-    /// Whether nothing is sent again of which no answer has come.
-    once: bool,
+    /// Whether an update of which no answer has come is not sent again.
+    is_sent_once: bool,
 }
 
 /// No retries.
