@@ -292,11 +292,11 @@ async fn what_a_slow_redis_is_given_back_is_given_back_once() {
             hold.arg(gate::gate_key(&ada.account)).arg("lk").arg("a").arg("lt").arg(0);
             hold.exec_async(&mut redis).await.expect("held");
         }
-        world.cloud.redis.fault(Fault::Delay(std::time::Duration::from_millis(700)));
+        world.cloud.redis.fault(Fault::Delay(std::time::Duration::from_millis(2_300)));
         app.gate.give_back(&failed, 1, &random_base62(16)).await.expect("it will be");
         app.gate.settle().await;
         world.cloud.redis.fault(Fault::None);
-        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(2_700)).await;
         let other = ada.environment();
         let later = NOON + Duration::minutes(1);
         gate::sweep(&other.redis, &other.store, later, far_away()).await.expect("swept");

@@ -43,8 +43,8 @@ fn app_as(access_key: &str, cloud: &Cloud, redis_url: &str) -> App {
         },
         redis: RedisConfig {
             url: redis_url.to_owned().into(),
-            response_timeout: Duration::from_millis(500),
-            connect_timeout: Duration::from_millis(500),
+            response_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(2),
         },
         service: ServiceConfig {
             table_names: TableNames::new(cloud.dynamodb.prefix(), &cloud.dynamodb.suffixes())

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use tokio::{
     process::{Child, Command},
     sync::Mutex,
@@ -18,6 +18,9 @@ use tokio::{
 
 /// How long a server may take to answer its first `PING`.
 const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long one that runs may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs the server, again if it ends, and ends all of it when standard input closes: with us, however we end.
 /// It is a process group of its own.
@@ -153,10 +156,13 @@ fn cluster(folder: &Path, port: u16) -> Result<Vec<String>> {
     Ok(args.concat().into_iter().map(str::to_owned).collect())
 }
 
-/// A connection to the server at `url`.
+/// A connection to the server at `url`, for who looks at it from outside: on a busy machine it takes its time.
 pub(super) async fn connect(url: &str) -> Result<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER_LIMIT))
+        .set_response_timeout(Some(ANSWER_LIMIT));
     let client = redis::Client::open(url)?;
-    Ok(timeout(Duration::from_secs(2), client.get_multiplexed_async_connection()).await??)
+    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
 }
 
 /// The server's program: `$REDIS_SERVER_BIN`, one on the `PATH`, or one that is fetched once.

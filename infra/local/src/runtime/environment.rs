@@ -95,21 +95,19 @@ impl Environment {
     /// to, without its own part of the path; that must be served already.
     pub(super) fn start(self: &Arc<Self>, spec: &Spec, api: &str, logs: &Logs) -> io::Result<()> {
         let id = &self.id;
-        let mut child = Command::new(&spec.program)
+        let child = Command::new(&spec.program)
             .env_clear()
             .envs(&spec.environment)
             .env("AWS_LAMBDA_RUNTIME_API", format!("{api}/{id}"))
             .env("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[$LATEST]{id}"))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(logs.stream()?)
+            .stderr(logs.stream()?)
             // Ctrl-C reaches the local cloud alone, which then ends the functions in order. Should
             // it be killed itself, they end when their connection to it breaks.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        child.stdout.take().map(|it| tokio::spawn(logs.clone().collect(it)));
-        child.stderr.take().map(|it| tokio::spawn(logs.clone().collect(it)));
         self.process_id.store(child.id().unwrap_or_default(), Ordering::Relaxed);
         tokio::spawn(Arc::clone(self).watch_over(child));
         Ok(())
