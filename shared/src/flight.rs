@@ -100,7 +100,7 @@ impl Looked {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Entry<T> {
     Found(T),
-    /// There is none, in these words.
+    /// There is none, or none yet, in these words.
     Nothing(FetchError),
 }
 
@@ -108,6 +108,10 @@ impl<T: Shared> Entry<T> {
     fn keep(&self) -> Duration {
         match self {
             Self::Found(found) => found.keep().min(KEEP),
+            // What is not ready is not asked for again before it may be.
+            Self::Nothing(FetchError::NotReady { retry_after }) => {
+                Duration::try_from(*retry_after).unwrap_or(KEEP_BRIEFLY).min(KEEP_BRIEFLY)
+            }
             Self::Nothing(_) => KEEP_BRIEFLY,
         }
     }
@@ -248,7 +252,8 @@ impl Flights<'_> {
             let Some(cached) = self.read::<T>(&bytes) else { continue };
             match cached.entry {
                 Entry::Nothing(error) if same(&cached.stamp, stamp) => {
-                    outcomes[at] = Some(Err(error));
+                    let age = self.now.unix_timestamp() - cached.at;
+                    outcomes[at] = Some(Err(error.later(age)));
                 }
                 Entry::Found(it) if same(&cached.stamp, stamp) => {
                     outcomes[at] = Some(Ok(Landed { found: it, cached: true }));
@@ -457,7 +462,7 @@ impl Flights<'_> {
     }
 }
 
-/// What may be kept of `outcome`: an answer, or that there is none.
+/// What may be kept of `outcome`: an answer, or that there is none, or none yet.
 fn entry_of<T: Shared>(outcome: &Result<T, FetchError>) -> Option<Entry<T>> {
     match outcome {
         Ok(found) => Some(Entry::Found(found.clone())),
@@ -466,6 +471,7 @@ fn entry_of<T: Shared>(outcome: &Result<T, FetchError>) -> Option<Entry<T>> {
             error @ (FetchError::NotFound
             | FetchError::NoCreator
             | FetchError::LinkLeadsNowhere
+            | FetchError::NotReady { .. }
             | FetchError::Objected),
         ) => Some(Entry::Nothing(error.clone())),
         Err(_) => None,

@@ -119,7 +119,7 @@ async fn without_redis_who_objects_is_shown_by_no_process_any_more() {
         format!("/v1/creators/{name}/videos"),
     ];
     let all = json!([{ "field": "creator", "values": ["nobody.at.all"] }]);
-    let everything = json!({ "not": all, "from": "2026-09-29", "to": "2026-10-28", "limit": 100 });
+    let everything = json!({ "not": all, "from": "2026-09-29", "to": "2026-10-28", "limit": 50 });
     let search = async || {
         let answer = world.post("/v1/videos/search", &everything, &ada).await;
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -76,7 +76,7 @@ async fn the_figures_are_those_of_the_creators_own_recent_videos() {
     assert!(found["followers"]["value"].as_u64().is_some_and(|it| it >= 200));
     assert_eq!(found["followers"]["lag_seconds_max"], 0);
 
-    let page = world.get(&format!("/v1/creators/{name}/videos?limit=100"), &ada).await.json();
+    let page = world.get(&format!("/v1/creators/{name}/videos?limit=50"), &ada).await.json();
     assert_eq!(ids_in(&page["videos"]), ids(&expected));
     for (video, expected) in page["videos"].as_array().expect("videos").iter().zip(&expected) {
         let engagement = &video["engagement"];
@@ -189,7 +189,7 @@ async fn one_handle_in_any_letters_is_asked_for_once() {
         assert_eq!(again["cached"], true, "{name}");
         again["cached"] = json!(false);
         assert_eq!(again, first, "{name}");
-        let videos = world.get(&format!("/v1/creators/{name}/videos?limit=100"), &ada).await.json();
+        let videos = world.get(&format!("/v1/creators/{name}/videos?limit=50"), &ada).await.json();
         assert_eq!(videos["cached"], true, "{name}");
     }
     assert_eq!(world.cloud.tiktok.counts(), calls);

@@ -95,7 +95,7 @@ async fn what_is_real_and_what_is_made_up_never_meet() {
         assert_eq!(world.get(&path, &test).await.status, 200, "{path}");
         assert_problem(&world.get(&path, &live).await, 404, kind);
     }
-    let search = |from: &str, to: &str| json!({ "not": [{ "field": "hashtag", "values": ["none"] }], "from": from, "to": to, "limit": 100 });
+    let search = |from: &str, to: &str| json!({ "not": [{ "field": "hashtag", "values": ["none"] }], "from": from, "to": to, "limit": 50 });
     for (from, to) in [DAYS, ("2026-10-01", "2026-10-28")] {
         let body = search(from, to);
         let of = async |customer: &Customer| {

@@ -2,9 +2,12 @@
 //! is answered is the same, to the letter: pages and their lengths, whether there are more, what is counted,
 //! what is charged, what is said to be of the cache. Only what cursors hold is not compared; their length is.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration as Wait};
 
-use local::http::Response;
+use local::{
+    http::Response,
+    standins::tiktok::{Endpoint, Fault},
+};
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -12,6 +15,7 @@ use crate::util::{
     Customer, World, assert_problem,
     catalogue::{Made, ids_in},
     objections::{CREATOR, own_list, with_research},
+    research::spent,
 };
 
 const SEARCH: &str = "/v1/videos/search";
@@ -36,17 +40,47 @@ async fn with_theirs(count: u64, hours: u64, shift: u64) -> (World, Customer) {
     (world, ada)
 }
 
+/// A world with many of theirs, one with some at other times and so with other values, and one with none.
+async fn worlds() -> [(World, Customer); 3] {
+    let worlds = futures_util::join!(
+        with_theirs(80, 6, 1_800),
+        with_theirs(47, 9, 5_000),
+        with_theirs(0, 1, 0)
+    );
+    worlds.into()
+}
+
+async fn object(worlds: &[(World, Customer); 3]) {
+    for (world, _) in worlds {
+        let list = own_list(world).await;
+        list.object(CREATOR, world.cloud.clock.now()).await.expect("objected");
+    }
+}
+
+/// A search that finds all that was made.
+fn plain(limit: u64) -> Value {
+    json!({
+        "and": [{ "field": "hashtag", "values": ["made"] }],
+        "from": Made::DAYS.0.to_string(), "to": Made::DAYS.1.to_string(), "limit": limit,
+    })
+}
+
 /// What an answer tells, with nothing of a cursor but its length.
 fn told(answer: &Response) -> Value {
     let mut body = answer.json();
     if let Some(object) = body.as_object_mut() {
         object.remove("request_id");
+        // Each world has an address of its own.
+        object
+            .entry("type")
+            .and_modify(|it| *it = it.as_str().and_then(|it| it.rsplit('/').next()).into());
         if let Some(cursor) = object.get_mut("next_cursor").filter(|it| it.is_string()) {
             *cursor = json!({ "length": cursor.as_str().map(str::len) });
         }
     }
     let limits = answer.header("ratelimit").map(str::to_owned);
-    json!({ "status": answer.status.as_u16(), "limits": limits, "body": body })
+    let wait = answer.header("retry-after").map(str::to_owned);
+    json!({ "status": answer.status.as_u16(), "limits": limits, "wait": wait, "body": body })
 }
 
 /// Asks without forgetting what other tests' endpoints have counted: there are many searches here, and many keys.
@@ -73,6 +107,16 @@ async fn walk(world: &World, customer: &Customer, search: &Value) -> Vec<Value> 
     all.push(told(&again));
     world.wait(Duration::minutes(1));
     all
+}
+
+/// Fails where the first two worlds tell anything else than the last one.
+fn assert_same(told: &[Vec<Value>], what: &str) {
+    for other in &told[..2] {
+        for (n, (here, there)) in other.iter().zip(&told[2]).enumerate() {
+            assert_eq!(here, there, "answer {n} of {what}");
+        }
+        assert_eq!(other.len(), told[2].len(), "{what}");
+    }
 }
 
 /// One condition of each kind: each field, each operation that it has.
@@ -103,7 +147,7 @@ fn conditions() -> Vec<Value> {
 
 /// Each condition as one that must hold, one that must not, and with others.
 fn searches() -> Vec<Value> {
-    let limits = [100, 40, 99, 33, 7];
+    let limits = [50, 40, 49, 33, 7];
     let theirs =
         json!({ "field": "creator", "operation": "in", "values": [CREATOR, "nobody.at.all"] });
     let (tag, many) = (
@@ -148,47 +192,32 @@ fn every_field_and_operation_is_among_the_conditions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_search_tells_anything_of_the_videos_of_who_objected() {
-    // Many of theirs, some at other times and so with other values, and none.
-    let worlds = futures_util::join!(
-        with_theirs(80, 6, 1_800),
-        with_theirs(47, 9, 5_000),
-        with_theirs(0, 1, 0)
-    );
-    let worlds = [worlds.0, worlds.1, worlds.2];
+    let worlds = worlds().await;
     // Without the objection they do differ.
-    let plain = json!({
-        "and": [{ "field": "hashtag", "values": ["made"] }],
-        "from": Made::DAYS.0.to_string(), "to": Made::DAYS.1.to_string(), "limit": 30,
-    });
     let mut before = Vec::new();
     for (world, ada) in &worlds {
-        let page = world.post(SEARCH, &plain, ada).await.json();
+        let page = world.post(SEARCH, &plain(30), ada).await.json();
         before.push(ids_in(&page["videos"]));
-        let list = own_list(world).await;
-        list.object(CREATOR, world.cloud.clock.now()).await.expect("objected");
     }
+    object(&worlds).await;
     assert!(before[0] != before[1] && before[1] != before[2] && before[0] != before[2]);
     for search in searches() {
         let told = futures_util::future::join_all(
             worlds.iter().map(|(world, ada)| walk(world, ada, &search)),
         )
         .await;
-        for other in &told[..2] {
-            for (page, (here, there)) in other.iter().zip(&told[2]).enumerate() {
-                assert_eq!(here, there, "page {page} of {search}");
-            }
-            assert_eq!(other.len(), told[2].len(), "{search}");
-        }
+        assert_same(&told, &search.to_string());
     }
     // Pages are full, and end where there is nothing more.
-    let whole =
-        json!({ "limit": 100, "and": plain["and"], "from": plain["from"], "to": plain["to"] });
+    let whole = plain(50);
     for (world, ada) in &worlds {
-        let first = world.post(SEARCH, &whole, ada).await.json();
-        let second = world.post(SEARCH, &with_cursor(&whole, &first), ada).await.json();
-        let lengths = [&first, &second].map(|it| it["videos"].as_array().map_or(0, Vec::len));
-        assert_eq!(lengths, [100, SHOWN as usize - 100]);
-        assert!(second["next_cursor"].is_null());
+        let (mut page, mut lengths) = (whole.clone(), Vec::new());
+        while !page["cursor"].is_null() || lengths.is_empty() {
+            let answer = world.post(SEARCH, &page, ada).await.json();
+            lengths.push(answer["videos"].as_array().map_or(0, Vec::len));
+            page = with_cursor(&whole, &answer);
+        }
+        assert_eq!(lengths, [50, 50, SHOWN as usize - 100]);
     }
     // Whoever objects themselves, which changes what is cached, sees nothing by it either.
     let mut told = Vec::new();
@@ -224,6 +253,79 @@ async fn no_search_tells_anything_of_the_videos_of_who_objected() {
         }
         assert!(told[0] == told[4] && told[2] == told[4], "{path}: {told:#?}");
         assert!(told[1] == told[5] && told[3] == told[5], "{path}: {told:#?}");
+    }
+}
+
+/// Why there is no more of a search.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// At the source.
+    Source(Fault),
+    /// The service has asked as often as it may in a day.
+    UsedUp,
+}
+
+impl Trouble {
+    async fn begin(self, world: &World) {
+        match self {
+            Self::Source(fault) => world.cloud.tiktok.fault(Endpoint::Research, fault),
+            Self::UsedUp => spent(world, "research", 1_000, 3).await,
+        }
+    }
+}
+
+/// A page needs another block of the source the sooner the more is left out of one: that it is not given must
+/// not show how much that is, by the pages before it, by when it comes to that or by what it costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_source_gives_no_more_nothing_of_theirs_can_be_told_from_where_it_ends() {
+    let worlds = worlds().await;
+    object(&worlds).await;
+    let troubles = [
+        Trouble::Source(Fault::StaleFor(Wait::from_secs(3_000))),
+        Trouble::Source(Fault::Status(500)),
+        Trouble::Source(Fault::QuotaExceeded),
+        Trouble::UsedUp,
+    ];
+    for (n, trouble) in troubles.into_iter().enumerate() {
+        for limit in [50, 49, 30, 7] {
+            let mut each = Vec::new();
+            for (world, ada) in &worlds {
+                world.cloud.tiktok.fault(Endpoint::Research, Fault::None);
+                let mut search = plain(limit);
+                // A search of its own, of which no block is there yet.
+                let word = format!("none {n} {limit}");
+                search["not"] = json!([{ "field": "keyword", "values": [word] }]);
+                let mut all = Vec::new();
+                let mut page = search.clone();
+                for pages in 0..30 {
+                    let answer = ask(world, ada, &page).await;
+                    all.push(told(&answer));
+                    if pages == 0 {
+                        trouble.begin(world).await;
+                    }
+                    match answer.json()["next_cursor"].take() {
+                        Value::String(cursor) => page["cursor"] = cursor.into(),
+                        _ => break,
+                    }
+                }
+                for seconds in [0, 1, 5, 60] {
+                    world.wait(Duration::seconds(seconds));
+                    all.push(told(&ask(world, ada, &page).await));
+                }
+                let health = world.send(world.cloud.client().get("/health")).await;
+                all.push(told(&health));
+                all.push(world.cloud.tiktok.counts().research.into());
+                // Another hour of the cache, or another day of the service.
+                let used_up = matches!(trouble, Trouble::UsedUp);
+                world.wait(Duration::hours(if used_up { 24 } else { 2 }));
+                each.push(all);
+            }
+            assert!(
+                each[0].iter().any(|it| it["status"].as_u64() > Some(200)),
+                "{trouble:?} by {limit}"
+            );
+            assert_same(&each, &format!("{trouble:?} by {limit}"));
+        }
     }
 }
 

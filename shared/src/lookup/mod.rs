@@ -8,10 +8,7 @@ mod show;
 
 use time::{Date, OffsetDateTime};
 
-pub use self::{
-    many::Many,
-    show::{RECENT, Wanted},
-};
+pub use self::{many::Many, show::Wanted};
 use crate::{
     app::App,
     error::{Error, InputError},
@@ -23,7 +20,7 @@ use crate::{
     plans::Plan,
     sandbox::{self, Trouble},
     video::{
-        Asker, CommentPage, FetchError, Linked, Payer, ProfileRecord, Search, SearchPage,
+        Asker, CommentPage, FetchError, Linked, Payer, Position, ProfileRecord, Search, SearchPage,
         ShortLink, Sources, Standing, VideoId, VideoRecord, View,
     },
 };
@@ -47,7 +44,9 @@ pub fn profile_key(username: &str) -> String {
 pub fn search_key(search: &Search) -> String {
     let (first, last) = search.days;
     let id = search.from.search_id.as_deref().unwrap_or_default();
-    let text = format!("{} {first} {last} {} {id}", search.query, search.from.cursor);
+    // When it began is told with it, and is another time where the source gives a later search the same id.
+    let Position { cursor, begun_at, .. } = search.from;
+    let text = format!("{} {first} {last} {cursor} {id} {begun_at}", search.query);
     format!("search:{}", blake3::hash(text.as_bytes()).to_hex())
 }
 

@@ -1,14 +1,14 @@
 //! Pages of a search, made of the blocks that the source gives, so that nothing of a page tells what was left
 //! out of it because its creators objected: a page is as long as was asked for if there is as much that may be
-//! shown, it has a next one only if there is something on it, and it says of everything in it that it is of
-//! the time at which its search began. How that could be found out otherwise, and what remains: see "How a
-//! creator is left out" in docs/ARCHITECTURE.md.
+//! shown, it has a next one only if there is something on it, which blocks it needs depends on its place alone,
+//! and it says of everything in it that it is of the time at which its search began. How that could be found
+//! out otherwise, and what remains: see "How a creator is left out" in docs/ARCHITECTURE.md.
 
 use super::{LookUp, only, search_key};
 use crate::{
     error::Error,
     flight::{KEEP, Landed, Looked},
-    video::{FetchError, Position, Search, SearchPage, VideoId, VideoRecord},
+    video::{MAX_PAGE, Position, Search, SearchPage, VideoId, VideoRecord},
 };
 
 /// Most blocks that one page is made of. Each is a call of the source, and takes its time.
@@ -24,35 +24,12 @@ impl LookUp<'_> {
         let stamp = looked.stamp.clone();
         let first = self.block(search, &search.from, looked).await?;
         let cached = self.is_cached(search, &first);
-        let mut page = SearchPage { videos: Vec::new(), next: None, ..first.found };
-        let (mut at, mut block) = (search.from.clone(), first.found);
-        for blocks in 1.. {
-            if let Some(next) = page.fill(&at, &block, search.count) {
-                page.next = Some(next);
-                break;
-            }
-            let Some(next) = block.next.take() else { break };
-            at = next;
-            if blocks == BLOCKS {
-                page.next = Some(at);
-                break;
-            }
+        let fetch = |at: Position| {
             let looked = Looked { stamp: stamp.clone(), values: Vec::new() };
-            block = match self.block(search, &at, looked).await {
-                Ok(landed) => landed.found,
-                // What was begun is handed on, with where it goes on: begun once more, it would be another
-                // search that is not ready.
-                Err(Error::Video(error)) if !page.videos.is_empty() || is_passing(&error) => {
-                    page.next = Some(at);
-                    break;
-                }
-                Err(error) => return Err(error),
-            };
-        }
-        if let Some(next) = &mut page.next {
-            next.salt = page.salt;
-        }
-        Ok(Landed { found: page, cached })
+            async move { Ok::<_, Error>(self.block(search, &at, looked).await?.found) }
+        };
+        let found = made_of(first.found, &search.from, (search.count, BLOCKS), fetch).await?;
+        Ok(Landed { found, cached })
     }
 
     async fn block(
@@ -76,12 +53,56 @@ impl LookUp<'_> {
     }
 }
 
+/// The page that begins at `from`, which is in the block `first`: up to `count` videos of up to `most` blocks.
+/// `fetch` gives the blocks after the first. Where it fails the page fails: handed on short, it would tell how much is left of the block before.
+/// What was fetched is kept, so the same request goes on from there.
+async fn made_of<E, F: Future<Output = Result<SearchPage, E>>>(
+    first: SearchPage,
+    from: &Position,
+    (count, most): (u64, usize),
+    fetch: impl Fn(Position) -> F,
+) -> Result<SearchPage, E> {
+    let mut page = SearchPage { videos: Vec::new(), next: None, ..first };
+    let (mut at, mut block) = (from.clone(), first);
+    for blocks in 1.. {
+        let needs_next = page.needs_next(&at, &block, count);
+        page.next = page.fill(&at, &block, count);
+        let is_full = page.next.is_some();
+        let Some(next) = block.next.take().filter(|_| needs_next || !is_full) else { break };
+        if blocks == most && !is_full {
+            page.next = Some(next);
+            break;
+        }
+        block = fetch(next.clone()).await?;
+        at = next;
+        if is_full {
+            break;
+        }
+    }
+    if let Some(next) = &mut page.next {
+        next.salt = page.salt;
+    }
+    Ok(page)
+}
+
 impl SearchPage {
+    /// Whether the block after `block`, which is at `at`, must be there before this page is filled up to `count`
+    /// videos, also where it turns out that nothing of it is needed. Otherwise a block that is not there
+    /// would tell whether enough is left of this one.
+    fn needs_next(&self, at: &Position, block: &Self, count: u64) -> bool {
+        let wanted = count.saturating_sub(self.videos.len() as u64);
+        block.begin(at) as u64 + wanted > MAX_PAGE
+    }
+
+    /// How many of its videos were handed on before the position `at`.
+    fn begin(&self, at: &Position) -> usize {
+        at.after.map_or(0, |after| place_after(&self.videos, after))
+    }
+
     /// Adds what `block`, which is at `at`, holds after what was handed on, up to `count` videos in all. If
     /// there is more than that, where it is.
     fn fill(&mut self, at: &Position, block: &Self, count: u64) -> Option<Position> {
-        let begin = at.after.map_or(0, |after| place_after(&block.videos, after));
-        for video in &block.videos[begin..] {
+        for video in &block.videos[block.begin(at)..] {
             if self.videos.len() as u64 >= count {
                 let last_here = self.videos.last().map(|it| it.id);
                 let is_of_block = |id: &VideoId| block.videos.iter().any(|it| it.id == *id);
@@ -105,13 +126,9 @@ fn place_after(videos: &[VideoRecord], after: VideoId) -> usize {
     }
 }
 
-/// Whether the source will go on in a moment.
-fn is_passing(error: &FetchError) -> bool {
-    matches!(error, FetchError::NotReady { .. })
-}
-
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use proptest::prelude::*;
 
     use super::*;
@@ -133,23 +150,30 @@ mod tests {
         blocks.collect()
     }
 
-    /// Every page, `count` videos each, as [`LookUp::page`] makes them.
-    fn pages(blocks: &[SearchPage], count: u64) -> Vec<Vec<u64>> {
+    /// Every page, `count` videos each, as far as the first `given` blocks lead: the last one is `None` where it
+    /// needs another.
+    fn pages(blocks: &[SearchPage], given: usize, count: u64) -> Vec<Option<Vec<u64>>> {
+        let block =
+            |at: &Position| blocks[..given.min(blocks.len())].get(at.cursor as usize).cloned();
         let (mut pages, mut from) = (Vec::new(), Some(Position::default()));
-        while let Some(mut at) = from.take() {
-            let mut page = SearchPage::default();
-            while let Some(block) = blocks.get(at.cursor as usize) {
-                if let Some(next) = page.fill(&at, block, count) {
-                    from = Some(next);
-                    break;
-                }
-                let Some(next) = block.next.clone() else { break };
-                at = next;
-            }
-            pages.push(page.videos.iter().map(|it| it.id.get()).collect());
+        while let Some(at) = from.take() {
+            // Only a search that finds nothing has no block.
+            let first = block(&at).unwrap_or_default();
+            let fetch = |at| std::future::ready(block(&at).ok_or(()));
+            let page = made_of(first, &at, (count, usize::MAX), fetch);
+            let page = page.now_or_never().expect("nothing to wait for").ok();
+            from = page.as_ref().and_then(|it| it.next.clone());
+            pages.push(page.map(|it| it.videos.iter().map(|it| it.id.get()).collect()));
             assert!(pages.len() < 1_000, "the pages never end");
         }
         pages
+    }
+
+    /// The newest first.
+    fn ordered<'a>(ids: impl IntoIterator<Item = &'a u64>) -> Vec<u64> {
+        let mut ids: Vec<u64> = ids.into_iter().copied().collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids
     }
 
     proptest! {
@@ -162,16 +186,24 @@ mod tests {
         ) {
             shown.retain(|it| !left_out.contains(it));
             let left_out: Vec<u64> = left_out.into_iter().collect();
-            let ordered = |ids: Vec<u64>| {
-                let mut ids = ids;
-                ids.sort_unstable_by(|a, b| b.cmp(a));
-                ids
-            };
-            let without = ordered(shown.iter().copied().collect());
-            let with = ordered(shown.iter().chain(&left_out).copied().collect());
-            let expected = pages(&blocks(&without, length, &[]), count);
-            prop_assert_eq!(&pages(&blocks(&with, length, &left_out), count), &expected);
-            prop_assert_eq!(expected.concat(), without);
+            let (without, with) = (ordered(&shown), ordered(shown.iter().chain(&left_out)));
+            let expected = pages(&blocks(&without, length, &[]), usize::MAX, count);
+            prop_assert_eq!(&pages(&blocks(&with, length, &left_out), usize::MAX, count), &expected);
+            prop_assert_eq!(expected.into_iter().flatten().flatten().collect::<Vec<_>>(), without);
+        }
+
+        #[test]
+        fn they_end_at_the_same_place_where_the_source_gives_no_more_than_its_first_block(
+            mut shown in prop::collection::hash_set(1..1_000_u64, 160..300),
+            left_out in prop::collection::hash_set(1..1_000_u64, 0..MAX_PAGE as usize),
+            count in 1..=MAX_PAGE,
+        ) {
+            shown.retain(|it| !left_out.contains(it));
+            let left_out: Vec<u64> = left_out.into_iter().collect();
+            let (without, with) = (ordered(&shown), ordered(shown.iter().chain(&left_out)));
+            let expected = pages(&blocks(&without, 100, &[]), 1, count);
+            prop_assert_eq!(&pages(&blocks(&with, 100, &left_out), 1, count), &expected);
+            prop_assert_eq!(expected.last(), Some(&None));
         }
     }
 

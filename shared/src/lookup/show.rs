@@ -5,12 +5,8 @@ use crate::{
     error::{Error, InputError},
     flight::Looked,
     http::{Call, Served, Shape},
-    video::{FetchError, Figure, Reason, Search, SearchField, Standing, Video, VideoId},
+    video::{FetchError, Figure, MAX_PAGE, Reason, Search, SearchField, Standing, Video, VideoId},
 };
-
-/// Most videos that a creator or a hashtag is known by. Fewer than the source gives at once: then one call of it
-/// is enough in most cases, also where some of them may not be shown.
-pub const RECENT: u64 = 90;
 
 /// What is to be looked up besides the video.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +56,7 @@ impl LookUp<'_> {
             SearchField::Creator,
             username,
             super::days(self.is_sandbox(), self.now),
-            RECENT,
+            MAX_PAGE,
         );
         let (profile, page) = futures_util::join!(
             self.profile(username, Looked::default()),

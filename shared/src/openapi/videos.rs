@@ -200,7 +200,7 @@ pub(super) fn get_creator() {}
         ("username" = String, Path, description = "Handle, with or without `@`", example = "made.up", min_length = 1, max_length = 65, pattern = "^@?[A-Za-z0-9._-]+$"),
         ("from" = Option<String>, Query, description = "First day; 29 days ago if left out", format = Date, example = "2026-11-01"),
         ("to" = Option<String>, Query, description = "Last day, at most 29 days after the first; today if left out", format = Date, example = "2026-11-30"),
-        ("limit" = Option<u64>, Query, description = "Most entries, 1 to 100; 20 if left out", minimum = 1, maximum = 100, example = 20),
+        ("limit" = Option<u64>, Query, description = "Most entries, 1 to 50; 20 if left out", minimum = 1, maximum = 50, example = 20),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before", example = "100", max_length = 1000, pattern = "^[A-Za-z0-9_-]+$"),
         ("fields" = Option<String>, Query, description = "Only these fields of the answer: names joined by dots, with commas in between", example = "id,statistics.views", max_length = 1000, pattern = "^[a-z_]+([.,][a-z_]+)*$"),
         ("trim" = Option<bool>, Query, description = "`true` leaves out where figures come from: each is its bare value, or null", example = false),
@@ -223,7 +223,7 @@ pub(super) fn get_creator() {}
 )]
 pub(super) fn list_creator_videos() {}
 
-/// What the newest videos with a hashtag show together: a sample of at most 90 videos of the last 30 days.
+/// What the newest videos with a hashtag show together: a sample of at most 50 videos of the last 30 days.
 #[utoipa::path(
     get, path = "/v1/hashtags/{name}", tag = "Videos",
     params(

@@ -43,7 +43,7 @@ pub struct Creator {
     pub age_seconds: u64,
 }
 
-/// The videos of the last 30 days, the newest 90 at most.
+/// The videos of the last 30 days, the newest 50 at most.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Recent {
     /// What was looked at.

@@ -83,6 +83,19 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// What to say of it `seconds` later.
+    #[must_use]
+    pub fn later(self, seconds: i64) -> Self {
+        match self {
+            Self::NotReady { retry_after } => {
+                let passed = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+                let left = retry_after.saturating_sub(passed).max(Duration::from_secs(1));
+                Self::NotReady { retry_after: left }
+            }
+            error => error,
+        }
+    }
+
     /// Whether a source has failed at what was asked, or was not ready for it: no doing of who asks.
     pub fn is_sources_fault(&self) -> bool {
         matches!(

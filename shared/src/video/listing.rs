@@ -133,11 +133,11 @@ pub struct Sample {
     /// Last day (UTC).
     #[schema(value_type = String, format = Date, examples("2026-11-24"))]
     pub to: String,
-    /// Videos looked at, 90 at most.
-    #[schema(examples(90))]
+    /// Videos looked at, 50 at most.
+    #[schema(examples(50))]
     pub videos: u64,
     /// Different creators of these videos.
-    #[schema(examples(77))]
+    #[schema(examples(41))]
     pub creators: u64,
     /// Whether these are all videos of these days; otherwise the newest ones.
     pub is_whole: bool,

@@ -43,8 +43,8 @@ pub use self::{
     id::{InvalidVideoId, VideoId},
     listing::{Hashtag, HashtagUse, RegionUse, Sample, VideoPage, median_views},
     query::{
-        Condition, Operation, SearchField, SearchRequest, comments_from, hashtag, limit,
-        search_days,
+        Condition, MAX_PAGE, Operation, SearchField, SearchRequest, comments_from, hashtag, limit,
+        page_limit, search_days,
     },
     record::{Fact, Facts, Label, Outcome, Provenance, Source, Thumbnail, VideoRecord},
     research::{

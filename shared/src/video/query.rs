@@ -39,8 +39,8 @@ pub struct SearchRequest {
     /// Last day, at most 29 days after the first; today if left out.
     #[schema(format = Date, examples("2026-10-29"))]
     pub to: Option<String>,
-    /// Most videos in a page, 1 to 100; 20 if left out. A page may hold fewer although there are more.
-    #[schema(minimum = 1, maximum = 100, examples(20))]
+    /// Most videos in a page, 1 to 50; 20 if left out. A page may hold fewer although there are more.
+    #[schema(minimum = 1, maximum = 50, examples(20))]
     pub limit: Option<u64>,
     /// `next_cursor` of the page before; everything else as it was there.
     pub cursor: Option<String>,
@@ -134,12 +134,24 @@ impl SearchRequest {
         }
         let to = self.to.as_deref().map(|text| dates::parse("to", text)).transpose()?;
         let days = search_days(dates::parse("from", &self.from)?, to, now)?;
-        let limit = limit(self.limit)?;
+        let limit = page_limit(self.limit)?;
         let search = Search { query, days, from: Position::default(), count: limit };
         match &self.cursor {
             Some(cursor) => search.at(cursors, cursor, (true, self.to.is_some()), now),
             None => Ok(search),
         }
+    }
+}
+
+/// Most videos in a page of a search, and in a sample: half of what the source gives at once. So the first page
+/// needs a single call of it, also where up to half of that may not be shown.
+pub const MAX_PAGE: u64 = 50;
+
+/// A number of videos to answer with, 1 to [`MAX_PAGE`].
+pub fn page_limit(given: Option<u64>) -> Result<u64, InputError> {
+    match given.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=MAX_PAGE => Ok(limit),
+        _ => Err(InputError::field("limit", format!("must be a number from 1 to {MAX_PAGE}"))),
     }
 }
 
@@ -376,7 +388,7 @@ mod tests {
             ],
             "not": [{ "field": "length", "values": ["short"] }, { "field": "creator", "values": ["@Made.Up"] }],
             "or": [{ "field": "views", "operation": "gte", "values": ["0100"] }],
-            "from": "2026-11-01", "to": "2026-11-30", "limit": 100,
+            "from": "2026-11-01", "to": "2026-11-30", "limit": 50,
         }))
         .unwrap();
         let condition = |operation: &str, field: &str, values: Value| json!({ "operation": operation, "field_name": field, "field_values": values });

@@ -12,6 +12,7 @@ pub(crate) mod lives;
 pub(crate) mod objections;
 pub(crate) mod plant;
 pub(crate) mod purchases;
+pub(crate) mod research;
 mod shopping;
 pub(crate) mod stored;
 pub(crate) mod subject;

@@ -5,9 +5,9 @@ use vidintel::{
     error::Error,
     flight::Looked,
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
-    lookup::{LookUp, RECENT, profile_key, recent_days, search_key},
+    lookup::{LookUp, profile_key, recent_days, search_key},
     objections::Username,
-    video::{Creator, Search, SearchField},
+    video::{Creator, MAX_PAGE, Search, SearchField},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,7 +23,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let shape = Shape::of::<Creator>(call)?;
     let mut parameters = vec![("username".to_owned(), name.to_owned())];
     parameters.extend(shape.parameters(call));
-    let recent = Search::of(SearchField::Creator, name, recent_days(&key, call.now()), RECENT);
+    let recent = Search::of(SearchField::Creator, name, recent_days(&key, call.now()), MAX_PAGE);
     let keys = [profile_key(name), search_key(&recent)];
     let (visit, mut looked) = Visit::admit(app, call, parameters, 1, &keys).await?;
     let admission = visit.admission.clone();

@@ -4,8 +4,8 @@ use vidintel::{
     app::App,
     error::{Error, InputError},
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
-    lookup::{LookUp, RECENT, recent_days, search_key},
-    video::{Hashtag, Search, SearchField, hashtag},
+    lookup::{LookUp, recent_days, search_key},
+    video::{Hashtag, MAX_PAGE, Search, SearchField, hashtag},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,7 +22,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
     let shape = Shape::of::<Hashtag>(call)?;
     let mut parameters = vec![("name".to_owned(), name.clone())];
     parameters.extend(shape.parameters(call));
-    let search = Search::of(SearchField::Hashtag, &name, recent_days(&key, call.now()), RECENT);
+    let search = Search::of(SearchField::Hashtag, &name, recent_days(&key, call.now()), MAX_PAGE);
     let (visit, looked) = Visit::admit(app, call, parameters, 1, &[search_key(&search)]).await?;
     let admission = visit.admission.clone();
     let work = async {

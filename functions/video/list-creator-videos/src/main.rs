@@ -7,7 +7,7 @@ use vidintel::{
     http::{Call, Reply, Served, Shape, Visit, serve_metered},
     lookup::{LookUp, recent_days, search_key},
     objections::Username,
-    video::{Search, SearchField, VideoPage, limit, search_days},
+    video::{Search, SearchField, VideoPage, page_limit, search_days},
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -27,7 +27,7 @@ async fn handle(app: &App, call: &Call) -> Result<Reply, Error> {
         (None, None) => recent_days(&key, call.now()),
         (None, Some(_)) => return Err(InputError::field("to", "needs `from` beside it").into()),
     };
-    let count = limit(call.number("limit")?)?;
+    let count = page_limit(call.number("limit")?)?;
     let search = Search::of(SearchField::Creator, name, days, count);
     let cursors = app.cursors().await?;
     let search = match call.query("cursor") {

@@ -6,11 +6,10 @@ use time::{OffsetDateTime, macros::datetime};
 
 use super::Place;
 use crate::{
-    lookup::RECENT,
     policy, sandbox,
     secrets::{Pepper, Peppers},
     video::{
-        Batch, BatchItem, Comments, Creator, Cursors, FetchError, Hashtag, ItemStatus,
+        Batch, BatchItem, Comments, Creator, Cursors, FetchError, Hashtag, ItemStatus, MAX_PAGE,
         ProfileRecord, Search, SearchField, SearchRequest, Standing, Video, VideoId, VideoPage,
         View, median_views,
     },
@@ -173,13 +172,13 @@ fn newest(field: SearchField, value: &str, count: u64) -> Search {
 }
 
 fn creator() -> Option<Creator> {
-    let search = newest(SearchField::Creator, CREATOR, RECENT);
+    let search = newest(SearchField::Creator, CREATOR, MAX_PAGE);
     let recent = sandbox::search(&search, NOW).ok()?;
     Some(Creator::new(&profile()?, &recent, search.days, &plain()))
 }
 
 fn creator_videos() -> Option<VideoPage> {
-    let recent = sandbox::search(&newest(SearchField::Creator, CREATOR, RECENT), NOW).ok()?;
+    let recent = sandbox::search(&newest(SearchField::Creator, CREATOR, MAX_PAGE), NOW).ok()?;
     let standing =
         Standing { followers: profile()?.followers(), median_views: median_views(&recent) };
     let search = newest(SearchField::Creator, CREATOR, 1);
@@ -187,7 +186,7 @@ fn creator_videos() -> Option<VideoPage> {
 }
 
 fn hashtag() -> Option<Hashtag> {
-    let search = newest(SearchField::Hashtag, HASHTAG, RECENT);
+    let search = newest(SearchField::Hashtag, HASHTAG, MAX_PAGE);
     let page = sandbox::search(&search, NOW).ok()?;
     Some(Hashtag::new(HASHTAG, &search, &page, &plain()))
 }

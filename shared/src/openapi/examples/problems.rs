@@ -175,7 +175,7 @@ fn value_error(place: &Place<'_>) -> Option<InputError> {
         }
         "/v1/videos" => ("include", "must be `creator`"),
         "/v1/videos/batch" => ("videos", "must have 1 to 100 items"),
-        "/v1/videos/search" => ("limit", "must be a number from 1 to 100"),
+        "/v1/videos/search" => ("limit", "must be a number from 1 to 50"),
         path if path.ends_with("{request_id}") || path.ends_with("/download") => {
             ("request_id", "must be the id of a request, such as req_4kPq9ZtR2mWx")
         }
