@@ -13,7 +13,7 @@ use tokio::{
 
 use super::*;
 
-const LIMITS: Limits = Limits { timeout: Duration::from_millis(300), max_bytes: 16 };
+const LIMITS: Limits = Limits { timeout: Duration::from_secs(1), max_bytes: 16 };
 
 /// A server that answers each connection with `answer`, or, without one, never.
 async fn server(answer: Option<&'static str>) -> Url {

@@ -406,7 +406,7 @@ mod tests {
         assert_eq!(search.query, expected);
         // Never a day to come.
         assert_eq!(search.days, (date!(2026 - 11 - 01), date!(2026 - 11 - 24)));
-        assert_eq!(search.count, 100);
+        assert_eq!(search.count, 50);
     }
 
     #[test]
@@ -449,7 +449,7 @@ mod tests {
         let none = request(json!({ "from": "2026-11-01" })).unwrap_err();
         assert_eq!(none, "`and` with `or` and `not` must have 1 to 30 conditions");
         let and = json!([{ "field": "keyword", "values": ["a"] }]);
-        assert!(request(json!({ "and": and, "from": "2026-11-01", "limit": 101 })).is_err());
+        assert!(request(json!({ "and": and, "from": "2026-11-01", "limit": 51 })).is_err());
     }
 
     #[test]

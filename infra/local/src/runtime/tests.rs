@@ -55,6 +55,10 @@ impl Stage {
         })
     }
 
+    async fn becomes_idle(&self) -> bool {
+        timeout(Duration::from_secs(5), self.environment.idle()).await.unwrap_or(false)
+    }
+
     async fn is_idle(&self) -> bool {
         timeout(Duration::from_millis(50), self.environment.idle()).await.unwrap_or(false)
     }
@@ -67,7 +71,7 @@ async fn an_environment_is_idle_when_runtime_and_extensions_have_asked() -> Resu
     let next = stage.ask(&format!("{REQUEST}/next"), None);
     assert!(!stage.is_idle().await, "the extension has not asked yet");
     let event = stage.ask(&format!("{EXTENSION}/event/next"), Some(&extension));
-    assert!(stage.is_idle().await);
+    assert!(stage.becomes_idle().await);
 
     let environment = Arc::clone(&stage.environment);
     let invocation = tokio::spawn(async move {
@@ -88,7 +92,7 @@ async fn an_environment_is_idle_when_runtime_and_extensions_have_asked() -> Resu
     let _next = stage.ask(&format!("{REQUEST}/next"), None);
     assert!(!stage.is_idle().await, "the extension still works");
     let _event = stage.ask(&format!("{EXTENSION}/event/next"), Some(&extension));
-    assert!(stage.is_idle().await);
+    assert!(stage.becomes_idle().await);
     let again = stage.client.post(&path, &json!("twice")).send().await?;
     assert_eq!(again.status, 400);
     Ok(())
@@ -102,7 +106,7 @@ async fn registration_follows_the_rules_of_internal_extensions() -> Result<()> {
     let silent = stage.register(&[]).await?;
     let _next = stage.ask(&format!("{REQUEST}/next"), None);
     let _event = stage.ask(&format!("{EXTENSION}/event/next"), Some(&silent));
-    assert!(stage.is_idle().await);
+    assert!(stage.becomes_idle().await);
     assert!(stage.register(&["INVOKE"]).await.is_err(), "too late");
     let unknown = stage.ask(&format!("{EXTENSION}/event/next"), Some("nobody")).await??;
     assert!(unknown.contains("UnknownExtensionIdentifier"), "{unknown}");
@@ -194,7 +198,9 @@ async fn the_killed_are_replaced() -> Result<()> {
     // Killed from outside, while idle.
     let id = runtime.process_ids("Hello")?[0].to_string();
     tokio::process::Command::new("kill").args(["-9", &id]).status().await?;
-    sleep(Duration::from_millis(50)).await;
+    while !runtime.process_ids("Hello")?.is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
     assert!(is_hello(runtime.invoke("Hello", request()).await));
     assert_eq!(runtime.cold_starts("Hello")?, 3);
     Ok(())
@@ -224,7 +230,6 @@ async fn what_cannot_start_is_an_error_with_a_log() -> Result<()> {
     let error = runtime.invoke("Hello", request()).await.expect_err("it exits");
     assert_eq!(error.error_type, "Runtime.ExitError");
     assert!(error.message.contains("exit status: 3"), "{error}");
-    sleep(Duration::from_millis(50)).await;
     let mut lines = runtime.logs("Hello")?.lines();
     lines.sort();
     assert_eq!(lines, ["err", "out"]);
@@ -239,7 +244,7 @@ async fn what_cannot_start_is_an_error_with_a_log() -> Result<()> {
 async fn the_time_limit_ends_environment_and_event() -> Result<()> {
     let stage = Stage::start().await?;
     let _next = stage.ask(&format!("{REQUEST}/next"), None);
-    assert!(stage.is_idle().await);
+    assert!(stage.becomes_idle().await);
     // The stage has no process that could end: whoever waits for that waits in vain.
     let limit = Duration::from_millis(50);
     let environment = Arc::clone(&stage.environment);
