@@ -1,6 +1,7 @@
 //! Mail and SES: who may send to whom, and what becomes of a mail.
 
 use local::standins::{
+    Fault,
     ses::Fate,
     stripe::{Card, Webhooks},
 };
@@ -12,7 +13,7 @@ use crate::{
     recovery::RECOVER,
     status::SET,
     util::{
-        Customer, World,
+        Customer, World, objections,
         purchases::{DECIDE, WORK, account_of, buy, order, subjects, tasks_of},
         sign_up,
         stored::all_of,
@@ -236,6 +237,39 @@ async fn an_address_that_refuses_mail_gets_a_token_a_day_and_is_kept_as_a_hash()
     world.wait(Duration::days(366));
     world.run_job("PurgeSessionsFunction").await;
     assert!(!all_of(&world, Table::Sessions).await.iter().any(|it| it.get("why").is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_token_is_tried_once_a_day_and_a_try_that_failed_is_none() {
+    let world = World::start().await;
+    let email = "bounce@simulator.amazonses.com";
+    let objects = async || {
+        world.cloud.redis.evict("mails:*").await.expect("forgotten");
+        let before = world.cloud.ses.mails().len();
+        let answer = objections::post(&world, &objections::form("made.up", email, "object")).await;
+        world.cloud.settle().await;
+        (answer.status.as_u16(), world.cloud.ses.mails().len() - before)
+    };
+    let signs_up = async || {
+        let done = ask_for_mail(&world, email).await;
+        world.cloud.settle().await;
+        done
+    };
+    assert_eq!(signs_up().await, (202, 1));
+    // It refuses mail now: once more of each kind, and a stranger's sign-ups do not use up a creator's objection.
+    assert_eq!(signs_up().await, (202, 1));
+    assert_eq!(objects().await, (202, 1));
+    assert_eq!(signs_up().await, (202, 0));
+    assert_eq!(objects().await, (202, 0));
+    world.wait(Duration::hours(25));
+    world.cloud.ses.fault(Fault::Down);
+    assert_eq!(signs_up().await, (503, 0));
+    assert_eq!(objects().await, (503, 0));
+    world.cloud.ses.fault(Fault::None);
+    assert_eq!(signs_up().await, (202, 1));
+    assert_eq!(objects().await, (202, 1));
+    assert_eq!(signs_up().await, (202, 0));
+    assert_eq!(objects().await, (202, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

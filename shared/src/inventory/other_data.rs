@@ -220,7 +220,16 @@ pub static SUPPRESSIONS: Category = Category {
 pub static MAIL_STOPS: Category = Category {
     id: "mail-stops",
     description: "A keyed hash of an address whose mail has come back or was called spam, which of the two, and when",
-    fields: &["hash", "why", "at", "tried_at", "expires_at", "expires_on", "ledger_position"],
+    fields: &[
+        "hash",
+        "why",
+        "at",
+        "tried_at",
+        "objection_tried_at",
+        "expires_at",
+        "expires_on",
+        "ledger_position",
+    ],
     place: Place::Table(Table::Sessions),
     purpose: "to send no more mail to who does not get it or does not want it",
     legal_basis: LegalBasis::LegitimateInterest,
