@@ -37,7 +37,7 @@ pub use self::{
     replay::{Replayed, replay},
     request::{Kind, Request, State, WaitsFor, find, find_any, load, of_account},
     restore::{Guarded, RestoreGate, close_service, guard, is_closed},
-    undelivered::{Undelivered, clear_undelivered, note_undelivered, undelivered},
+    undelivered::{Notice, Undelivered, clear_undelivered, note_undelivered, undelivered},
     views::{
         CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,
         ListedDeletion, ListedExport, Remainder, RequestList, RequestView, preview,
