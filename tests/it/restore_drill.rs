@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-const REPLAY: &str = "ReplayErasuresFunction";
+pub(crate) const REPLAY: &str = "ReplayErasuresFunction";
 const GUARD: &str = "GuardRestoresFunction";
 
 /// Accounts that are erased between the backup and its restore.
@@ -136,7 +136,7 @@ fn marks() -> Vec<(Table, Value)> {
 }
 
 /// Steps 2 and 3: restores each table to a new name, which gets what a restored table lacks, and deploys.
-async fn restore(world: &mut World, at: i64, end: &str) {
+pub(crate) async fn restore(world: &mut World, at: i64, end: &str) {
     let dynamodb = world.cloud.dynamodb.clone();
     for (table, _) in RESTORED {
         let source = format!("{}{}", dynamodb.prefix(), table.name());

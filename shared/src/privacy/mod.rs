@@ -17,6 +17,7 @@ mod redaction;
 mod replay;
 mod request;
 mod restore;
+mod restored;
 mod undelivered;
 mod views;
 mod work;
@@ -37,6 +38,7 @@ pub use self::{
     replay::{Replayed, replay},
     request::{Kind, Request, State, WaitsFor, find, find_any, load, of_account},
     restore::{Guarded, RestoreGate, close_service, guard, is_closed},
+    restored::{Restored, last_restore},
     undelivered::{Notice, Undelivered, clear_undelivered, note_undelivered, undelivered},
     views::{
         CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,

@@ -1,0 +1,120 @@
+//! Mail and a restore from a backup: what was mailed before is not mailed again.
+
+use local::standins::stripe::Card;
+use serde_json::json;
+use time::Duration;
+use vidintel::plans::Plan;
+
+use crate::{
+    restore_drill::{REPLAY, restore},
+    util::{
+        Customer, World,
+        purchases::{WORK, account_of, buy, order, tasks_of},
+    },
+};
+
+const RECONCILE: &str = "ReconcileBillingFunction";
+
+async fn signed_up(world: &World, name: &str) -> Customer {
+    world.forget_mails().await;
+    world.customer(&address(name)).await
+}
+
+fn address(name: &str) -> String {
+    format!("{name}@example.net")
+}
+
+/// Everything about billing that is due is mailed.
+async fn mail_what_is_due(world: &World) {
+    for _ in 0..2 {
+        world.cloud.settle().await;
+        world.run_job(WORK).await;
+    }
+}
+
+/// Whom mails went to since there were `before`, and about what, in no order.
+fn news(world: &World, before: usize) -> Vec<(String, String)> {
+    let mails = world.cloud.ses.mails().split_off(before);
+    let mut news: Vec<_> = mails.into_iter().map(|it| (it.to[0].clone(), it.subject)).collect();
+    news.sort();
+    news
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_mailed_before_a_restore_is_not_mailed_again() {
+    let mut world = World::start().await;
+    let oda = signed_up(&world, "oda").await;
+    buy(&world, &oda, Plan::Pro, Card::FailsLater).await;
+    let len = signed_up(&world, "len").await;
+    let at_stripe = buy(&world, &len, Plan::Basic, Card::Good).await;
+    let kim = signed_up(&world, "kim").await;
+    buy(&world, &kim, Plan::Basic, Card::Good).await;
+    world.pass(Duration::days(2)).await;
+    let eve = signed_up(&world, "eve").await;
+    buy(&world, &eve, Plan::Basic, Card::Good).await;
+    let pat = signed_up(&world, "pat").await;
+    assert_eq!(world.checkout("pro", &pat).await.status, 201);
+    mail_what_is_due(&world).await;
+    world.pass(Duration::days(20)).await;
+    world.run_job("GuardRestoresFunction").await;
+    world.cloud.dynamodb.remember().await.expect("a backup");
+    let at = world.cloud.clock.now().unix_timestamp();
+
+    // What happens between that point in time and the closing, each with its mail.
+    world.pass(Duration::hours(1)).await;
+    assert_eq!(world.change("free", &kim).await.status, 200);
+    let subscription = world.cloud.stripe.subscriptions(&at_stripe)[0].id.clone();
+    world.cloud.stripe.cancel(&subscription).expect("ended");
+    buy(&world, &pat, Plan::Pro, Card::Good).await;
+    mail_what_is_due(&world).await;
+    world.pass(Duration::days(8) + Duration::hours(2)).await;
+    mail_what_is_due(&world).await;
+    let told = news(&world, 0);
+    let is_told =
+        |name: &str, part: &str| told.iter().any(|it| it.0 == address(name) && it.1.contains(part));
+    for (name, part) in [
+        ("kim", "plan ends on"),
+        ("len", "Your plan has ended"),
+        ("pat", "invoice and receipt"),
+        ("oda", "Your payment failed"),
+    ] {
+        assert!(is_told(name, part), "{name} {part}: {told:?}");
+    }
+    world.wait(Duration::minutes(30));
+    order(&world, REPLAY, &json!({ "close": true })).await.expect("closed");
+    let before = world.cloud.ses.mails().len();
+
+    // While it is closed Stripe goes on: a renewal is paid. The day's comparison has come through already.
+    world.pass(Duration::days(2)).await;
+    assert_eq!(world.run_job(RECONCILE).await["complete"], true);
+    mail_what_is_due(&world).await;
+    order(&world, REPLAY, &json!({ "close": true })).await.expect("closed once more");
+    restore(&mut world, at, "-r1").await;
+    world.wait(Duration::minutes(1));
+    let run = order(&world, REPLAY, &json!({})).await.expect("replayed");
+    assert_eq!(run["complete"], true, "{run}");
+    assert!(account_of(&world, &pat).await.subscription.is_none(), "the backup knows of none");
+
+    let run = world.run_job(RECONCILE).await;
+    let differing = run["differing"].as_array().expect("accounts").len();
+    assert_eq!((differing, &run["left"]), (5, &json!(0)), "{run}");
+    mail_what_is_due(&world).await;
+    let told = news(&world, before);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 == address("eve") && told[0].1.contains("receipt"), "{told:?}");
+    for customer in [&len, &kim, &eve, &pat] {
+        assert!(tasks_of(&world, customer).await.is_empty());
+    }
+
+    // From here on all is mailed as ever: the next reminder, and a change.
+    world.pass(Duration::days(3)).await;
+    assert_eq!(world.change("business", &pat).await.status, 200);
+    mail_what_is_due(&world).await;
+    let told = news(&world, before + 1);
+    for (name, part) in
+        [("oda", "overdue"), ("pat", "Your plan is Business now"), ("pat", "receipt")]
+    {
+        let is_it = |it: &(String, String)| it.0 == address(name) && it.1.contains(part);
+        assert_eq!(told.iter().filter(|it| is_it(it)).count(), 1, "{name} {part}: {told:?}");
+    }
+}
