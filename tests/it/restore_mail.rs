@@ -1,15 +1,17 @@
-//! Mail and a restore from a backup: what was mailed before is not mailed again.
+//! Mail and a restore from a backup: what was mailed before is not mailed again, and who wants no mail gets none.
 
-use local::standins::stripe::Card;
-use serde_json::json;
+use local::standins::{ses::Fate, stripe::Card};
+use serde_json::{Value, json};
 use time::Duration;
-use vidintel::plans::Plan;
+use vidintel::{mail::Why, plans::Plan};
 
 use crate::{
+    recovery::RECOVER,
     restore_drill::{REPLAY, restore},
+    status::SET,
     util::{
         Customer, World,
-        purchases::{WORK, account_of, buy, order, tasks_of},
+        purchases::{DECIDE, WORK, account_of, buy, order, tasks_of},
     },
 };
 
@@ -117,4 +119,72 @@ async fn what_was_mailed_before_a_restore_is_not_mailed_again() {
         let is_it = |it: &(String, String)| it.0 == address(name) && it.1.contains(part);
         assert_eq!(told.iter().filter(|it| is_it(it)).count(), 1, "{name} {part}: {told:?}");
     }
+}
+
+/// Why mail to `customer` is stopped.
+async fn stopped(world: &World, customer: &Customer) -> Option<Why> {
+    account_of(world, customer).await.mail_stopped.map(|it| it.why)
+}
+
+/// Sends `customer` a mail that the law demands, of which this becomes.
+async fn write_to(world: &World, name: &str, customer: &Customer, fate: Fate) {
+    world.cloud.ses.fate(&address(name), fate);
+    for status in ["suspended", "active"] {
+        let to = json!({ "account": customer.account_id, "status": status, "reason": "file 1" });
+        order(world, SET, &to).await.expect("set");
+    }
+    world.cloud.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_writes_to_nobody_who_wants_no_mail_and_stops_none_that_was_confirmed() {
+    let mut world = World::start().await;
+    let (mia, nia) = (signed_up(&world, "mia").await, signed_up(&world, "nia").await);
+    let pat = signed_up(&world, "pat").await;
+    world.wait(Duration::hours(1));
+    write_to(&world, "nia", &nia, Fate::HardBounce).await;
+    assert_eq!(stopped(&world, &nia).await, Some(Why::Bounce));
+    world.run_job("GuardRestoresFunction").await;
+    world.cloud.dynamodb.remember().await.expect("a backup");
+    let at = world.cloud.clock.now().unix_timestamp();
+
+    world.wait(Duration::hours(1));
+    write_to(&world, "mia", &mia, Fate::Complaint).await;
+    assert_eq!(stopped(&world, &mia).await, Some(Why::Complaint));
+    world.cloud.ses.fate(&address("nia"), Fate::Arrives);
+    world.forget_mails().await;
+    let token = world.ask_for_token(&address("nia")).await;
+    let body = json!({ "token": token });
+    assert_eq!(world.send(world.cloud.client().post(RECOVER, &body)).await.status, 201);
+    assert_eq!(stopped(&world, &nia).await, None);
+    buy(&world, &pat, Plan::Basic, Card::Good).await;
+    let receipt = world.cloud.ses.mails().pop().expect("a mail");
+    assert!(receipt.subject.contains("receipt"), "{}", receipt.subject);
+
+    // What SES tells while the service is closed waits until it is open: here it would be noted in tables that are
+    // put aside.
+    world.wait(Duration::hours(1));
+    order(&world, REPLAY, &json!({ "close": true })).await.expect("closed");
+    world.cloud.ses.report(&receipt.id, Fate::HardBounce);
+    world.cloud.settle().await;
+    assert_eq!(stopped(&world, &pat).await, None);
+    let dead = |world: &World| world.cloud.sqs.dead("MailEventsQueue").expect("a queue").len();
+    assert_eq!(dead(&world), 1);
+    restore(&mut world, at, "-r1").await;
+    assert_eq!(stopped(&world, &mia).await, None, "the backup does not know of it");
+    assert_eq!(stopped(&world, &nia).await, Some(Why::Bounce), "nor of that");
+    let run = order(&world, REPLAY, &json!({})).await.expect("replayed");
+    assert_eq!((&run["complete"], &run["acts"]), (&json!(true), &json!(2)), "{run}");
+    assert_eq!(stopped(&world, &mia).await, Some(Why::Complaint));
+    assert_eq!(stopped(&world, &nia).await, None);
+    world.cloud.sqs.redrive("MailEventsDeadLetters").expect("redriven");
+    world.cloud.settle().await;
+    assert_eq!(stopped(&world, &pat).await, Some(Why::Bounce));
+    assert_eq!(dead(&world), 0);
+    let waiting = order(&world, DECIDE, &json!({})).await.expect("the queue");
+    let signs: Vec<&Value> = waiting["flags"].as_array().expect("flags").iter().collect();
+    assert!(signs.iter().any(|it| it["sign"] == "undelivered"), "{waiting}");
+    // Once more changes nothing.
+    let again = order(&world, REPLAY, &json!({})).await.expect("replayed");
+    assert_eq!(again["acts"], 0, "{again}");
 }

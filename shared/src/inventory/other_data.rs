@@ -333,7 +333,8 @@ pub static DELETIONS: Category = Category {
 /// What else a restored backup must not undo: as long as there is a backup from before it, and five days.
 pub static LATE_ACTS: Category = Category {
     id: "late-acts",
-    description: "Keys that were revoked, suspensions and refunds that were asked for in the last weeks",
+    description: "Keys that were revoked, suspensions, refunds that were asked for, and addresses that refused mail or were \
+                  confirmed again, in the last weeks",
     fields: &[
         "id",
         "account",
@@ -341,6 +342,7 @@ pub static LATE_ACTS: Category = Category {
         "key_id",
         "status",
         "refund",
+        "mail_stop",
         "at",
         "expires_at",
         "expires_on",

@@ -116,7 +116,17 @@ fn seconds(timestamp: &str) -> Result<i64, Error> {
 }
 
 /// Handles `events`; returns the places of those that must come again. Handling one again changes nothing.
+///
+/// While a backup is being restored all come again: what is noted in the tables then may be put aside with them.
 pub async fn handle(app: &App, events: Vec<MailEvent>, now: OffsetDateTime) -> Vec<usize> {
+    match privacy::is_closed(&app.store).await {
+        Ok(false) => {}
+        Ok(true) => return (0..events.len()).collect(),
+        Err(error) => {
+            tracing::warn!(error = %error, "whether a backup is being restored is not known");
+            return (0..events.len()).collect();
+        }
+    }
     let (mut again, mut counts) = (Vec::new(), Counts::default());
     for (place, event) in events.iter().enumerate() {
         if let Err(error) = handle_one(app, &event.detail, &mut counts, now).await {
@@ -162,7 +172,7 @@ async fn handle_one(
     }
     // Confirmed since: a token has come through.
     if let Some(account) = account
-        && !accounts::stop_mail(&app.store, &account.id, stop).await?
+        && !accounts::stop_mail(&app.store, &account.id, stop, now).await?
     {
         return Ok(());
     }

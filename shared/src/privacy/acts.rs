@@ -1,5 +1,5 @@
 //! What a restored backup must not undo besides erasures: keys that were revoked, accounts that were suspended or
-//! let go on, refunds that were asked for. Each is noted beside the ledger, in the transaction that does it, and kept
+//! let go on, refunds that were asked for, addresses that refuse mail or take it again. Each is noted beside the ledger, in the transaction that does it, and kept
 //! for as long as a backup could bring back what was before it.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
@@ -13,6 +13,7 @@ use crate::{
     ids::{AccountId, KeyId},
     inventory::{self, Table},
     keys,
+    mail::MailStop,
     store::{Store, from_item, putting, to_item},
 };
 
@@ -35,6 +36,13 @@ pub(crate) enum Act {
         /// Its task.
         refund: Box<Task>,
     },
+    /// The account's address refuses mail.
+    MailStopped {
+        /// Why, and since when.
+        mail_stop: MailStop,
+    },
+    /// The account's address was confirmed again: it takes mail.
+    MailConfirmed,
 }
 
 /// An act as it is stored (`deletions`, `id`). Of several that undo each other the last one stands.
@@ -56,6 +64,7 @@ impl Noted {
             Act::KeyRevoked { key_id } => format!("key#{key_id}"),
             Act::StatusSet { .. } => format!("status#{account}"),
             Act::RefundAsked { refund } => format!("{}#{account}", refund.task),
+            Act::MailStopped { .. } | Act::MailConfirmed => format!("mail#{account}"),
         };
         let expiry = inventory::LATE_ACTS.expiry(now, account.tag());
         Self {
@@ -87,6 +96,10 @@ impl Noted {
                 let is_there = accounts::get(store, &self.account).await?.is_some();
                 Ok(is_there && task::put_new(store, refund).await?)
             }
+            Act::MailStopped { mail_stop } => {
+                accounts::stop_mail_again(store, &self.account, *mail_stop).await
+            }
+            Act::MailConfirmed => accounts::confirm_mail_again(store, &self.account, self.at).await,
         }
     }
 }
@@ -120,6 +133,7 @@ mod tests {
     use crate::{
         billing::task::{OPERATOR, RefundRequest, RefundState, Work},
         inventory::LATE_ACTS,
+        mail::Why,
         store::text,
     };
 
@@ -146,6 +160,8 @@ mod tests {
             Act::KeyRevoked { key_id: "key_4kPq9ZtR2mWx".parse().expect("an id") },
             Act::StatusSet { status: Status::Suspended },
             Act::RefundAsked { refund: Box::new(refund) },
+            Act::MailStopped { mail_stop: MailStop { why: Why::Complaint, at: 1_795_521_600 } },
+            Act::MailConfirmed,
         ];
         let mut ids = std::collections::BTreeSet::new();
         for act in acts {
@@ -156,6 +172,7 @@ mod tests {
             ids.insert(text(&item, "id").expect("an id").to_owned());
             assert_eq!(from_item::<Noted>(item).expect("an act").act, act);
         }
-        assert_eq!(ids.len(), 3);
+        // Of the two about mail the last one stands.
+        assert_eq!(ids.len(), 4);
     }
 }
