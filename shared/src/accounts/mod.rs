@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 pub(crate) use self::store::{
-    confirm_mail_again, owner, set_status_again, stop_mail, stop_mail_again,
+    confirm_mail_again, owner, set_customer_again, set_status_again, stop_mail, stop_mail_again,
 };
 pub use self::{
     address::EmailAddress,

@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure, Update, builders::UpdateBuilder,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Update, builders::UpdateBuilder};
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 
@@ -18,8 +16,7 @@ use crate::{
     privacy::{Act, noting},
     secrets::Pepper,
     store::{
-        Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value,
-        transact, updating,
+        Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value, transact, updating,
     },
 };
 
@@ -231,29 +228,44 @@ fn mail_update(store: &Store, id: &AccountId, at: i64) -> UpdateBuilder {
 }
 
 /// Makes `customer` the account's customer of Stripe if it has none; the one that it has then. `None`: it
-/// is to be deleted, or is not there.
+/// is to be deleted, or is not there. It is noted where no backup can undo it, too: what is bought is found by it.
 pub async fn set_customer(
     store: &Store,
     id: &AccountId,
     customer: &str,
+    now: OffsetDateTime,
 ) -> Result<Option<String>, Error> {
-    let update = store
-        .client()
-        .update_item()
-        .table_name(store.name(Table::Accounts))
-        .key("id", s(id.to_string()))
-        .update_expression("SET customer = :customer")
+    let update = customer_update(store, id, customer)
         .condition_expression(
             "#status = :active AND attribute_not_exists(customer) AND attribute_not_exists(erasure)",
         )
         .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":active", s(Status::Active.name()))
-        .expression_attribute_values(":customer", s(customer))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    match conditional(update.send().await)? {
-        Conditional::Done(_) => Ok(Some(customer.to_owned())),
-        Conditional::Refused(item) => {
-            Ok(item.and_then(|it| text(&it, "customer").map(str::to_owned)))
-        }
+        .expression_attribute_values(":active", s(Status::Active.name()));
+    let act = noting(store, id, Act::CustomerMade { customer: customer.to_owned() }, now)?;
+    if transact(store, vec![updating(update)?, act]).await?.is_none() {
+        return Ok(Some(customer.to_owned()));
     }
+    Ok(get(store, id).await?.and_then(|it| it.customer))
+}
+
+/// As [`set_customer`], where a backup has undone it; whether it had. Also of an account that is to be deleted: its
+/// deletion ends what was bought.
+pub(crate) async fn set_customer_again(
+    store: &Store,
+    id: &AccountId,
+    customer: &str,
+) -> Result<bool, Error> {
+    let update = customer_update(store, id, customer).condition_expression(
+        "attribute_exists(id) AND attribute_not_exists(customer) AND \
+         NOT contains(past_customers, :customer)",
+    );
+    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+}
+
+fn customer_update(store: &Store, id: &AccountId, customer: &str) -> UpdateBuilder {
+    Update::builder()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(id.to_string()))
+        .update_expression("SET customer = :customer")
+        .expression_attribute_values(":customer", s(customer))
 }

@@ -132,7 +132,9 @@ async fn sync_hinted(
     for _ in 0..8 {
         let known = accounts::get(&app.store, &account).await?;
         let is_unknown = known.as_ref().is_some_and(|it| it.customer.is_none());
-        if found.is_some() && is_unknown && adopt(app, &stripe, &account, customer).await?.is_some()
+        if found.is_some()
+            && is_unknown
+            && adopt(app, &stripe, &account, customer, now).await?.is_some()
         {
             continue;
         }

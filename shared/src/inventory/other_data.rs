@@ -333,8 +333,9 @@ pub static DELETIONS: Category = Category {
 /// What else a restored backup must not undo: as long as there is a backup from before it, and five days.
 pub static LATE_ACTS: Category = Category {
     id: "late-acts",
-    description: "Keys that were revoked, suspensions, refunds that were asked for, and addresses that refused mail or were \
-                  confirmed again, in the last weeks",
+    description: "Keys that were revoked, suspensions, refunds that were asked for, numbers that were given at the payment \
+                  processor, addresses that refused mail or were confirmed again, and receipts that did not arrive, in \
+                  the last weeks",
     fields: &[
         "id",
         "account",
@@ -342,6 +343,8 @@ pub static LATE_ACTS: Category = Category {
         "key_id",
         "status",
         "refund",
+        "customer",
+        "flag",
         "mail_stop",
         "at",
         "expires_at",

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     billing::task::{self, OPERATOR, Sign, Task, Work},
     error::Error,
-    privacy::{self, Notice},
+    privacy::{self, Act, Notice, note},
     telemetry::{self, Metric},
 };
 
@@ -203,7 +203,11 @@ async fn tell_operator(
             let flag = Task::new(&account.id, name, work, OPERATOR, now);
             match task::put_or_find(&app.store, &flag).await? {
                 Some(found) if found.queue.is_none() => Notice::Seen,
-                _ => Notice::Waits,
+                _ => {
+                    let act = Act::Undelivered { flag: Box::new(flag) };
+                    note(&app.store, &account.id, act, now).await?;
+                    Notice::Waits
+                }
             }
         }
         (Kind::Certificate | Kind::ObjectionAnswer, Some(about), _) => {

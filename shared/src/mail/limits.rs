@@ -104,7 +104,7 @@ impl Counts<'_> {
             }
         }
         // Another hour is another item: a count ends by itself.
-        let hour = self.now.unix_timestamp().div_euclid(i64::from(CACHE_SECONDS));
+        let hour = self.now.unix_timestamp().div_euclid(CACHE_SECONDS);
         let hash = self.pepper.hash("mails of an hour", &format!("{name} {hour}"));
         let store = &self.app.store;
         let count = count(store, &inventory::MAIL_COUNTS, hash, more, self.now).await?;

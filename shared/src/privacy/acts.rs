@@ -1,5 +1,6 @@
 //! What a restored backup must not undo besides erasures: keys that were revoked, accounts that were suspended or
-//! let go on, refunds that were asked for, addresses that refuse mail or take it again. Each is noted beside the ledger, in the transaction that does it, and kept
+//! let go on, refunds that were asked for, customers at Stripe, addresses that refuse mail or take it again, receipts that
+//! did not arrive. Each is noted beside the ledger, in the transaction that does it, and kept
 //! for as long as a backup could bring back what was before it.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
@@ -14,7 +15,7 @@ use crate::{
     inventory::{self, Table},
     keys,
     mail::MailStop,
-    store::{Store, from_item, putting, to_item},
+    store::{Store, from_item, putting, to_item, unavailable},
 };
 
 /// Such an act.
@@ -35,6 +36,16 @@ pub(crate) enum Act {
     RefundAsked {
         /// Its task.
         refund: Box<Task>,
+    },
+    /// The account was given a customer at Stripe.
+    CustomerMade {
+        /// Which (`cus_…`).
+        customer: String,
+    },
+    /// A receipt did not arrive, and the operator is to see that.
+    Undelivered {
+        /// The sign for them.
+        flag: Box<Task>,
     },
     /// The account's address refuses mail.
     MailStopped {
@@ -64,6 +75,8 @@ impl Noted {
             Act::KeyRevoked { key_id } => format!("key#{key_id}"),
             Act::StatusSet { .. } => format!("status#{account}"),
             Act::RefundAsked { refund } => format!("{}#{account}", refund.task),
+            Act::CustomerMade { .. } => format!("customer#{account}"),
+            Act::Undelivered { flag } => format!("{}#{account}", flag.task),
             Act::MailStopped { .. } | Act::MailConfirmed => format!("mail#{account}"),
         };
         let expiry = inventory::LATE_ACTS.expiry(now, account.tag());
@@ -92,9 +105,12 @@ impl Noted {
             Act::StatusSet { status } => {
                 accounts::set_status_again(store, &self.account, *status).await
             }
-            Act::RefundAsked { refund } => {
+            Act::RefundAsked { refund: task } | Act::Undelivered { flag: task } => {
                 let is_there = accounts::get(store, &self.account).await?.is_some();
-                Ok(is_there && task::put_new(store, refund).await?)
+                Ok(is_there && task::put_new(store, task).await?)
+            }
+            Act::CustomerMade { customer } => {
+                accounts::set_customer_again(store, &self.account, customer).await
             }
             Act::MailStopped { mail_stop } => {
                 accounts::stop_mail_again(store, &self.account, *mail_stop).await
@@ -102,6 +118,18 @@ impl Noted {
             Act::MailConfirmed => accounts::confirm_mail_again(store, &self.account, self.at).await,
         }
     }
+}
+
+/// Notes `act`, which was done just before: it must be noted again where whoever did it dies in between.
+pub(crate) async fn note(
+    store: &Store,
+    account: &AccountId,
+    act: Act,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let put = store.client().put_item().table_name(store.name(Table::Deletions));
+    let put = put.set_item(Some(to_item(Noted::new(account, act, now))?));
+    put.send().await.map(drop).map_err(unavailable)
 }
 
 /// Notes `act`, as a part of the transaction that does it.
@@ -131,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        billing::task::{OPERATOR, RefundRequest, RefundState, Work},
+        billing::task::{OPERATOR, RefundRequest, RefundState, Sign, Work},
         inventory::LATE_ACTS,
         mail::Why,
         store::text,
@@ -156,10 +184,14 @@ mod tests {
         };
         let refund =
             Task::new(&account, "refund#in_1".to_owned(), Work::Refund(refund), OPERATOR, now);
+        let flag = Work::Flag { sign: Sign::Undelivered, detail: "in_1".to_owned() };
+        let flag = Task::new(&account, "flag#undelivered#in_1".to_owned(), flag, OPERATOR, now);
         let acts = [
             Act::KeyRevoked { key_id: "key_4kPq9ZtR2mWx".parse().expect("an id") },
             Act::StatusSet { status: Status::Suspended },
             Act::RefundAsked { refund: Box::new(refund) },
+            Act::CustomerMade { customer: "cus_1".to_owned() },
+            Act::Undelivered { flag: Box::new(flag) },
             Act::MailStopped { mail_stop: MailStop { why: Why::Complaint, at: 1_795_521_600 } },
             Act::MailConfirmed,
         ];
@@ -173,6 +205,6 @@ mod tests {
             assert_eq!(from_item::<Noted>(item).expect("an act").act, act);
         }
         // Of the two about mail the last one stands.
-        assert_eq!(ids.len(), 4);
+        assert_eq!(ids.len(), 6);
     }
 }

@@ -25,7 +25,7 @@ mod work;
 use time::{Duration, OffsetDateTime};
 
 pub(crate) use self::{
-    acts::{Act, noting},
+    acts::{Act, note, noting},
     mails::instant,
 };
 pub use self::{
