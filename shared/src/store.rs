@@ -1,5 +1,6 @@
 //! DynamoDB: one client, physical table names, and what every domain's storage needs.
 
+mod count;
 mod retry;
 
 use std::{
@@ -20,7 +21,10 @@ use aws_sdk_dynamodb::{
     },
 };
 
-pub(crate) use self::retry::{pause, retrying};
+pub(crate) use self::{
+    count::count,
+    retry::{pause, retrying},
+};
 use crate::{aws::Lazy, error::Error, inventory::Table};
 
 /// Keys that one call reads at most: DynamoDB's own limit.

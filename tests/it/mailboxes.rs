@@ -1,11 +1,13 @@
 //! Addresses: in which scripts, which of them are one mailbox, and how many mails go to one.
 
+use local::redis::{Fault, Kind};
 use serde_json::{Value, json};
 use vidintel::inventory::{CACHE_SECONDS, Table};
 
 use crate::util::{
     World, assert_problem,
     objections::{form, items},
+    patient,
     purchases::{DECIDE, order},
     sign_up, token_in,
 };
@@ -20,6 +22,8 @@ async fn ask_from(world: &World, ip: &str, email: &str) -> Value {
     let mut event: Value =
         serde_json::from_str(include_str!("../../events/sign-up.json")).expect("an event");
     event["requestContext"]["http"]["sourceIp"] = ip.into();
+    let now = world.cloud.clock.now().unix_timestamp() * 1_000;
+    event["requestContext"]["timeEpoch"] = now.into();
     event["body"] = sign_up(email).to_string().into();
     world.cloud.invoke("SignUpFunction", &event).await.expect("an answer")["statusCode"].clone()
 }
@@ -190,4 +194,119 @@ async fn all_strangers_together_cause_so_many_mails_in_an_hour_and_no_more() {
     assert_problem(&world.send(objection).await, 429, "too-many-sign-ups");
     assert_eq!(world.cloud.ses.mails().len(), 1);
     assert!(world.logs("SignUpFunction").contains("no more mails"));
+}
+
+/// Why Redis cannot count.
+#[derive(Clone, Copy, Debug)]
+enum Lack {
+    Away,
+    ClusterMode,
+    Full,
+}
+
+/// A world whose Redis cannot count.
+async fn without_counts(lack: Lack) -> World {
+    let mut options = patient();
+    if let Lack::ClusterMode = lack {
+        options.redis = Kind::HalfOfACluster;
+    }
+    let world = World::start_with(options).await;
+    match lack {
+        Lack::Away => world.cloud.redis.fault(Fault::Refuse),
+        Lack::ClusterMode => {}
+        Lack::Full => {
+            // It still answers what it has: an old count must not stand for the new ones.
+            let mut redis = world.cloud.redis.connection().await.expect("connected");
+            for (name, value) in [("maxmemory-policy", "noeviction"), ("maxmemory", "1")] {
+                let mut set = ::redis::cmd("CONFIG");
+                set.arg("SET").arg(name).arg(value).exec_async(&mut redis).await.expect("set");
+            }
+        }
+    }
+    world
+}
+
+/// What is counted in the tables.
+async fn counts(world: &World) -> Vec<Value> {
+    let sessions = items(world, Table::Sessions).await;
+    sessions.into_iter().filter(|it| it.get("count").is_some()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_hold_while_redis_cannot_count() {
+    for lack in [Lack::Away, Lack::ClusterMode, Lack::Full] {
+        let world = without_counts(lack).await;
+        let sent = || world.cloud.ses.mails().len();
+        for _ in 0..6 {
+            assert_eq!(ask_from(&world, "192.0.2.10", "ada@example.com").await, 202, "{lack:?}");
+        }
+        assert_eq!(sent(), 3, "{lack:?}");
+        for n in 0..20 {
+            let ip = format!("203.0.113.{n}");
+            assert_eq!(ask_from(&world, &ip, "ada@example.com").await, 202, "{lack:?}");
+        }
+        assert_eq!(sent(), 10, "{lack:?}: to one mailbox");
+        for n in 0..20 {
+            let ip = format!("2001:db8:1:2:{n:x}::1");
+            assert_eq!(ask_from(&world, &ip, &format!("user{n}@example.com")).await, 202);
+        }
+        assert_eq!(ask_from(&world, "2001:db8:1:2::1", "more@example.com").await, 429, "{lack:?}");
+        let objection = form("made.up", "eve@example.com", "object");
+        let client = world.cloud.client();
+        assert_eq!(world.send(client.post("/v1/objections", &objection)).await.status, 202);
+        assert_eq!(sent(), 31, "{lack:?}");
+
+        // Of all together, once so many are counted.
+        let all = counts(&world).await;
+        let most = all.iter().max_by_key(|it| {
+            it["count"]["N"].as_str().and_then(|it| it.parse::<u64>().ok()).expect("a number")
+        });
+        let most = most.expect("counts");
+        assert_eq!(most["count"]["N"], "31", "{lack:?}");
+        for it in &all {
+            let text = it.to_string();
+            assert!(
+                !["example.com", "192.0.2", "203.0.113", "2001"]
+                    .iter()
+                    .any(|part| text.replace("expires_on", "").contains(&format!("\"{part}")))
+            );
+        }
+        let update = json!({
+            "TableName": world.cloud.dynamodb.table("sessions"),
+            "Key": { "hash": most["hash"] },
+            "UpdateExpression": "SET #count = :most",
+            "ExpressionAttributeNames": { "#count": "count" },
+            "ExpressionAttributeValues": { ":most": { "N": "1000" } },
+        });
+        world.cloud.dynamodb.call("UpdateItem", &update).await.expect("set");
+        assert_eq!(ask_from(&world, "198.51.100.7", "bob@example.com").await, 429, "{lack:?}");
+        assert_eq!(sent(), 31, "{lack:?}");
+
+        // With the next hour it begins anew, and what was counted is gone soon.
+        world.wait(time::Duration::hours(1));
+        assert_eq!(ask_from(&world, "192.0.2.10", "ada@example.com").await, 202, "{lack:?}");
+        assert_eq!(sent(), 32, "{lack:?}");
+        world.wait(time::Duration::hours(2));
+        world.run_job("PurgeSessionsFunction").await;
+        assert!(counts(&world).await.is_empty(), "{lack:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_a_known_address_costs_the_calls_of_an_unknown_one() {
+    let world = World::start().await;
+    world.customer("ada@example.com").await;
+    world.cloud.redis.fault(Fault::Refuse);
+    let mut calls = Vec::new();
+    for (n, email) in ["warm@example.com", "ada@example.com", "bob@example.com"].iter().enumerate()
+    {
+        world.cloud.dynamodb.reset_counts();
+        let answer = ask_from(&world, &format!("192.0.2.{n}"), email).await;
+        assert_eq!(answer, 202, "{email}");
+        let counts = world.cloud.dynamodb.counts();
+        calls.push(counts.iter().map(|(name, it)| (name.clone(), it.requests)).collect::<Vec<_>>());
+    }
+    assert_eq!(calls[1], calls[2]);
+    let updates = calls[1].iter().filter(|it| it.0.1 == "UpdateItem").map(|it| it.1);
+    assert_eq!(updates.sum::<u64>(), 6, "five counts and a look at what refuses mail: {calls:?}");
 }

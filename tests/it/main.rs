@@ -48,6 +48,7 @@ mod redis_server;
 mod refunds;
 mod restore;
 mod restore_drill;
+mod restore_mail;
 mod retention;
 mod retention_years;
 mod review;

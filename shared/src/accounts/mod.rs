@@ -12,7 +12,9 @@ mod verify;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-pub(crate) use self::store::{owner, set_status_again, stop_mail};
+pub(crate) use self::store::{
+    confirm_mail_again, owner, set_customer_again, set_status_again, stop_mail, stop_mail_again,
+};
 pub use self::{
     address::EmailAddress,
     recover::{RecoverRequest, Recovered, recover},

@@ -10,9 +10,9 @@ use crate::{
     app::App,
     billing::task::{OPERATOR, Sign, Task, Work, put_new},
     error::Error,
-    inventory::{self, Category, Table},
+    inventory,
     secrets::Pepper,
-    store::{n, number, s, unavailable},
+    store::count,
 };
 
 /// Accounts that a network may open on one day (UTC) before the operator is told of each further one.
@@ -47,7 +47,7 @@ async fn count_and_flag(
     let mut signs = Vec::new();
     if let Some(network) = network(source_ip) {
         let hash = pepper.hash("network", &format!("{network} {day}"));
-        let count = count(app, &inventory::NETWORK_COUNTS, hash, now).await?;
+        let count = count(&app.store, &inventory::NETWORK_COUNTS, hash, 1, now).await?;
         if count > INCONSPICUOUS {
             signs.push(count.to_string());
         }
@@ -56,7 +56,7 @@ async fn count_and_flag(
         let mailbox = account.email.mailbox_hash(pepper);
         let month = (day.year(), u8::from(day.month()));
         let hash = pepper.hash("sign-ups of a mailbox", &format!("{mailbox} {month:?}"));
-        let count = count(app, &inventory::MAILBOX_COUNTS, hash, now).await?;
+        let count = count(&app.store, &inventory::MAILBOX_COUNTS, hash, 1, now).await?;
         if count > INCONSPICUOUS_TAGS {
             signs.push(format!("{count} with a tag"));
         }
@@ -67,33 +67,6 @@ async fn count_and_flag(
     let work = Work::Flag { sign: Sign::ManySignUps, detail: signs.join(", ") };
     let task = Task::new(&account.id, "flag#many-sign-ups".to_owned(), work, OPERATOR, now);
     put_new(&app.store, &task).await.map(drop)
-}
-
-/// Counts one more account under `hash`; how many there are by now.
-async fn count(
-    app: &App,
-    category: &Category,
-    hash: String,
-    now: OffsetDateTime,
-) -> Result<i64, Error> {
-    let expiry = category.expiry(now, &hash);
-    let update = app
-        .store
-        .client()
-        .update_item()
-        .table_name(app.store.name(Table::Sessions))
-        .key("hash", s(hash))
-        .update_expression(
-            "SET expires_at = if_not_exists(expires_at, :at), \
-             expires_on = if_not_exists(expires_on, :on) ADD #count :one",
-        )
-        .expression_attribute_names("#count", "count")
-        .expression_attribute_values(":at", n(expiry.at))
-        .expression_attribute_values(":on", s(expiry.on))
-        .expression_attribute_values(":one", n(1))
-        .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew);
-    let counted = update.send().await.map_err(unavailable)?;
-    Ok(counted.attributes().and_then(|it| number(it, "count")).unwrap_or_default())
 }
 
 /// What of an address one customer of a network provider usually has: 256 addresses, or a /48.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
+    dates::at,
     error::{AuthError, Error},
     ids::{AccountId, KeyId},
     inventory::{self, RECOVERY_HOURS, Table},
@@ -157,7 +158,7 @@ async fn open(
     // Also when it was done already: an earlier call may have ended here.
     app.gate.invalidate_now(&id).await?;
     // The token has come through, once: a token that is sent again within its minutes says no more.
-    confirm_mail(&app.store, &id, waiting.used_at.unwrap_or(now.unix_timestamp())).await?;
+    confirm_mail(&app.store, &id, waiting.used_at.map_or(now, at)).await?;
     let (account, key_item) =
         tokio::try_join!(get(&app.store, &id), keys::find(&app.store, &id, &key_id))?;
     let (Some(account), Some(key_item)) = (account, key_item) else {

@@ -121,7 +121,7 @@ pub async fn sign_up(
     let accepted = SignUpAccepted { message: ACCEPTED };
     let peppers = app.secrets.get().await?.pepper;
     let pepper = &peppers.current;
-    if !Mailer::may_send(&app.redis, pepper, &sign_up.email, source_ip).await? {
+    if !Mailer::may_send(app, pepper, &sign_up.email, source_ip, now).await? {
         // Saying so would tell whether somebody else has just signed up with it.
         return Ok(accepted);
     }

@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValuesOnConditionCheckFailure, Update, builders::UpdateBuilder,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Update, builders::UpdateBuilder};
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 
@@ -18,8 +16,7 @@ use crate::{
     privacy::{Act, noting},
     secrets::Pepper,
     store::{
-        Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value,
-        transact, updating,
+        Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value, transact, updating,
     },
 };
 
@@ -157,68 +154,118 @@ pub(super) async fn note_told(store: &Store, id: &AccountId, status: Status) -> 
     conditional(update.send().await).map(drop)
 }
 
-/// Notes that the account's address refuses mail, unless it was confirmed since; whether it did.
+/// Notes that the account's address refuses mail, unless it was confirmed since; whether it did. It is noted where no
+/// backup can undo it, too.
 pub(crate) async fn stop_mail(
     store: &Store,
     id: &AccountId,
     stop: MailStop,
+    now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let update = store
-        .client()
-        .update_item()
-        .table_name(store.name(Table::Accounts))
-        .key("id", s(id.to_string()))
+    let update = mail_update(store, id, stop.at)
         .update_expression("SET mail_stopped = :stop")
-        .condition_expression(
-            "attribute_exists(id) AND created_at <= :at AND \
-             (attribute_not_exists(mail_confirmed_at) OR mail_confirmed_at <= :at)",
-        )
-        .expression_attribute_values(":stop", to_value(&stop)?)
-        .expression_attribute_values(":at", n(stop.at));
-    Ok(matches!(conditional(update.send().await)?, Conditional::Done(_)))
+        .condition_expression(MAY_STOP)
+        .expression_attribute_values(":stop", to_value(&stop)?);
+    let act = noting(store, id, Act::MailStopped { mail_stop: stop }, now)?;
+    Ok(transact(store, vec![updating(update)?, act]).await?.is_none())
 }
 
-/// Notes that the account's address has been confirmed again at `at` (epoch seconds): it takes mail.
-pub(super) async fn confirm_mail(store: &Store, id: &AccountId, at: i64) -> Result<(), Error> {
-    let update = store
-        .client()
-        .update_item()
+/// As [`stop_mail`], where a backup has undone it; whether it had.
+pub(crate) async fn stop_mail_again(
+    store: &Store,
+    id: &AccountId,
+    stop: MailStop,
+) -> Result<bool, Error> {
+    let update = mail_update(store, id, stop.at)
+        .update_expression("SET mail_stopped = :stop")
+        .condition_expression(format!("{MAY_STOP} AND attribute_not_exists(mail_stopped)"))
+        .expression_attribute_values(":stop", to_value(&stop)?);
+    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+}
+
+/// What must be true of an account whose address has refused a mail of the time `:at`.
+const MAY_STOP: &str = "attribute_exists(id) AND created_at <= :at AND \
+                        (attribute_not_exists(mail_confirmed_at) OR mail_confirmed_at <= :at)";
+
+/// Notes that the account's address has been confirmed again at `at`: it takes mail. What has come back since
+/// stands. It is noted where no backup can undo it, too.
+pub(super) async fn confirm_mail(
+    store: &Store,
+    id: &AccountId,
+    at: OffsetDateTime,
+) -> Result<(), Error> {
+    let update = confirmation(store, id, at.unix_timestamp(), "");
+    let act = noting(store, id, Act::MailConfirmed, at)?;
+    transact(store, vec![updating(update)?, act]).await.map(drop)
+}
+
+/// As [`confirm_mail`], at `at` (epoch seconds), where a backup has undone it; whether it had.
+pub(crate) async fn confirm_mail_again(
+    store: &Store,
+    id: &AccountId,
+    at: i64,
+) -> Result<bool, Error> {
+    let undone = " AND (attribute_not_exists(mail_confirmed_at) OR mail_confirmed_at < :at)";
+    let update = confirmation(store, id, at, undone);
+    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+}
+
+fn confirmation(store: &Store, id: &AccountId, at: i64, and: &str) -> UpdateBuilder {
+    let condition =
+        "attribute_exists(id) AND (attribute_not_exists(mail_stopped) OR mail_stopped.#at <= :at)";
+    mail_update(store, id, at)
+        .update_expression("SET mail_confirmed_at = :at REMOVE mail_stopped")
+        .condition_expression(format!("{condition}{and}"))
+        .expression_attribute_names("#at", "at")
+}
+
+/// A change of whether the account takes mail, by what happened at `at` (epoch seconds).
+fn mail_update(store: &Store, id: &AccountId, at: i64) -> UpdateBuilder {
+    Update::builder()
         .table_name(store.name(Table::Accounts))
         .key("id", s(id.to_string()))
-        .update_expression("SET mail_confirmed_at = :at REMOVE mail_stopped")
-        // What has come back since stands.
-        .condition_expression(
-            "attribute_exists(id) AND (attribute_not_exists(mail_stopped) OR mail_stopped.#at <= :at)",
-        )
-        .expression_attribute_names("#at", "at")
-        .expression_attribute_values(":at", n(at));
-    conditional(update.send().await).map(drop)
+        .expression_attribute_values(":at", n(at))
 }
 
 /// Makes `customer` the account's customer of Stripe if it has none; the one that it has then. `None`: it
-/// is to be deleted, or is not there.
+/// is to be deleted, or is not there. It is noted where no backup can undo it, too: what is bought is found by it.
 pub async fn set_customer(
     store: &Store,
     id: &AccountId,
     customer: &str,
+    now: OffsetDateTime,
 ) -> Result<Option<String>, Error> {
-    let update = store
-        .client()
-        .update_item()
-        .table_name(store.name(Table::Accounts))
-        .key("id", s(id.to_string()))
-        .update_expression("SET customer = :customer")
+    let update = customer_update(store, id, customer)
         .condition_expression(
             "#status = :active AND attribute_not_exists(customer) AND attribute_not_exists(erasure)",
         )
         .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":active", s(Status::Active.name()))
-        .expression_attribute_values(":customer", s(customer))
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    match conditional(update.send().await)? {
-        Conditional::Done(_) => Ok(Some(customer.to_owned())),
-        Conditional::Refused(item) => {
-            Ok(item.and_then(|it| text(&it, "customer").map(str::to_owned)))
-        }
+        .expression_attribute_values(":active", s(Status::Active.name()));
+    let act = noting(store, id, Act::CustomerMade { customer: customer.to_owned() }, now)?;
+    if transact(store, vec![updating(update)?, act]).await?.is_none() {
+        return Ok(Some(customer.to_owned()));
     }
+    Ok(get(store, id).await?.and_then(|it| it.customer))
+}
+
+/// As [`set_customer`], where a backup has undone it; whether it had. Also of an account that is to be deleted: its
+/// deletion ends what was bought.
+pub(crate) async fn set_customer_again(
+    store: &Store,
+    id: &AccountId,
+    customer: &str,
+) -> Result<bool, Error> {
+    let update = customer_update(store, id, customer).condition_expression(
+        "attribute_exists(id) AND attribute_not_exists(customer) AND \
+         NOT contains(past_customers, :customer)",
+    );
+    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+}
+
+fn customer_update(store: &Store, id: &AccountId, customer: &str) -> UpdateBuilder {
+    Update::builder()
+        .table_name(store.name(Table::Accounts))
+        .key("id", s(id.to_string()))
+        .update_expression("SET customer = :customer")
+        .expression_attribute_values(":customer", s(customer))
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     accounts::{self, Account},
     app::App,
+    dates::at,
     error::{Error, InputError},
     ids::AccountId,
     plans::Plan,
@@ -164,7 +165,7 @@ async fn make_customer(
     let key = format!("customer {id} {} {}", account.billing_version, attempt.at / 60);
     let (email, company) = (account.email.expose(), account.company.as_deref());
     let made = stripe.create_customer(&id, email, company, &key).await?.id;
-    let stands = adopt(app, stripe, &account.id, &made).await?;
+    let stands = adopt(app, stripe, &account.id, &made, at(attempt.at)).await?;
     stands.ok_or(Error::Conflict("the account is being deleted"))
 }
 
@@ -176,8 +177,9 @@ pub(super) async fn adopt(
     stripe: &Stripe,
     account: &AccountId,
     made: &str,
+    now: OffsetDateTime,
 ) -> Result<Option<String>, Error> {
-    let stands = accounts::set_customer(&app.store, account, made).await?;
+    let stands = accounts::set_customer(&app.store, account, made, now).await?;
     if stands.as_deref() != Some(made) {
         stripe.delete_customer(made).await?;
     }

@@ -33,18 +33,24 @@ pub(super) fn ends_at(since: i64) -> i64 {
     since + GRACE_DAYS * DAY
 }
 
+/// How many mails about a payment that is overdue since `since` were due by `at` (both epoch seconds).
+pub(super) fn due_by(since: i64, at: i64) -> u32 {
+    let due = MAIL_DAYS.iter().filter(|day| since + **day * DAY <= at).count();
+    u32::try_from(due).unwrap_or(u32::MAX)
+}
+
 /// What is next at `now`, of a payment that is overdue since `since`, about which `sent` mails were sent.
 pub(super) fn step(since: i64, sent: u32, now: OffsetDateTime) -> Step {
     let now = now.unix_timestamp();
     if now >= ends_at(since) {
         return Step::End;
     }
-    let days = MAIL_DAYS.map(|day| since + day * DAY);
-    let due = days.iter().filter(|at| **at <= now).count();
-    let next_at = days.get(due).copied().unwrap_or_else(|| ends_at(since));
-    match u32::try_from(due) {
-        Ok(due) if due > sent => Step::Mail { sent: due, next_at },
-        _ => Step::Wait { next_at },
+    let due = due_by(since, now);
+    let next = MAIL_DAYS.get(due as usize).map(|day| since + day * DAY);
+    let next_at = next.unwrap_or_else(|| ends_at(since));
+    match due > sent {
+        true => Step::Mail { sent: due, next_at },
+        false => Step::Wait { next_at },
     }
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use self::differences::{Difference, Expected, differences};
-use super::{AtStripe, Stripe, record, standing::live, sync_account};
+use super::{AtStripe, Stripe, record, standing::live, sync::sync_untold, sync_account};
 use crate::{
     accounts::{self, Account, Status},
     app::App,
@@ -21,6 +21,7 @@ use crate::{
     ids::AccountId,
     inventory::Table,
     jobs::Report,
+    privacy::last_restore,
     store::{Item, Store, n, number, s, text, unavailable},
     telemetry::Metric,
 };
@@ -108,6 +109,12 @@ pub async fn reconcile(
 ) -> Result<Reconciled, Error> {
     let mut reconciled = Reconciled::default();
     let mut pass = Pass::load(&app.store).await?;
+    let restored = last_restore(&app.store).await?;
+    if restored.is_some_and(|it| pass.is_before(it.opened_at())) {
+        // What it has looked at was of other tables.
+        pass = Pass { began_at: Some(now.unix_timestamp()), ..Pass::default() };
+        pass.save(&app.store).await?;
+    }
     if !pass.is_under_way() {
         if pass.completed_on(now) {
             reconciled.complete = true;
@@ -117,7 +124,9 @@ pub async fn reconcile(
         pass.began_at = Some(now.unix_timestamp());
         pass.save(&app.store).await?;
     }
-    if !go_on(app, &mut pass, &mut reconciled, now, deadline).await? {
+    // What differs soon after a restore is as a rule what the backup has undone.
+    let is_restored = restored.is_some_and(|it| it.is_recent(now));
+    if !go_on(app, (&mut pass, is_restored), &mut reconciled, now, deadline).await? {
         reconciled.pass_age = pass.age(now);
         return Ok(reconciled);
     }
@@ -131,7 +140,7 @@ pub async fn reconcile(
 /// Goes on with `pass`; whether it came to its end.
 async fn go_on(
     app: &App,
-    pass: &mut Pass,
+    (pass, is_restored): (&mut Pass, bool),
     reconciled: &mut Reconciled,
     now: OffsetDateTime,
     deadline: Instant,
@@ -148,7 +157,8 @@ async fn go_on(
                     pass.save(&app.store).await?;
                     return Ok(false);
                 }
-                for outcome in join_all(some.iter().map(|it| look_and_mend(app, it, now))).await {
+                let work = some.iter().map(|it| look_and_mend(app, it, is_restored, now));
+                for outcome in join_all(work).await {
                     reconciled.accounts += 1;
                     match outcome {
                         Ok(found) => found.into_iter().for_each(|it| reconciled.count(it)),
@@ -179,6 +189,7 @@ async fn go_on(
 async fn look_and_mend(
     app: &App,
     account: &AccountId,
+    is_restored: bool,
     now: OffsetDateTime,
 ) -> Result<Option<Differing>, Error> {
     let stripe = app.stripe().await?;
@@ -194,7 +205,10 @@ async fn look_and_mend(
     if found.is_empty() {
         return Ok(None);
     }
-    sync_account(app, account, &customer, now).await?;
+    match is_restored {
+        true => sync_untold(app, account, &customer, now).await?,
+        false => sync_account(app, account, &customer, now).await?,
+    };
     let left = look(app, &stripe, account, now).await?.map(|(left, _)| left).unwrap_or_default();
     Ok(Some(Differing { account: account.clone(), differences: found, left }))
 }
@@ -288,6 +302,11 @@ struct Pass {
 impl Pass {
     fn is_under_way(&self) -> bool {
         self.began_at.is_some() || self.part > 0 || self.offset > 0
+    }
+
+    /// Whether it, or the last one, began before `at` (epoch seconds).
+    fn is_before(&self, at: i64) -> bool {
+        self.began_at.or(self.completed_at).is_some_and(|it| it < at)
     }
 
     /// Whether one was complete on the day of `now`.

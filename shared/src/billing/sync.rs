@@ -81,7 +81,25 @@ pub async fn sync_account(
     customer: &str,
     now: OffsetDateTime,
 ) -> Result<Synced, Error> {
-    sync_hinted(app, customer, Some(account.to_string()), &[], now).await
+    sync_hinted(app, customer, Some(account.to_string()), (&[], Changes::Told), now).await
+}
+
+/// As [`sync_account`], where a backup may have undone what had been read before: a change of the plan was told when it
+/// came about.
+pub(super) async fn sync_untold(
+    app: &App,
+    account: &AccountId,
+    customer: &str,
+    now: OffsetDateTime,
+) -> Result<Synced, Error> {
+    sync_hinted(app, customer, Some(account.to_string()), (&[], Changes::Untold), now).await
+}
+
+/// Whether changes of the plan are told by mail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    Told,
+    Untold,
 }
 
 /// As [`sync`], for these events: once all is done they are noted as handled.
@@ -93,14 +111,14 @@ pub(super) async fn sync_for(
 ) -> Result<Synced, Error> {
     // Of a deleted customer only the event about it says whose it was.
     let hint = events.iter().find_map(|it| it.account.clone());
-    sync_hinted(app, customer, hint, events, now).await
+    sync_hinted(app, customer, hint, (events, Changes::Told), now).await
 }
 
 async fn sync_hinted(
     app: &App,
     customer: &str,
     hint: Option<String>,
-    events: &[StripeEvent],
+    (events, changes): (&[StripeEvent], Changes),
     now: OffsetDateTime,
 ) -> Result<Synced, Error> {
     let stripe = app.stripe().await?;
@@ -114,7 +132,9 @@ async fn sync_hinted(
     for _ in 0..8 {
         let known = accounts::get(&app.store, &account).await?;
         let is_unknown = known.as_ref().is_some_and(|it| it.customer.is_none());
-        if found.is_some() && is_unknown && adopt(app, &stripe, &account, customer).await?.is_some()
+        if found.is_some()
+            && is_unknown
+            && adopt(app, &stripe, &account, customer, now).await?.is_some()
         {
             continue;
         }
@@ -137,7 +157,9 @@ async fn sync_hinted(
             ));
         }
         let at_stripe = AtStripe::read(&stripe, customer).await?;
-        if let Some(synced) = write(app, &known, found.is_none(), &at_stripe, events, now).await? {
+        if let Some(synced) =
+            write(app, &known, found.is_none(), &at_stripe, (events, changes), now).await?
+        {
             return Ok(synced);
         }
         // Somebody was faster: what is there now is read again.
@@ -236,7 +258,7 @@ async fn write(
     account: &Account,
     is_deleted: bool,
     at_stripe: &AtStripe,
-    events: &[StripeEvent],
+    (events, changes): (&[StripeEvent], Changes),
     now: OffsetDateTime,
 ) -> Result<Option<Synced>, Error> {
     let store = &app.store;
@@ -271,7 +293,7 @@ async fn write(
     }
     let subscription = if is_deleted { None } else { entitled(account, at_stripe) };
     let bought = subscription.as_ref();
-    parts.extend(todo(store, account, bought, (at_stripe, &all), &tasks, now)?);
+    parts.extend(todo(store, account, (bought, changes), (at_stripe, &all), &tasks, now)?);
     if parts.len() >= MOST_PARTS {
         let rest = parts.split_off(MOST_PARTS);
         if transact(store, std::mem::replace(&mut parts, rest)).await?.is_some() {
@@ -432,7 +454,7 @@ pub(super) fn past_period(
 fn todo(
     store: &Store,
     account: &Account,
-    subscription: Option<&Subscription>,
+    (subscription, changes): (Option<&Subscription>, Changes),
     (at_stripe, records): (&AtStripe, &[Record]),
     tasks: &[Task],
     now: OffsetDateTime,
@@ -470,7 +492,8 @@ fn todo(
     let is_held = |id: &str| {
         uncollected.iter().any(|it| it.id == id) || is_there(&format!("flag#uncollected#{id}"))
     };
-    if let Some(work) = told_of(account, subscription)
+    if changes == Changes::Told
+        && let Some(work) = told_of(account, subscription)
         && !subscription.is_some_and(|it| is_held(&it.id))
     {
         // Once for each change: with the version that the account has then.

@@ -13,7 +13,10 @@ use crate::{
     store::{Item, Store, from_item, n, putting, s, stored, text, to_item, unavailable},
 };
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::{
+    operation::put_item::PutItemError,
+    types::{Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
 
 /// Queue of what `work-billing` does by itself.
 pub const WORK: &str = "work";
@@ -283,6 +286,25 @@ pub async fn put_new(store: &Store, task: &Task) -> Result<bool, Error> {
         .set_item(Some(to_item(task)?))
         .condition_expression("attribute_not_exists(task)");
     stored(put.send().await)
+}
+
+/// As [`put_new`]; the task of its name that is there already.
+pub async fn put_or_find(store: &Store, task: &Task) -> Result<Option<Task>, Error> {
+    let put = store
+        .client()
+        .put_item()
+        .table_name(store.name(Table::BillingTasks))
+        .set_item(Some(to_item(task)?))
+        .condition_expression("attribute_not_exists(task)")
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let error = match put.send().await {
+        Ok(_) => return Ok(None),
+        Err(error) => error,
+    };
+    if let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() {
+        return refused.item.clone().map(from_item).transpose();
+    }
+    Err(unavailable(error))
 }
 
 /// Stores `task` in place of the one that was read, if that is still there as it was: `before` is its

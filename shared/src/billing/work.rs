@@ -9,13 +9,13 @@ use stripe_shared::SubscriptionStatus;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    dunning::{Step, step},
+    dunning::{Step, due_by, step},
     key_changes::{KEYS, take_keys},
     mails,
     queue::Waiting,
     record::{self, RecordKind},
     refund_payment,
-    stripe::InvoiceStatus,
+    stripe::{Bought, InvoiceStatus},
     sync,
     task::{self, Task, WORK, Work},
     told,
@@ -28,7 +28,7 @@ use crate::{
     inventory::Table,
     jobs::Report,
     mail::Kind,
-    privacy::is_closed,
+    privacy::{Restored, is_closed, last_restore},
     store::{Store, s, unavailable},
     telemetry::Metric,
 };
@@ -73,12 +73,15 @@ pub async fn work(app: &App, now: OffsetDateTime, deadline: Instant) -> Result<W
     if is_closed(&app.store).await? {
         return Ok(worked);
     }
+    let restored = last_restore(&app.store).await?;
     for (account, name) in task::due(&app.store, WORK, now).await? {
         if Instant::now() >= deadline {
             break;
         }
         match task::load(&app.store, &account, &name).await {
-            Ok(Some(task)) if is_due(&task, now) => one(app, &task, now, &mut worked).await,
+            Ok(Some(task)) if is_due(&task, now) => {
+                one(app, &task, restored, now, &mut worked).await;
+            }
             // Done or put off since the index was read.
             Ok(_) => {}
             Err(error) => {
@@ -99,12 +102,15 @@ pub async fn work_on(app: &App, account: &AccountId, now: OffsetDateTime) -> Res
     if is_closed(&app.store).await? {
         return Ok(worked);
     }
-    for task in task::of_account(&app.store, account).await? {
-        if matches!(task.work, Work::RecordMail { .. } | Work::PlanMail { .. })
-            && is_due(&task, now)
-        {
-            one(app, &task, now, &mut worked).await;
-        }
+    let mut due = task::of_account(&app.store, account).await?;
+    due.retain(|it| matches!(it.work, Work::RecordMail { .. } | Work::PlanMail { .. }));
+    due.retain(|it| is_due(it, now));
+    if due.is_empty() {
+        return Ok(worked);
+    }
+    let restored = last_restore(&app.store).await?;
+    for task in due {
+        one(app, &task, restored, now, &mut worked).await;
     }
     Ok(worked)
 }
@@ -113,7 +119,20 @@ fn is_due(task: &Task, now: OffsetDateTime) -> bool {
     task.queue.as_deref() == Some(WORK) && task.next_at.is_some_and(|at| at <= now.unix_timestamp())
 }
 
-async fn one(app: &App, task: &Task, now: OffsetDateTime, worked: &mut Worked) {
+/// Whether the mail of `task`, about what happened at `at` (epoch seconds), was sent before a restore has brought the task
+/// back, or had it made once more. One that had failed before is tried again: at worst it comes twice.
+fn was_mailed(task: &Task, restored: Option<Restored>, at: i64) -> bool {
+    let is_first = |it: Restored| task.attempts == 0 || task.created_at >= it.opened_at();
+    restored.is_some_and(|it| at <= it.mailed_to() && is_first(it))
+}
+
+async fn one(
+    app: &App,
+    task: &Task,
+    restored: Option<Restored>,
+    now: OffsetDateTime,
+    worked: &mut Worked,
+) {
     let claimed = match claim(app, task, now).await {
         Ok(Some(claimed)) => claimed,
         // Somebody else is at it.
@@ -125,7 +144,7 @@ async fn one(app: &App, task: &Task, now: OffsetDateTime, worked: &mut Worked) {
         }
     };
     let task = &claimed;
-    let Err(error) = advance(app, task, now).await else {
+    let Err(error) = advance(app, task, restored, now).await else {
         worked.done += 1;
         return;
     };
@@ -177,7 +196,12 @@ async fn put_off(
     task::save(&app.store, &put_off, task).await.map(drop)
 }
 
-async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Error> {
+async fn advance(
+    app: &App,
+    task: &Task,
+    restored: Option<Restored>,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
     let account = accounts::get(&app.store, &task.account).await?;
     let account = account.filter(|it| it.status != Status::Erasing);
     match (&task.work, account) {
@@ -187,15 +211,20 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
         }
         // Nobody is there any more to be written to; the erasure ends what was bought.
         (_, None) => remove(&app.store, task).await,
+        (Work::PlanMail { .. } | Work::RefundMail { .. }, Some(_))
+            if was_mailed(task, restored, task.created_at) =>
+        {
+            remove(&app.store, task).await
+        }
         (Work::RecordMail { record }, Some(account)) => {
-            mail_record(app, &account, record, now).await?;
+            mail_record(app, &account, (task, record), restored, now).await?;
             remove(&app.store, task).await
         }
         (Work::EndedMail { unpaid }, Some(account)) => {
             let ended = task.task.strip_prefix("ended#");
             // Paid at last, and going on: there is nothing to be told.
             if account.subscription.as_ref().map(|it| it.id.as_str()) != ended {
-                end(app, &account, *unpaid, now).await?;
+                end(app, &account, (task, *unpaid), restored, now).await?;
             }
             remove(&app.store, task).await
         }
@@ -215,7 +244,14 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
             remove(&app.store, task).await
         }
         (Work::Dunning { subscription, since, sent }, Some(account)) => {
-            dun(app, &account, task, (subscription, *since, *sent), now).await
+            // Those before a restore were sent, whatever the task says.
+            let sent = match restored {
+                Some(it) if was_mailed(task, restored, *since) => {
+                    (*sent).max(due_by(*since, it.mailed_to()))
+                }
+                _ => *sent,
+            };
+            dun(app, &account, task, (subscription, *since, sent), now).await
         }
         (Work::Flag { .. }, Some(_)) => Err(Error::internal("a flag is the operator's to clear")),
     }
@@ -224,13 +260,17 @@ async fn advance(app: &App, task: &Task, now: OffsetDateTime) -> Result<(), Erro
 async fn mail_record(
     app: &App,
     account: &Account,
-    name: &str,
+    (task, name): (&Task, &str),
+    restored: Option<Restored>,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
     let records = record::of_account(&app.store, &account.id).await?;
     let Some(record) = records.iter().find(|it| it.record == name) else {
         return Err(Error::internal("the record that a mail is about is not there"));
     };
+    if was_mailed(task, restored, record.issued_at) {
+        return Ok(());
+    }
     // A credit note's is another object.
     let of = match record.kind {
         RecordKind::CreditNote => record.of.as_ref(),
@@ -248,11 +288,20 @@ async fn mail_record(
 }
 
 /// A subscription has ended: withdraws what is still open of it, and says so.
-async fn end(app: &App, account: &Account, unpaid: bool, now: OffsetDateTime) -> Result<(), Error> {
+async fn end(
+    app: &App,
+    account: &Account,
+    (task, unpaid): (&Task, bool),
+    restored: Option<Restored>,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let mut ended_at = None;
     if let Some(customer) = &account.customer {
         let stripe = app.stripe().await?;
         let (bought, invoices) =
             tokio::try_join!(stripe.subscriptions(customer), stripe.invoices(customer))?;
+        let is_it = |it: &&Bought| Some(it.id.as_str()) == task.task.strip_prefix("ended#");
+        ended_at = bought.iter().find(is_it).and_then(|it| it.ended_at);
         let mut has_changed = false;
         // Which entitles to nothing, and would be charged for again.
         let unpaid = bought.iter().filter(|it| it.status == SubscriptionStatus::Unpaid);
@@ -272,6 +321,9 @@ async fn end(app: &App, account: &Account, unpaid: bool, now: OffsetDateTime) ->
         if has_changed {
             sync(app, customer, now).await?;
         }
+    }
+    if was_mailed(task, restored, ended_at.unwrap_or(task.created_at)) {
+        return Ok(());
     }
     let mail = mails::ended(&app.config.service.public_url, unpaid, account.plan_at(now));
     app.mailer.tell(account, (Kind::Plan, None), mail, now).await.map(drop)

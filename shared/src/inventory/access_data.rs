@@ -98,4 +98,24 @@ pub static NETWORK_COUNTS: Category = Category {
     cookie: None,
 };
 
-pub(super) static ALL: &[&Category] = &[&SIGN_UPS, &RECOVERIES, &NETWORK_COUNTS, &MAILBOX_COUNTS];
+/// Mails that strangers have asked for, while Redis cannot count them. An hour's count is needed to the end of its hour,
+/// and the hourly job deletes up to an hour ahead.
+pub static MAIL_COUNTS: Category = Category {
+    id: "mail-counts",
+    description: "How many mails an address, a network address or all together have caused in an hour, under a keyed \
+                  hash, where the cache could not count them",
+    fields: &["hash", "count", "expires_at", "expires_on"],
+    place: Place::Table(Table::Sessions),
+    purpose: "to prevent abuse of the forms that send a mail",
+    legal_basis: LegalBasis::LegitimateInterest,
+    source: OBSERVED,
+    recipients: &[HOSTING],
+    keep: Keep::Hours(2),
+    export: Export::No("a number that is not kept with an account, gone within two hours"),
+    erasure: Erasure::Expires,
+    ccpa: &["Identifiers"],
+    cookie: None,
+};
+
+pub(super) static ALL: &[&Category] =
+    &[&SIGN_UPS, &RECOVERIES, &NETWORK_COUNTS, &MAILBOX_COUNTS, &MAIL_COUNTS];

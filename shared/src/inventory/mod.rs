@@ -16,7 +16,7 @@ mod temporary_data;
 use std::sync::LazyLock;
 
 pub use self::{
-    access_data::{MAILBOX_COUNTS, NETWORK_COUNTS, RECOVERIES, SIGN_UPS},
+    access_data::{MAIL_COUNTS, MAILBOX_COUNTS, NETWORK_COUNTS, RECOVERIES, SIGN_UPS},
     account_data::{
         ACCOUNTS, API_KEYS, API_LOGS, BILLING_RECORDS, BILLING_TASKS, CONSENTS, QUOTAS,
         SUPPORT_MESSAGES, USAGE_STATISTICS,

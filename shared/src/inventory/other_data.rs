@@ -220,7 +220,16 @@ pub static SUPPRESSIONS: Category = Category {
 pub static MAIL_STOPS: Category = Category {
     id: "mail-stops",
     description: "A keyed hash of an address whose mail has come back or was called spam, which of the two, and when",
-    fields: &["hash", "why", "at", "tried_at", "expires_at", "expires_on", "ledger_position"],
+    fields: &[
+        "hash",
+        "why",
+        "at",
+        "tried_at",
+        "objection_tried_at",
+        "expires_at",
+        "expires_on",
+        "ledger_position",
+    ],
     place: Place::Table(Table::Sessions),
     purpose: "to send no more mail to who does not get it or does not want it",
     legal_basis: LegalBasis::LegitimateInterest,
@@ -324,7 +333,9 @@ pub static DELETIONS: Category = Category {
 /// What else a restored backup must not undo: as long as there is a backup from before it, and five days.
 pub static LATE_ACTS: Category = Category {
     id: "late-acts",
-    description: "Keys that were revoked, suspensions and refunds that were asked for in the last weeks",
+    description: "Keys that were revoked, suspensions, refunds that were asked for, numbers that were given at the payment \
+                  processor, addresses that refused mail or were confirmed again, and receipts that did not arrive, in \
+                  the last weeks",
     fields: &[
         "id",
         "account",
@@ -332,6 +343,9 @@ pub static LATE_ACTS: Category = Category {
         "key_id",
         "status",
         "refund",
+        "customer",
+        "flag",
+        "mail_stop",
         "at",
         "expires_at",
         "expires_on",

@@ -11,11 +11,11 @@ use super::{
     stops::{MailStop, Why, put},
 };
 use crate::{
-    accounts::{self, EmailAddress},
+    accounts::{self, Account, EmailAddress, Status},
     app::App,
     billing::task::{self, OPERATOR, Sign, Task, Work},
     error::Error,
-    privacy,
+    privacy::{self, Act, Notice, note},
     telemetry::{self, Metric},
 };
 
@@ -52,6 +52,8 @@ impl std::fmt::Debug for Sent {
 #[serde(rename_all = "camelCase")]
 struct Bounce {
     bounce_type: String,
+    #[serde(default)]
+    bounce_sub_type: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -71,7 +73,8 @@ struct Counts {
 }
 
 impl Detail {
-    /// What it says of the address; `None`: nothing that lasts (a full mailbox, or mail that is no spam after all).
+    /// What it says of the address; `None`: nothing that lasts (a full mailbox, or mail that is no spam after all). The
+    /// mail itself is lost with every bounce: SES tells of one only after it has given up.
     fn stop(&self) -> Result<Option<MailStop>, Error> {
         let stop = match (&self.bounce, &self.complaint) {
             (Some(bounce), _) if bounce.bounce_type == "Permanent" => {
@@ -113,7 +116,17 @@ fn seconds(timestamp: &str) -> Result<i64, Error> {
 }
 
 /// Handles `events`; returns the places of those that must come again. Handling one again changes nothing.
+///
+/// While a backup is being restored all come again: what is noted in the tables then may be put aside with them.
 pub async fn handle(app: &App, events: Vec<MailEvent>, now: OffsetDateTime) -> Vec<usize> {
+    match privacy::is_closed(&app.store).await {
+        Ok(false) => {}
+        Ok(true) => return (0..events.len()).collect(),
+        Err(error) => {
+            tracing::warn!(error = %error, "whether a backup is being restored is not known");
+            return (0..events.len()).collect();
+        }
+    }
     let (mut again, mut counts) = (Vec::new(), Counts::default());
     for (place, event) in events.iter().enumerate() {
         if let Err(error) = handle_one(app, &event.detail, &mut counts, now).await {
@@ -137,7 +150,10 @@ async fn handle_one(
     counts: &mut Counts,
     now: OffsetDateTime,
 ) -> Result<(), Error> {
-    let Some(stop) = detail.stop()? else { return Ok(()) };
+    let stop = detail.stop()?;
+    if stop.is_none() && detail.bounce.is_none() {
+        return Ok(());
+    }
     let email = detail.address()?;
     let peppers = app.secrets.get().await?.pepper;
     let owner = accounts::owner(&app.store, &email, peppers.all()).await?;
@@ -145,48 +161,75 @@ async fn handle_one(
         Some(id) => accounts::get(&app.store, id).await?,
         None => None,
     };
+    if let Some(bounce) = &detail.bounce {
+        let is_told = tell_operator(app, detail, bounce, account.as_ref(), now).await?;
+        counts.undelivered += u64::from(is_told);
+    }
+    let Some(stop) = stop else { return Ok(()) };
     match stop.why {
-        Why::Bounce => {
-            counts.bounced += 1;
-            let account = account.as_ref().map(|it| &it.id);
-            counts.undelivered += u64::from(flag(app, detail, account, stop, now).await?);
-        }
+        Why::Bounce => counts.bounced += 1,
         Why::Complaint => counts.complained += 1,
     }
     // Confirmed since: a token has come through.
     if let Some(account) = account
-        && !accounts::stop_mail(&app.store, &account.id, stop).await?
+        && !accounts::stop_mail(&app.store, &account.id, stop, now).await?
     {
         return Ok(());
     }
     put(&app.store, &peppers.current, &email, stop, now).await
 }
 
-/// Tells the operator of a mail that the law demands and that did not arrive; whether it is one that nobody gets
-/// otherwise.
-async fn flag(
+/// Tells the operator of a mail that the law demands and that did not arrive; whether there is something to look at,
+/// where it waits or in the log.
+async fn tell_operator(
     app: &App,
     detail: &Detail,
-    account: Option<&crate::ids::AccountId>,
-    stop: MailStop,
+    bounce: &Bounce,
+    account: Option<&Account>,
     now: OffsetDateTime,
 ) -> Result<bool, Error> {
-    let about = detail.tag("about");
-    match (detail.kind(), about) {
-        (Some(Kind::Receipt), Some(about)) => {
-            if let Some(account) = account {
-                let work = Work::Flag { sign: Sign::Undelivered, detail: about.to_owned() };
-                let name = format!("flag#undelivered#{about}");
-                task::put_new(&app.store, &Task::new(account, name, work, OPERATOR, now)).await?;
+    let Some(kind @ (Kind::Receipt | Kind::Certificate | Kind::ObjectionAnswer)) = detail.kind()
+    else {
+        return Ok(false);
+    };
+    let (about, at) = (detail.tag("about"), seconds(&detail.mail.timestamp)?);
+    // An account that was opened since has got the address of another one; of one that is being erased no task may
+    // be left.
+    let account = account.filter(|it| it.created_at <= at && it.status != Status::Erasing);
+    let notice = match (kind, about, account) {
+        (Kind::Receipt, Some(about), Some(account)) => {
+            let work = Work::Flag { sign: Sign::Undelivered, detail: about.to_owned() };
+            let name = format!("flag#undelivered#{about}");
+            let flag = Task::new(&account.id, name, work, OPERATOR, now);
+            match task::put_or_find(&app.store, &flag).await? {
+                Some(found) if found.queue.is_none() => Notice::Seen,
+                _ => {
+                    let act = Act::Undelivered { flag: Box::new(flag) };
+                    note(&app.store, &account.id, act, now).await?;
+                    Notice::Waits
+                }
             }
-            Ok(true)
         }
-        (Some(Kind::Certificate | Kind::ObjectionAnswer), Some(about)) => {
-            privacy::note_undelivered(&app.store, about, stop.at).await?;
-            Ok(true)
+        (Kind::Certificate | Kind::ObjectionAnswer, Some(about), _) => {
+            privacy::note_undelivered(&app.store, about, at).await?
         }
-        _ => Ok(false),
+        _ => Notice::None,
+    };
+    let (kind, about) = (kind.name(), about.unwrap_or_default());
+    let bounce = format!("{}/{}", bounce.bounce_type, bounce.bounce_sub_type);
+    match notice {
+        Notice::Waits => tracing::warn!(kind, about, bounce, "a mail did not arrive"),
+        Notice::Seen => {}
+        Notice::None => {
+            tracing::error!(
+                kind,
+                about,
+                bounce,
+                "a mail did not arrive, and only this line says so"
+            );
+        }
     }
+    Ok(notice != Notice::Seen)
 }
 
 #[cfg(test)]

@@ -88,7 +88,17 @@ pub async fn lift(store: &Store, peppers: &Peppers, email: &EmailAddress) -> Res
     Ok(())
 }
 
-/// Mails a token to `to`. To an address that refuses mail once a day, because the token is what ends that.
+/// Where it is noted when a token of this kind was last tried. Each has its own: what strangers ask for in the one form
+/// must not use up what the holder asks for in the other.
+fn tried(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Objection => "objection_tried_at",
+        _ => "tried_at",
+    }
+}
+
+/// Mails a token to `to`. To an address that refuses mail one of each kind a day, because the token is what ends that.
+/// A try that failed is none.
 pub async fn send_token(
     app: &App,
     peppers: &Peppers,
@@ -97,43 +107,97 @@ pub async fn send_token(
     mail: Mail,
     now: OffsetDateTime,
 ) -> Result<Delivery, Error> {
+    let mut taken = Vec::new();
+    let sent = try_token(app, peppers, to, (kind, mail), &mut taken, now).await;
+    if !matches!(sent, Ok(Delivery::Sent)) {
+        for hash in taken {
+            if let Err(error) = give_back(&app.store, &hash, kind, now).await {
+                tracing::warn!(error = %error, "a token's try was not given back");
+            }
+        }
+    }
+    sent
+}
+
+/// Mails the token, if the day's try is left; `taken` are the hashes under which it was noted as tried.
+async fn try_token(
+    app: &App,
+    peppers: &Peppers,
+    to: &EmailAddress,
+    (kind, mail): (Kind, Mail),
+    taken: &mut Vec<String>,
+    now: OffsetDateTime,
+) -> Result<Delivery, Error> {
+    let mut may_send = true;
     // The same work for every address.
     for pepper in peppers.all() {
-        if !may_try(&app.store, pepper, to, now).await? {
-            not_sent(now);
-            return Ok(Delivery::NotSent);
+        let hash = to.stop_hash(pepper);
+        match take(&app.store, &hash, kind, now).await? {
+            Try::Free => {}
+            Try::Taken => taken.push(hash),
+            Try::Over => may_send = false,
         }
+    }
+    if !may_send {
+        not_sent(now);
+        return Ok(Delivery::NotSent);
     }
     app.mailer.send(to, (kind, None), mail).await?;
     Ok(Delivery::Sent)
 }
 
-/// Whether `to` takes mail, as far as is known, or a token has not been tried for long enough.
-async fn may_try(
-    store: &Store,
-    pepper: &Pepper,
-    to: &EmailAddress,
-    now: OffsetDateTime,
-) -> Result<bool, Error> {
+/// Whether a token may be tried.
+enum Try {
+    /// The address takes mail, as far as is known.
+    Free,
+    /// It does not, and this is the day's try.
+    Taken,
+    /// It does not, and the day's try is over.
+    Over,
+}
+
+/// Takes the day's try of a token of this kind, if the address refuses mail.
+async fn take(store: &Store, hash: &str, kind: Kind, now: OffsetDateTime) -> Result<Try, Error> {
     let update = store
         .client()
         .update_item()
         .table_name(store.name(Table::Sessions))
-        .key("hash", s(to.stop_hash(pepper)))
-        .update_expression("SET tried_at = :now")
+        .key("hash", s(hash))
+        .update_expression("SET #tried = :now")
         .condition_expression(
             "attribute_exists(#hash) AND expires_at > :now AND \
-             (attribute_not_exists(tried_at) OR tried_at <= :before)",
+             (attribute_not_exists(#tried) OR #tried <= :before)",
         )
         .expression_attribute_names("#hash", "hash")
+        .expression_attribute_names("#tried", tried(kind))
         .expression_attribute_values(":now", n(now.unix_timestamp()))
         .expression_attribute_values(":before", n((now - TOKEN_EVERY).unix_timestamp()))
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     match conditional(update.send().await)? {
-        Conditional::Done(_) => Ok(true),
+        Conditional::Done(_) => Ok(Try::Taken),
         Conditional::Refused(found) => {
             let until = found.and_then(|it| crate::store::number(&it, "expires_at"));
-            Ok(until.is_none_or(|until| until <= now.unix_timestamp()))
+            let is_over = until.is_some_and(|until| until > now.unix_timestamp());
+            Ok(if is_over { Try::Over } else { Try::Free })
         }
     }
+}
+
+/// Gives the try that was taken at `now` back, if it is still that one.
+async fn give_back(
+    store: &Store,
+    hash: &str,
+    kind: Kind,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let update = store
+        .client()
+        .update_item()
+        .table_name(store.name(Table::Sessions))
+        .key("hash", s(hash))
+        .update_expression("REMOVE #tried")
+        .condition_expression("#tried = :now")
+        .expression_attribute_names("#tried", tried(kind))
+        .expression_attribute_values(":now", n(now.unix_timestamp()));
+    conditional(update.send().await).map(drop)
 }

@@ -46,7 +46,7 @@ pub async fn ask(
     app.gate.check_restored().await?;
     let peppers = app.secrets.get().await?.pepper;
     let pepper = &peppers.current;
-    let may_send = Mailer::may_send(&app.redis, pepper, &ask.email, source_ip).await?;
+    let may_send = Mailer::may_send(app, pepper, &ask.email, source_ip, now).await?;
     let token = random_base62(32);
     let id = ObjectionId::derived(pepper, &token);
     let code = format!("tvi-{}", random_base62(12));

@@ -1,5 +1,6 @@
 //! What a restored backup must not undo besides erasures: keys that were revoked, accounts that were suspended or
-//! let go on, refunds that were asked for. Each is noted beside the ledger, in the transaction that does it, and kept
+//! let go on, refunds that were asked for, customers at Stripe, addresses that refuse mail or take it again, receipts that
+//! did not arrive. Each is noted beside the ledger, in the transaction that does it, and kept
 //! for as long as a backup could bring back what was before it.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
@@ -13,7 +14,8 @@ use crate::{
     ids::{AccountId, KeyId},
     inventory::{self, Table},
     keys,
-    store::{Store, from_item, putting, to_item},
+    mail::MailStop,
+    store::{Store, from_item, putting, to_item, unavailable},
 };
 
 /// Such an act.
@@ -35,6 +37,23 @@ pub(crate) enum Act {
         /// Its task.
         refund: Box<Task>,
     },
+    /// The account was given a customer at Stripe.
+    CustomerMade {
+        /// Which (`cus_…`).
+        customer: String,
+    },
+    /// A receipt did not arrive, and the operator is to see that.
+    Undelivered {
+        /// The sign for them.
+        flag: Box<Task>,
+    },
+    /// The account's address refuses mail.
+    MailStopped {
+        /// Why, and since when.
+        mail_stop: MailStop,
+    },
+    /// The account's address was confirmed again: it takes mail.
+    MailConfirmed,
 }
 
 /// An act as it is stored (`deletions`, `id`). Of several that undo each other the last one stands.
@@ -56,6 +75,9 @@ impl Noted {
             Act::KeyRevoked { key_id } => format!("key#{key_id}"),
             Act::StatusSet { .. } => format!("status#{account}"),
             Act::RefundAsked { refund } => format!("{}#{account}", refund.task),
+            Act::CustomerMade { .. } => format!("customer#{account}"),
+            Act::Undelivered { flag } => format!("{}#{account}", flag.task),
+            Act::MailStopped { .. } | Act::MailConfirmed => format!("mail#{account}"),
         };
         let expiry = inventory::LATE_ACTS.expiry(now, account.tag());
         Self {
@@ -83,12 +105,31 @@ impl Noted {
             Act::StatusSet { status } => {
                 accounts::set_status_again(store, &self.account, *status).await
             }
-            Act::RefundAsked { refund } => {
+            Act::RefundAsked { refund: task } | Act::Undelivered { flag: task } => {
                 let is_there = accounts::get(store, &self.account).await?.is_some();
-                Ok(is_there && task::put_new(store, refund).await?)
+                Ok(is_there && task::put_new(store, task).await?)
             }
+            Act::CustomerMade { customer } => {
+                accounts::set_customer_again(store, &self.account, customer).await
+            }
+            Act::MailStopped { mail_stop } => {
+                accounts::stop_mail_again(store, &self.account, *mail_stop).await
+            }
+            Act::MailConfirmed => accounts::confirm_mail_again(store, &self.account, self.at).await,
         }
     }
+}
+
+/// Notes `act`, which was done just before: it must be noted again where whoever did it dies in between.
+pub(crate) async fn note(
+    store: &Store,
+    account: &AccountId,
+    act: Act,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let put = store.client().put_item().table_name(store.name(Table::Deletions));
+    let put = put.set_item(Some(to_item(Noted::new(account, act, now))?));
+    put.send().await.map(drop).map_err(unavailable)
 }
 
 /// Notes `act`, as a part of the transaction that does it.
@@ -118,8 +159,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        billing::task::{OPERATOR, RefundRequest, RefundState, Work},
+        billing::task::{OPERATOR, RefundRequest, RefundState, Sign, Work},
         inventory::LATE_ACTS,
+        mail::Why,
         store::text,
     };
 
@@ -142,10 +184,16 @@ mod tests {
         };
         let refund =
             Task::new(&account, "refund#in_1".to_owned(), Work::Refund(refund), OPERATOR, now);
+        let flag = Work::Flag { sign: Sign::Undelivered, detail: "in_1".to_owned() };
+        let flag = Task::new(&account, "flag#undelivered#in_1".to_owned(), flag, OPERATOR, now);
         let acts = [
             Act::KeyRevoked { key_id: "key_4kPq9ZtR2mWx".parse().expect("an id") },
             Act::StatusSet { status: Status::Suspended },
             Act::RefundAsked { refund: Box::new(refund) },
+            Act::CustomerMade { customer: "cus_1".to_owned() },
+            Act::Undelivered { flag: Box::new(flag) },
+            Act::MailStopped { mail_stop: MailStop { why: Why::Complaint, at: 1_795_521_600 } },
+            Act::MailConfirmed,
         ];
         let mut ids = std::collections::BTreeSet::new();
         for act in acts {
@@ -156,6 +204,7 @@ mod tests {
             ids.insert(text(&item, "id").expect("an id").to_owned());
             assert_eq!(from_item::<Noted>(item).expect("an act").act, act);
         }
-        assert_eq!(ids.len(), 3);
+        // Of the two about mail the last one stands.
+        assert_eq!(ids.len(), 6);
     }
 }

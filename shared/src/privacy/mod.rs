@@ -17,6 +17,7 @@ mod redaction;
 mod replay;
 mod request;
 mod restore;
+mod restored;
 mod undelivered;
 mod views;
 mod work;
@@ -24,7 +25,7 @@ mod work;
 use time::{Duration, OffsetDateTime};
 
 pub(crate) use self::{
-    acts::{Act, noting},
+    acts::{Act, note, noting},
     mails::instant,
 };
 pub use self::{
@@ -37,7 +38,8 @@ pub use self::{
     replay::{Replayed, replay},
     request::{Kind, Request, State, WaitsFor, find, find_any, load, of_account},
     restore::{Guarded, RestoreGate, close_service, guard, is_closed},
-    undelivered::{Undelivered, clear_undelivered, note_undelivered, undelivered},
+    restored::{Restored, last_restore},
+    undelivered::{Notice, Undelivered, clear_undelivered, note_undelivered, undelivered},
     views::{
         CategoryOutcome, Deletion, DeletionKind, DeletionPreview, DeletionRequest, ExportKind,
         ListedDeletion, ListedExport, Remainder, RequestList, RequestView, preview,

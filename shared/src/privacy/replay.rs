@@ -15,6 +15,7 @@ use super::{
     export, ledger,
     request::{self, Kind, Request, State},
     restore::{close_service, is_closed, names, open},
+    restored,
 };
 use crate::{
     accounts::{self, Status},
@@ -106,6 +107,7 @@ pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result
             forget_done_to(store, job.name).await?;
         }
     }
+    restored::note_opening(store, now).await?;
     open(store, now).await?;
     forget_progress(store).await?;
     replayed.complete = true;

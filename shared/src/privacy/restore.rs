@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{ledger, replay};
+use super::{ledger, replay, restored};
 use crate::{
     app::App,
     error::Error,
@@ -151,6 +151,7 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
 
 /// Closes the service: by [`guard`], or by the operator before tables are restored.
 pub async fn close_service(app: &App, now: OffsetDateTime) -> Result<(), Error> {
+    restored::note_closing(&app.store, now).await?;
     set(&app.store, "closed", now).await?;
     // Whatever an earlier replay has come to, it was of other tables.
     replay::forget_progress(&app.store).await?;

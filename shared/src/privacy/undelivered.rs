@@ -23,9 +23,20 @@ pub struct Undelivered {
     pub mailed_at: String,
 }
 
+/// What the operator knows of a mail that did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It waits to be seen.
+    Waits,
+    /// It was seen.
+    Seen,
+    /// Nothing: there is no place left where it could wait.
+    None,
+}
+
 /// Notes that the mail about the closed request or objection `id`, sent at `at` (epoch seconds), did not arrive.
 /// Noting it again changes nothing. Of one that is being closed just now it fails: it is to come again.
-pub async fn note_undelivered(store: &Store, id: &str, at: i64) -> Result<(), Error> {
+pub async fn note_undelivered(store: &Store, id: &str, at: i64) -> Result<Notice, Error> {
     let update = store
         .client()
         .update_item()
@@ -39,14 +50,17 @@ pub async fn note_undelivered(store: &Store, id: &str, at: i64) -> Result<(), Er
         .expression_attribute_values(":at", n(at))
         .expression_attribute_values(":queue", s(QUEUE));
     if let Conditional::Done(_) = conditional(update.send().await)? {
-        return Ok(());
+        return Ok(Notice::Waits);
     }
     match store.get(Table::PrivacyRequests, [("id", id.to_owned())]).await? {
         Some(item) if !item.contains_key("undelivered_at") => {
             Err(Error::internal("a request is still being closed"))
         }
-        // Noted before, or past its time.
-        _ => Ok(()),
+        // Noted before.
+        Some(item) if text(&item, "queue") == Some(QUEUE) => Ok(Notice::Waits),
+        Some(_) => Ok(Notice::Seen),
+        // Past its time.
+        None => Ok(Notice::None),
     }
 }
 

@@ -17,6 +17,15 @@ pub enum Fate {
     HardBounce,
     /// The mailbox is full; SES has tried for long enough.
     SoftBounce,
+    /// It is larger than the mailbox takes.
+    TooLarge,
+    /// The recipient's server does not take what is in it.
+    ContentRejected,
+    /// The recipient's server does not take what is attached.
+    AttachmentRejected,
+    /// The recipient's server has refused it for now until SES gave up, or an automatic reply has come ("out of the
+    /// office"): SES tells of both in the same way.
+    GeneralBounce,
     /// It came back, and nobody can say why.
     Undetermined,
     /// The address is on a suppression list: SES has not even tried.
@@ -39,7 +48,7 @@ impl Fate {
             "bounce" => Self::HardBounce,
             "complaint" => Self::Complaint,
             "suppressionlist" => Self::Suppressed,
-            "ooto" => Self::SoftBounce,
+            "ooto" => Self::GeneralBounce,
             _ => Self::Arrives,
         })
     }
@@ -49,9 +58,14 @@ impl Fate {
     pub(super) fn event(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Arrives => None,
-            Self::HardBounce | Self::SoftBounce | Self::Undetermined | Self::Suppressed => {
-                Some(("bounce", "Email Bounced"))
-            }
+            Self::HardBounce
+            | Self::SoftBounce
+            | Self::TooLarge
+            | Self::ContentRejected
+            | Self::AttachmentRejected
+            | Self::GeneralBounce
+            | Self::Undetermined
+            | Self::Suppressed => Some(("bounce", "Email Bounced")),
             Self::Complaint | Self::NotSpam => Some(("complaint", "Email Complaint Received")),
         }
     }
@@ -61,6 +75,16 @@ impl Fate {
             Self::SoftBounce => {
                 ("Transient", "MailboxFull", "5.2.2", "smtp; 552 5.2.2 mailbox full")
             }
+            Self::TooLarge => {
+                ("Transient", "MessageTooLarge", "5.3.4", "smtp; 552 5.3.4 message too big")
+            }
+            Self::ContentRejected => {
+                ("Transient", "ContentRejected", "5.6.0", "smtp; 554 5.6.0 content rejected")
+            }
+            Self::AttachmentRejected => {
+                ("Transient", "AttachmentRejected", "5.6.1", "smtp; 552 5.6.1 attachment rejected")
+            }
+            Self::GeneralBounce => ("Transient", "General", "4.0.0", ""),
             Self::Undetermined => ("Undetermined", "Undetermined", "5.0.0", ""),
             Self::Suppressed => (
                 "Permanent",

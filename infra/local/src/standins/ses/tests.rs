@@ -136,6 +136,7 @@ async fn what_becomes_of_a_mail_is_published_as_its_set_says() {
         ("events", "complaint@simulator.amazonses.com"),
         ("events", "suppressionlist@simulator.amazonses.com"),
         ("events", "Eve@example.com"),
+        ("events", "ooto@simulator.amazonses.com"),
         ("events", "success@simulator.amazonses.com"),
         ("quiet", "bounce@simulator.amazonses.com"),
     ] {
@@ -148,7 +149,7 @@ async fn what_becomes_of_a_mail_is_published_as_its_set_says() {
         ]);
         assert_eq!(ask(&ses, OPERATOR_KEY, &form).await.0, 200, "{to}");
     }
-    ses.report(&ses.mails()[4].id, Fate::NotSpam);
+    ses.report(&ses.mails()[5].id, Fate::NotSpam);
     let all = bus.all();
     let seen: Vec<_> = all
         .iter()
@@ -172,6 +173,7 @@ async fn what_becomes_of_a_mail_is_published_as_its_set_says() {
             (bounced, Some("Permanent")),
             (complained, Some("abuse")),
             (bounced, Some("Permanent")),
+            (bounced, Some("Transient")),
             (bounced, Some("Transient")),
             (complained, Some("not-spam")),
         ]
