@@ -4,6 +4,7 @@ mod body;
 mod call;
 mod headers;
 mod metered;
+mod origin;
 mod parameters;
 pub(crate) mod paths;
 mod problem;

@@ -97,7 +97,7 @@ fn has_body(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> b
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {
     let started = Instant::now();
     let site = app.config.service.site();
-    let mut call = match Call::new(request) {
+    let mut call = match Call::new(request, site.url) {
         Ok(call) => call,
         Err(error) => {
             log_failure(&error, "");
