@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod event;
 mod headers;
 mod metered;
 mod origin;
