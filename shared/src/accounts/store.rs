@@ -19,7 +19,7 @@ use crate::{
     secrets::Pepper,
     store::{
         Conditional, Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value,
-        transact, updating,
+        transact, updating, write,
     },
 };
 
@@ -124,7 +124,7 @@ pub(crate) async fn set_status_again(
 ) -> Result<bool, Error> {
     let update = status_update(store, id, status)
         .update_expression("SET #status = :status ADD gate_version :one");
-    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+    write(store, updating(update)?).await
 }
 
 /// A change of the account's status to another one, unless it is being deleted; what it sets is still to be said.

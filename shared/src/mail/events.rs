@@ -13,7 +13,7 @@ use super::{
 use crate::{
     accounts::{self, EmailAddress},
     app::App,
-    billing::task::{self, OPERATOR, Sign, Task, Work},
+    billing::task::{OPERATOR, Sign, Task, Work},
     error::Error,
     privacy,
     telemetry::{self, Metric},
@@ -177,7 +177,7 @@ async fn flag(
             if let Some(account) = account {
                 let work = Work::Flag { sign: Sign::Undelivered, detail: about.to_owned() };
                 let name = format!("flag#undelivered#{about}");
-                task::put_new(&app.store, &Task::new(account, name, work, OPERATOR, now)).await?;
+                Task::new(account, name, work, OPERATOR, now).store_new(&app.store).await?;
             }
             Ok(true)
         }

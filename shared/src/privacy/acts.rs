@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::{
     accounts::{self, Status},
-    billing::task::{self, Task},
+    billing::task::Task,
     error::Error,
     ids::{AccountId, KeyId},
     inventory::{self, Table},
@@ -85,7 +85,7 @@ impl Noted {
             }
             Act::RefundAsked { refund } => {
                 let is_there = accounts::get(store, &self.account).await?.is_some();
-                Ok(is_there && task::put_new(store, refund).await?)
+                Ok(is_there && refund.store_new(store).await?)
             }
         }
     }
