@@ -68,9 +68,20 @@ impl Order {
             Err(error) => return Err(unavailable(error)),
         }
         let outcome = work.await;
-        let ended = store.client().delete_item().table_name(store.name(Table::Jobs));
-        ended.key("name", s(&name)).send().await.map_err(unavailable)?;
-        outcome
+        let ended = store
+            .client()
+            .delete_item()
+            .table_name(store.name(Table::Jobs))
+            .key("name", s(&name))
+            // One that counts as killed may have been followed by another, which has not ended.
+            .condition_expression("done_to = :until")
+            .expression_attribute_values(":until", n(until.unix_timestamp()));
+        match ended.send().await {
+            Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
+                return Err(unavailable(error));
+            }
+            _ => outcome,
+        }
     }
 }
 

@@ -30,7 +30,8 @@ use crate::{aws::Lazy, error::Error, inventory::Table};
 /// Keys that one call reads at most: DynamoDB's own limit.
 pub const KEYS_AT_ONCE: usize = 100;
 
-/// How often keys are asked for that DynamoDB has not come to.
+/// How often keys are asked for that DynamoDB has not come to, which is over about half a second, and a whole one at
+/// most.
 const TRIES: u32 = 6;
 
 /// The tables. Cheap to clone.
@@ -150,7 +151,8 @@ impl Store {
                 return Ok(found);
             }
             if attempt > 0 {
-                pause(attempt - 1).await;
+                // It is throttled, or it would have come to them.
+                pause(attempt + 1).await;
             }
             let answer = self.client.batch_get_item().set_request_items(Some(ask)).send().await;
             let answer = answer.map_err(unavailable)?;
@@ -178,6 +180,33 @@ pub async fn transact(
 ) -> Result<Option<Vec<String>>, Error> {
     let request = store.client().transact_write_items().set_transact_items(Some(items));
     transacted(request.send().await)
+}
+
+/// A put or an update that was made as a part of a transaction, by itself, at half the price; whether its condition
+/// held.
+pub async fn write(store: &Store, part: TransactWriteItem) -> Result<bool, Error> {
+    if let Some(put) = part.put {
+        let request = store
+            .client()
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_names(put.expression_attribute_names)
+            .set_expression_attribute_values(put.expression_attribute_values);
+        return stored(request.send().await);
+    }
+    let update = part.update.ok_or_else(|| Error::internal("neither a put nor an update"))?;
+    let request = store
+        .client()
+        .update_item()
+        .table_name(update.table_name)
+        .set_key(Some(update.key))
+        .update_expression(update.update_expression)
+        .set_condition_expression(update.condition_expression)
+        .set_expression_attribute_names(update.expression_attribute_names)
+        .set_expression_attribute_values(update.expression_attribute_values);
+    Ok(matches!(conditional(request.send().await)?, Conditional::Done(_)))
 }
 
 /// An update as a part of a transaction.

@@ -3,6 +3,10 @@
 use http::Method;
 use local::http::Response;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use vidintel::keys::{ApiKey, Environment};
 
 use crate::util::{World, assert_problem, objections::with_research, sign_up};
@@ -93,6 +97,51 @@ async fn keys_of_every_bad_kind_are_refused() {
     assert_problem(&world.send(basic).await, 401, "invalid-api-key");
     let bearer = client.get(&*path).header("authorization", &format!("bearer {}", ada.key));
     assert_eq!(world.send(bearer).await.status, 200);
+}
+
+/// What a program sends that encodes nothing; status and body.
+async fn send_raw(world: &World, target: &str, key: &str) -> (u16, Value) {
+    let host = world.cloud.url().strip_prefix("http://").expect("a URL");
+    let mut stream = TcpStream::connect(host).await.expect("connected");
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").expect("a body").1;
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_is_not_encoded_is_read_as_if_it_were() {
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    let id = world.video_id(0);
+    for odd in ["<", ">", "\"", "{", "}", "|", "^", "`", "[", "]", "\\", "'", "%", "<script>\"{|}"]
+    {
+        for target in [
+            format!("/v1/videos/{id}?{odd}"),
+            format!("/v1/videos/{id}?fields={odd}"),
+            format!("/v1/videos?url={odd}"),
+            format!("/v1/usage?from={odd}"),
+            format!("/v1/plans?a={odd}"),
+        ] {
+            let (status, problem) = send_raw(&world, &target, &ada.key).await;
+            assert_eq!(status, 400, "{target}: {problem}");
+            assert_eq!(problem["status"], 400, "{target}: {problem}");
+        }
+    }
+    // What is right but for that is answered.
+    for odd in ["<b>", "\"b\"", "{|}^`[]"] {
+        let target = format!("/v1/videos?url=https://www.tiktok.com/@a/video/{id}?x={odd}");
+        let (status, video) = send_raw(&world, &target, &ada.key).await;
+        assert_eq!((status, &video["id"]), (200, &json!(id.to_string())), "{target}: {video}");
+    }
+    for function in &world.cloud.template.functions {
+        assert!(!world.logs(&function.id).contains("panicked"), "{}", function.id);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

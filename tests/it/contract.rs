@@ -409,9 +409,13 @@ async fn use_erasure(world: &World, ada: &Customer) {
     let replayed = order(world, "ReplayErasuresFunction", &json!({})).await.expect("replayed");
     assert_eq!(replayed["complete"], true);
     assert_eq!((&replayed["acts"], &replayed["requests"]), (&json!(1), &json!(1)), "{replayed}");
-    // What is kept of whoever was erased can be held.
-    for hold in [true, false] {
-        let hold = json!({ "account": ada.account_id, "hold": hold, "reason": "file 1" });
+    // What is kept of whoever was erased can be held, also where nothing else is known of it any more.
+    let gone = "acc_Example00009";
+    let years_ago = world.cloud.clock.now() - Duration::days(1_000);
+    let record = item(Table::BillingRecords, gone, 1, years_ago);
+    plant(&world.cloud, Table::BillingRecords, &record).await;
+    for (account, hold) in [(&*ada.account_id, true), (&*ada.account_id, false), (gone, true)] {
+        let hold = json!({ "account": account, "hold": hold, "reason": "file 1" });
         order(world, "SetLegalHoldFunction", &hold).await.expect("set");
     }
 }

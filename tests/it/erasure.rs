@@ -6,13 +6,17 @@ use futures_util::future::join_all;
 use local::dynamodb::Fault;
 use serde_json::{Value, json};
 use time::Duration;
-use vidintel::usage::{self, Entry, read_pack};
+use vidintel::{
+    inventory::Table,
+    usage::{self, Entry, read_pack},
+};
 
 use crate::{
     usage::packs,
     util::{
         World, app_of, assert_problem,
         copy::ask,
+        plant::{item, plant},
         subject::{DELETIONS, assert_erased, erase, everything, finish, marked, post, residue},
     },
 };
@@ -102,6 +106,36 @@ async fn an_account_is_erased_after_the_grace_period_and_only_it() {
     assert_eq!(usage["used"], 3);
     assert_eq!(usage["days"].as_array().expect("days").len(), 1);
     assert_eq!(world.get("/v1/privacy/requests", &again).await.json()["requests"], json!([]));
+}
+
+/// A preview counts what the deletion will: also logs that should have been deleted already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_counts_logs_that_are_kept_for_longer_than_promised() {
+    let world = World::start().await;
+    let ada = marked(&world).await;
+    let now = world.cloud.clock.now();
+    let opened = json!({
+        "TableName": world.cloud.dynamodb.table("accounts"),
+        "Key": { "id": { "S": ada.account_id } },
+        "UpdateExpression": "SET created_at = :at",
+        "ExpressionAttributeValues": {
+            ":at": { "N": (now - Duration::days(400)).unix_timestamp().to_string() },
+        },
+    });
+    world.cloud.dynamodb.call("UpdateItem", &opened).await.expect("opened");
+    let mut log = item(Table::ApiLogs, &ada.account_id, 1, now - Duration::days(300));
+    log["count"] = json!({ "N": "2" });
+    plant(&world.cloud, Table::ApiLogs, &log).await;
+    let counted = async || {
+        let preview = post(&world, &ada, false).await.json();
+        let all = preview["categories"].as_array().expect("categories").clone();
+        all.into_iter().find(|it| it["category"] == "api-logs").expect("it is told")["items"].take()
+    };
+    // Of an age that only a legal hold has kept.
+    assert_eq!(counted().await, 3);
+    let hold = json!({ "time": "2026-11-24T12:00:00Z", "account": ada.account_id, "hold": true, "reason": "file 1" });
+    world.cloud.invoke("SetLegalHoldFunction", &hold).await.expect("placed");
+    assert_eq!(counted().await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

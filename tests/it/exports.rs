@@ -170,6 +170,49 @@ async fn an_export_has_every_field_and_reads_back_to_what_is_stored() {
     assert_valid(&schema, "manifest", &json_of(&copy, "manifest.json"));
 }
 
+/// Of request logs there is a partition a day, of which only the last ones can hold anything. The rest lies in one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_copy_of_an_account_of_ten_years_is_whole_and_asks_for_a_hundred_days() {
+    let world = World::start().await;
+    let ada = marked(&world).await;
+    let now = world.cloud.clock.now();
+    let opened = json!({
+        "TableName": world.cloud.dynamodb.table("accounts"),
+        "Key": { "id": { "S": ada.account_id } },
+        "UpdateExpression": "SET created_at = :at",
+        "ExpressionAttributeValues": {
+            ":at": { "N": (now - Duration::days(3653)).unix_timestamp().to_string() },
+        },
+    });
+    world.cloud.dynamodb.call("UpdateItem", &opened).await.expect("opened");
+    // The oldest that there can be of each.
+    let old = [
+        (Table::UsageStats, "usage-statistics", 364),
+        (Table::BillingRecords, "billing-records", 7 * 365),
+        (Table::SupportMessages, "support-messages", 729),
+        (Table::Quotas, "quotas", 364),
+    ];
+    for (table, _, days) in old {
+        let item = item(table, &ada.account_id, days as usize, now - Duration::days(days));
+        plant(&world.cloud, table, &item).await;
+    }
+    let id = ask(&world, &ada).await["id"].as_str().expect("an id").to_owned();
+    let queries = || {
+        let counts = world.cloud.dynamodb.counts().into_iter();
+        counts.filter(|it| it.0.1 == "Query").map(|it| it.1.requests).sum::<u64>()
+    };
+    world.cloud.dynamodb.reset_counts();
+    assert_eq!(world.run_job(JOB).await["done"], 1, "{}", world.logs(JOB));
+    assert!(queries() < 200, "{} queries", queries());
+    let copy = fetch(&world, &ada, &id).await;
+    for (table, category, days) in old {
+        let name = format!("{} {days}", ada.account_id);
+        let named = |it: &Value| it.to_string().contains(&name);
+        assert!(items_of(&copy, category).iter().any(named), "{}", table.name());
+    }
+    assert_eq!(items_of(&copy, "api-logs").len(), 3);
+}
+
 async fn marked_other(world: &World) {
     let other = crate::util::subject::marked_as(world, "other-eraseme@example.com").await;
     world.video(4, &other).await;

@@ -76,6 +76,32 @@ fn mails_about(world: &World, id: &str) -> usize {
     ready.filter(|it| is_about(&it.text)).count()
 }
 
+/// The file is there already, and was only not noted yet, when an erasure takes it and what is known of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_an_erasure_has_taken_is_not_noted_after_it() {
+    let world = World::start().await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    let ada = marked(&world).await;
+    let id = ask(&world, &ada).await["id"].as_str().expect("an id").to_owned();
+    let is_made = || {
+        let files = world.cloud.s3.files().expect("the files");
+        files.iter().any(|it| it.ends_with(format!("{id}.zip")))
+    };
+    let mut run = pin!(privacy::build_exports(&app, world.cloud.clock.now(), far_away()));
+    assert!(advance_until(run.as_mut(), is_made).await.is_none(), "it has not ended");
+    assert!(is_made());
+    erase(&world, &ada).await;
+    // It was only slow, and goes on now.
+    let done = run.await.expect("it runs");
+    assert_eq!((done.done, done.failed), (0, 1));
+    let item = json!({
+        "TableName": world.cloud.dynamodb.table("exports"), "Key": { "id": { "S": id } },
+    });
+    let item = world.cloud.dynamodb.call("GetItem", &item).await.expect("read");
+    assert!(item.get("Item").is_none() && !is_made(), "{item}");
+    assert_erased(&world, &ada.account_id).await;
+}
+
 /// An erasure and the making of an export meet, whichever call to DynamoDB the latter has got to.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_under_way_does_not_outlive_an_erasure() {

@@ -313,7 +313,7 @@ async fn a_panic_after_the_gate_costs_nothing_and_is_logged() {
         serde_json::from_str(include_str!("../../events/get-video.json")).expect("an event");
     event["headers"]["x-api-key"] = ada.key.as_str().into();
     let request = lambda_http::request::from_str(&event.to_string()).expect("a request");
-    let call = Call::new(request).expect("a call");
+    let call = Call::new(request, world.cloud.url()).expect("a call");
     let (visit, _) =
         Visit::admit(&app, &call, Vec::new(), 1, &["video:1".to_owned()]).await.expect("admitted");
     let reply = visit.finish(&app, &call, async { panic!("made up") }).await;

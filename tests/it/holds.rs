@@ -5,7 +5,7 @@ use std::pin::pin;
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::{
-    inventory::{BILLING_TASKS, Table},
+    inventory::{BILLING_RECORDS, BILLING_TASKS, Table},
     privacy::place_hold,
     retention::Purge,
 };
@@ -38,6 +38,29 @@ async fn a_hold_on_an_account_that_never_was_is_refused() {
     // What the law keeps of it can be held all the same.
     set(&world, &ada.account_id, true).await.expect("it was erased");
     set(&world, &ada.account_id, false).await.expect("released");
+}
+
+/// That it was erased is forgotten after 24 months; its billing records are kept for 7 years, and are what a court asks
+/// for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_keeps_the_billing_records_of_an_account_that_was_erased_years_ago() {
+    let world = World::start().await;
+    let (gone, other) = ("acc_Gone00000001", "acc_Gone00000002");
+    let now = world.cloud.clock.now();
+    let until = BILLING_RECORDS.keep.until(now).expect("it expires");
+    let from = now - (until - now) + Duration::minutes(30);
+    for owner in [gone, other] {
+        let record = item(Table::BillingRecords, owner, 1, from);
+        plant(&world.cloud, Table::BillingRecords, &record).await;
+    }
+    set(&world, gone, true).await.expect("placed");
+    let run = world.run_job("PurgeBillingRecordsFunction").await;
+    assert_eq!((&run["deleted"], &run["held"]), (&json!(1), &json!(1)));
+    let left = world.cloud.dynamodb.items("billing-records").await.expect("the items");
+    assert_eq!((left.len(), &left[0]["account"]["S"]), (1, &json!(gone)));
+    set(&world, gone, false).await.expect("released");
+    world.wait(Duration::days(4));
+    assert_eq!(world.run_job("PurgeBillingRecordsFunction").await["deleted"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

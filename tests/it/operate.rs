@@ -166,9 +166,52 @@ async fn a_long_run_is_repeated_until_it_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn runs_of_one_order_go_on_with_the_closing_that_they_began_with() {
+    let begun = r#"{"closing":"x7Kq","complete":false,"overtaken":false}"#;
+    let overtaken = r#"{"closing":null,"complete":false,"overtaken":true}"#;
+    let cli = recorder(&[begun, overtaken, r#"{"complete":true}"#]);
+    let output = operate(cli.path(), None, &["--until-complete", "replay-erasures"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("closed once more"), "{}", text(&output.stderr));
+    let orders = lines(&cli, "orders");
+    assert_eq!(orders.len(), 2, "{orders:?}");
+    let closing = |at: usize| {
+        let order: Value = serde_json::from_str(&orders[at]).expect("JSON");
+        order["closing"].as_str().map(str::to_owned)
+    };
+    assert_eq!((closing(0), closing(1).as_deref()), (None, Some("x7Kq")));
+}
+
+const REPLAY: &str = "ReplayErasuresFunction";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ends_leaves_the_mark_of_the_one_after_it() {
+    let world = World::start().await;
+    // One that was thought to be killed: another has begun after it.
+    let later = (world.cloud.clock.now() + Duration::days(1)).unix_timestamp();
+    let mark = json!({
+        "TableName": world.cloud.dynamodb.table("jobs"),
+        "Item": {
+            "name": { "S": "order#replay-erasures" },
+            "state": { "S": "running" },
+            "done_to": { "N": later.to_string() },
+        },
+    });
+    let another = async {
+        // It closes the service first, which takes six seconds.
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        world.cloud.dynamodb.call("PutItem", &mark).await.expect("put");
+    };
+    let none = json!({});
+    let (run, ()) = futures_util::join!(order(&world, REPLAY, &none), another);
+    assert_eq!(run.expect("replayed")["complete"], true);
+    let refused = order(&world, REPLAY, &none).await.expect_err("one runs");
+    assert!(refused.contains("still running"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replay_is_refused_while_another_one_runs() {
     let world = World::start().await;
-    const REPLAY: &str = "ReplayErasuresFunction";
     let running = async || {
         let items = world.cloud.dynamodb.items("jobs").await.expect("the items");
         items.into_iter().find(|it| it["name"]["S"] == "order#replay-erasures")

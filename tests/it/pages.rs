@@ -20,16 +20,23 @@ async fn open(world: &World, link: &str) -> Response {
 
 /// Sends a form as a browser does.
 async fn send(world: &World, path: &str, fields: &[(&str, &str)]) -> Response {
-    send_from(world, path, fields, "same-origin").await
+    send_from(world, path, fields, &[("sec-fetch-site", "same-origin")]).await
 }
 
-async fn send_from(world: &World, path: &str, fields: &[(&str, &str)], site: &str) -> Response {
+/// Sends a form with what a browser says of where it comes from.
+async fn send_from(
+    world: &World,
+    path: &str,
+    fields: &[(&str, &str)],
+    said: &[(&str, &str)],
+) -> Response {
     let pairs = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
     let body = pairs.collect::<Vec<_>>().join("&");
     let client = world.cloud.client();
     let request = client.request("POST".parse().expect("a method"), path);
     let request = request.body("application/x-www-form-urlencoded", body);
-    world.send(request.header("accept", "text/html,*/*").header("sec-fetch-site", site)).await
+    let request = request.header("accept", "text/html,*/*");
+    world.send(said.iter().fold(request, |it, (name, value)| it.header(name, value))).await
 }
 
 /// Checks what every page has: nothing runs, nothing is loaded, nobody keeps it or learns its address.
@@ -41,8 +48,10 @@ fn assert_page(page: &Response, status: u16) {
         assert!(policy.contains(part), "{policy}");
     }
     assert!(!policy.contains("unsafe") && !policy.contains("script-src"), "{policy}");
-    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
     let html = page.text();
+    // A form's origin is named, and no more of its address.
+    let referrer = if html.contains("<form") { "strict-origin" } else { "no-referrer" };
+    assert_eq!(page.header("referrer-policy"), Some(referrer));
     for part in ["<html lang=\"en\">", "name=\"viewport\"", "<h1>"] {
         assert!(html.contains(part), "{part}");
     }
@@ -154,18 +163,33 @@ async fn what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_another_site_sends_is_refused() {
     let world = World::start().await;
-    for site in ["cross-site", "same-site"] {
-        let answer = send_from(&world, "/v1/accounts", &signing_up("ada@example.com"), site).await;
+    let own = world.cloud.url().to_owned();
+    let form = signing_up("ada@example.com");
+    for said in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "cross-site"), ("origin", &own)],
+        // Older browsers say nothing of the site, and always of the origin.
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("origin", &format!("{own}.evil.example"))],
+        &[("origin", &own.replacen("http", "https", 1))],
+        &[],
+    ] {
+        let answer = send_from(&world, "/v1/accounts", &form, said).await;
         assert_problem(&answer, 415, "/problems/unsupported-media-type");
     }
     // So is one to an endpoint that has no page.
     let answer = send(&world, "/v1/keys", &[("name", "ci")]).await;
     assert_problem(&answer, 401, "/problems/invalid-api-key");
     assert!(world.cloud.ses.mails().is_empty());
-    assert_page(
-        &send_from(&world, "/v1/accounts", &signing_up("ada@example.com"), "none").await,
-        202,
-    );
+    for said in [("sec-fetch-site", "none"), ("origin", &own)] {
+        assert_page(&send_from(&world, "/v1/accounts", &form, &[said]).await, 202);
+    }
+    // JSON is a program's, which says nothing of all that.
+    let client = world.cloud.client();
+    let json = client.post("/v1/accounts", &crate::util::sign_up("bob@example.com"));
+    assert_eq!(world.send(json).await.status, 202);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,17 +1,19 @@
 //! A restored backup must not undo an erasure.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, pin::pin, time::Instant};
 
+use local::access::LIBRARY_KEY;
 use serde_json::{Value, json};
 use time::Duration;
 use vidintel::{
     inventory::{DELETIONS, Table},
-    privacy::replay,
+    privacy::{close_service, is_closed, replay},
 };
 
 use crate::util::{
-    World, app_of, assert_problem,
+    World, advance_until, app_of, assert_problem,
     copy::ask,
+    far_away, library_of,
     plant::{item, plant},
     sign_up,
     subject::{assert_erased, erase, marked, post, residue},
@@ -119,14 +121,14 @@ async fn a_restored_backup_stays_closed_until_the_erasures_are_repeated() {
     assert_eq!(world.get("/v1/usage", &again).await.status, 200);
 }
 
-/// The reproduction of the fault: accounts of ten years, and hardly any time in each run.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_replay_of_old_accounts_with_hardly_any_time_ends() {
-    const OLD: i64 = 20;
-    let world = World::start().await;
+fn number(value: i64) -> Value {
+    json!({ "N": value.to_string() })
+}
+
+/// Enters `count` accounts of ten years that were erased since the backup into the ledger.
+async fn plant_erasures(world: &World, count: i64) {
     let now = world.cloud.clock.now();
-    let number = |value: i64| json!({ "N": value.to_string() });
-    for n in 1..=OLD {
+    for n in 1..=count {
         let account = format!("acc_Old{n:09}");
         let expiry = DELETIONS.expiry(now, &account);
         let entry = json!({
@@ -141,15 +143,24 @@ async fn a_replay_of_old_accounts_with_hardly_any_time_ends() {
         let log = item(Table::ApiLogs, &account, 1, day);
         plant(&world.cloud, Table::ApiLogs, &log).await;
     }
-    let head = json!({ "id": { "S": "erasure-ledger" }, "sequence": number(OLD) });
+    let head = json!({ "id": { "S": "erasure-ledger" }, "sequence": number(count) });
     plant(&world.cloud, Table::Deletions, &head).await;
+}
+
+/// The reproduction of the fault: accounts of ten years, and hardly any time in each run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_of_old_accounts_with_hardly_any_time_ends() {
+    const OLD: i64 = 20;
+    let world = World::start().await;
+    let now = world.cloud.clock.now();
+    plant_erasures(&world, OLD).await;
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], true);
     let app = app_of(&world.cloud, world.cloud.redis.direct_url());
     world.cloud.dynamodb.reset_counts();
     let (mut runs, mut erasures) = (0, 0);
     loop {
         let soon = Instant::now() + std::time::Duration::from_millis(50);
-        let run = replay(&app, now, soon).await.expect("replayed");
+        let run = replay(&app, None, now, soon).await.expect("replayed");
         (runs, erasures) = (runs + 1, erasures + run.erasures);
         if run.complete {
             break;
@@ -163,6 +174,98 @@ async fn a_replay_of_old_accounts_with_hardly_any_time_ends() {
     let calls: u64 = world.cloud.dynamodb.counts().values().map(|it| it.requests).sum();
     assert!(calls < OLD.unsigned_abs() * 400, "{calls} calls");
     assert_eq!(world.run_job("GuardRestoresFunction").await["closed"], false);
+}
+
+/// Closes the service, without the wait for those who have not heard of it.
+async fn close(app: &vidintel::app::App, now: time::OffsetDateTime) {
+    let closing = close_service(app, now);
+    let half = tokio::time::timeout(std::time::Duration::from_millis(500), closing).await;
+    assert!(half.is_err(), "it waits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closing_during_a_replay_is_not_opened_by_it_wherever_it_is() {
+    let world = World::start().await;
+    let now = world.cloud.clock.now();
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    close(&app, now).await;
+    // Its own calls are counted apart from those of whoever closes.
+    let slow = library_of(&world.cloud, world.cloud.redis.direct_url());
+    let calls = || {
+        let counts = world.cloud.dynamodb.counts().into_iter();
+        let own = counts.filter(|((caller, _), _)| caller == LIBRARY_KEY);
+        own.map(|it| it.1.requests).sum::<u64>()
+    };
+    let mut overtaken = 0;
+    for point in (1..).step_by(3) {
+        world.cloud.dynamodb.reset_counts();
+        let mut running = pin!(replay(&slow, None, now, far_away()));
+        if let Some(run) = advance_until(running.as_mut(), || calls() >= point).await {
+            assert!(run.expect("replayed").complete);
+            break;
+        }
+        close(&app, now).await;
+        let run = running.await.expect("replayed");
+        let is_closed = is_closed(&app.store).await.expect("read");
+        if run.complete {
+            // It had opened the service, and was only not done yet.
+            assert!(is_closed && overtaken > 2, "{run:?}");
+            continue;
+        }
+        assert!(is_closed && run.overtaken, "at {point}: {run:?}");
+        overtaken += 1;
+    }
+    assert!(overtaken > 2, "it was held up {overtaken} times");
+    assert!(!is_closed(&app.store).await.expect("read"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_one_order_do_not_open_what_was_closed_between_them() {
+    let world = World::start().await;
+    let now = world.cloud.clock.now();
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    close(&app, now).await;
+    let first = replay(&app, None, now, Instant::now()).await.expect("replayed");
+    let closing = first.closing.expect("one");
+    assert!(!first.complete && !first.overtaken);
+    // Those of the same order go on…
+    let second = replay(&app, Some(&closing), now, Instant::now()).await.expect("replayed");
+    assert_eq!((second.closing.as_ref(), second.overtaken), (Some(&closing), false));
+    close(&app, now).await;
+    // …and end here.
+    let third = replay(&app, Some(&closing), now, far_away()).await.expect("replayed");
+    assert!(third.overtaken && is_closed(&app.store).await.expect("read"), "{third:?}");
+    let order = json!({ "time": "2026-12-02T12:00:00Z" });
+    let another = world.cloud.invoke("ReplayErasuresFunction", &order).await.expect("replayed");
+    assert_eq!((&another["complete"], &another["overtaken"]), (&json!(true), &json!(false)));
+    assert_ne!(another["closing"], closing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_replaced_during_a_replay_keeps_its_own_number() {
+    let world = World::start().await;
+    let now = world.cloud.clock.now();
+    plant_erasures(&world, 3).await;
+    let app = app_of(&world.cloud, world.cloud.redis.direct_url());
+    close(&app, now).await;
+    world.cloud.dynamodb.reset_counts();
+    let mut running = pin!(replay(&app, None, now, far_away()));
+    let has_begun = || world.cloud.dynamodb.counts().keys().any(|it| it.1 == "Scan");
+    assert!(advance_until(running.as_mut(), has_begun).await.is_none());
+    // The consents of another point in time.
+    let mark = |at: i64| {
+        json!({
+            "account": { "S": "erasure-ledger" }, "consent": { "S": "erasure-ledger" },
+            "ledger_position": number(at),
+        })
+    };
+    plant(&world.cloud, Table::Consents, &mark(1)).await;
+    let run = running.await.expect("replayed");
+    assert!(run.overtaken && is_closed(&app.store).await.expect("read"), "{run:?}");
+    let consents = world.cloud.dynamodb.items("consents").await.expect("the items");
+    assert_eq!(consents, [mark(1)]);
+    let again = replay(&app, None, now, far_away()).await.expect("replayed");
+    assert_eq!((again.erasures, again.complete), (2, true));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -254,7 +254,8 @@ async fn a_restore_by_the_written_procedure_ends_and_brings_nothing_back() {
     let app = app_of(&world.cloud, world.cloud.redis.direct_url());
     let (mut before, mut erasures) = (0, 0);
     for _ in 0..5 {
-        let run = replay(&app, world.cloud.clock.now(), Instant::now()).await.expect("replayed");
+        let run =
+            replay(&app, None, world.cloud.clock.now(), Instant::now()).await.expect("replayed");
         let reached = position(&world).await;
         assert!(!run.complete && reached > before, "{run:?} at {reached} after {before}");
         assert_eq!(run.erasures, (reached - before).unsigned_abs());
@@ -304,7 +305,8 @@ async fn a_restore_by_the_written_procedure_ends_and_brings_nothing_back() {
         assert_eq!((request.kind, request.closed_at.is_some()), (Kind::Erasure, true));
     }
     // Nothing is left to be done.
-    let again = replay(&app, world.cloud.clock.now(), crate::util::far_away()).await.expect("done");
+    let again =
+        replay(&app, None, world.cloud.clock.now(), crate::util::far_away()).await.expect("done");
     assert_eq!((again.erasures, again.acts, again.complete), (0, 0, true));
     assert!(erasures > 0);
 }

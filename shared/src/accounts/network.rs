@@ -8,7 +8,7 @@ use time::{OffsetDateTime, UtcOffset};
 use super::Account;
 use crate::{
     app::App,
-    billing::task::{OPERATOR, Sign, Task, Work, put_new},
+    billing::task::{OPERATOR, Sign, Task, Work},
     error::Error,
     inventory,
     secrets::Pepper,
@@ -66,7 +66,7 @@ async fn count_and_flag(
     }
     let work = Work::Flag { sign: Sign::ManySignUps, detail: signs.join(", ") };
     let task = Task::new(&account.id, "flag#many-sign-ups".to_owned(), work, OPERATOR, now);
-    put_new(&app.store, &task).await.map(drop)
+    task.store_new(&app.store).await.map(drop)
 }
 
 /// What of an address one customer of a network provider usually has: 256 addresses, or a /48.

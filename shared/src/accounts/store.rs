@@ -16,7 +16,8 @@ use crate::{
     privacy::{Act, noting},
     secrets::Pepper,
     store::{
-        Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value, transact, updating,
+        Item, KEYS_AT_ONCE, Store, conditional, from_item, n, s, text, to_value, transact,
+        updating, write,
     },
 };
 
@@ -121,7 +122,7 @@ pub(crate) async fn set_status_again(
 ) -> Result<bool, Error> {
     let update = status_update(store, id, status)
         .update_expression("SET #status = :status ADD gate_version :one");
-    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+    write(store, updating(update)?).await
 }
 
 /// A change of the account's status to another one, unless it is being deleted; what it sets is still to be said.

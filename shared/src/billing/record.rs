@@ -297,6 +297,12 @@ pub(super) async fn names(store: &Store, account: &AccountId) -> Result<HashSet<
     Ok(names)
 }
 
+/// Whether there is any record of `account`: they outlive it, and its erasure's own record.
+pub async fn is_any_of(store: &Store, account: &AccountId) -> Result<bool, Error> {
+    let query = partition(store, account).projection_expression("account").limit(1);
+    Ok(query.send().await.map_err(unavailable)?.count > 0)
+}
+
 /// One record of `account`.
 pub async fn load(
     store: &Store,

@@ -10,7 +10,7 @@ use crate::{
     ids::AccountId,
     inventory::{self, Table},
     plans::Plan,
-    store::{Item, Store, from_item, n, putting, s, stored, text, to_item, unavailable},
+    store::{Item, Store, from_item, n, putting, s, stored, text, to_item, unavailable, write},
 };
 
 use aws_sdk_dynamodb::{
@@ -237,6 +237,11 @@ impl Task {
         self.expires_on = Some(expiry.on);
     }
 
+    /// Stores it if none of its name is there; whether it did.
+    pub async fn store_new(&self, store: &Store) -> Result<bool, Error> {
+        write(store, self.put_new(store)?).await
+    }
+
     /// As a part of a transaction: put, if none of its name is there.
     pub(super) fn put_new(&self, store: &Store) -> Result<TransactWriteItem, Error> {
         putting(
@@ -277,18 +282,7 @@ pub async fn load(store: &Store, account: &AccountId, task: &str) -> Result<Opti
     store.get(Table::BillingTasks, key).await?.map(from_item).transpose()
 }
 
-/// Stores `task` if none of its name is there; whether it did.
-pub async fn put_new(store: &Store, task: &Task) -> Result<bool, Error> {
-    let put = store
-        .client()
-        .put_item()
-        .table_name(store.name(Table::BillingTasks))
-        .set_item(Some(to_item(task)?))
-        .condition_expression("attribute_not_exists(task)");
-    stored(put.send().await)
-}
-
-/// As [`put_new`]; the task of its name that is there already.
+/// Stores `task` if none of its name is there; otherwise the one that is.
 pub async fn put_or_find(store: &Store, task: &Task) -> Result<Option<Task>, Error> {
     let put = store
         .client()

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use time::{Date, OffsetDateTime};
 
 use super::{
-    body, paths,
+    body, origin, paths,
     sender::{Sender, proof, sender},
 };
 use crate::{
@@ -37,12 +37,14 @@ pub struct Call {
     method: Method,
     at: String,
     is_any: bool,
+    form: Option<&'static Form>,
     window: OnceLock<(Class, Window)>,
 }
 
 impl Call {
-    /// Reads API Gateway's context. Fails on events that are not API Gateway's (version 2.0).
-    pub fn new(request: Request) -> Result<Self, Error> {
+    /// Reads API Gateway's context of a request to the service that is at `public_url`. Fails on events that are not
+    /// API Gateway's (version 2.0).
+    pub fn new(request: Request, public_url: &str) -> Result<Self, Error> {
         let RequestContext::ApiGatewayV2(context) = request.request_context() else {
             return Err(Error::internal("the event is not one of an HTTP API"));
         };
@@ -54,7 +56,11 @@ impl Call {
         let source_ip = context.http.source_ip.unwrap_or_default();
         let of_any = key.strip_prefix("ANY ").map(|path| format!("{method} {path}"));
         let is_any = of_any.is_some();
+        let is_ours = method == Method::POST
+            && is_of(request.headers(), "application/x-www-form-urlencoded")
+            && origin::is_ours(request.headers(), public_url);
         Ok(Self {
+            form: if is_ours { Form::sent_to(&at) } else { None },
             request,
             now,
             request_id,
@@ -103,20 +109,9 @@ impl Call {
         !self.at.starts_with("/v1/") && self.accepts("text/html")
     }
 
-    fn is_of(&self, media_type: &str) -> bool {
-        let given = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
-        let essence = given.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case(media_type)
-    }
-
-    /// The form that was sent, if it was one of our pages. Other sites must not have their visitors send any:
-    /// browsers say where a form comes from.
+    /// The form that was sent, if it was one of our pages.
     pub(super) fn form(&self) -> Option<&'static Form> {
-        let is_form =
-            self.method == Method::POST && self.is_of("application/x-www-form-urlencoded");
-        let from = self.header("sec-fetch-site").unwrap_or("same-origin");
-        let is_ours = ["same-origin", "none"].contains(&from);
-        if is_form && is_ours { Form::sent_to(&self.at) } else { None }
+        self.form
     }
 
     /// What was typed into the form.
@@ -247,7 +242,7 @@ impl Call {
     /// type says so.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, InputError> {
         let form = self.form();
-        if form.is_none() && !self.is_of("application/json") {
+        if form.is_none() && !is_of(self.headers(), "application/json") {
             return Err(InputError::MediaType);
         }
         let bytes = self.bytes();
@@ -311,6 +306,13 @@ impl Call {
         }
         Ok(Some(text))
     }
+}
+
+/// Whether the body is said to be of this type.
+fn is_of(headers: &HeaderMap, media_type: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(media_type)
 }
 
 /// Whether it is a weight of zero: `q=0`, with or without places.

@@ -2,8 +2,10 @@
 
 mod body;
 mod call;
+mod event;
 mod headers;
 mod metered;
+mod origin;
 mod parameters;
 pub(crate) mod paths;
 mod problem;

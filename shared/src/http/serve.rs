@@ -6,7 +6,8 @@ use futures_util::{FutureExt, future::BoxFuture};
 use lambda_http::{
     Adapter, Body, Request, Response, Service,
     http::{Extensions, HeaderMap, Method, StatusCode, Version, header},
-    lambda_runtime::{LambdaInvocation, Runtime},
+    lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime},
+    request::LambdaRequest,
     service_fn,
     tower::layer::layer_fn,
 };
@@ -18,7 +19,7 @@ use tower_http::{
     },
 };
 
-use super::{Call, Reply, headers, parameters, problem};
+use super::{Call, Reply, event, headers, parameters, problem};
 use crate::{app::App, error::Error, pages, telemetry};
 
 /// Answers that are longer are compressed, where the caller takes that: a shorter one is a packet either way.
@@ -51,7 +52,12 @@ pub async fn serve_metered(handler: Handler) -> Result<(), lambda_http::Error> {
 async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error> {
     // It lives as long as the process.
     let app: &'static App = Box::leak(Box::new(app));
-    let requests = service_fn(move |request| whole_answer(app, request, handler));
+    let mut requests =
+        Adapter::from(service_fn(move |request| whole_answer(app, request, handler)));
+    let events = service_fn(move |event: LambdaEvent<LambdaRequest>| {
+        let LambdaEvent { payload, context } = event;
+        Service::call(&mut requests, LambdaEvent::new(event::readable(payload), context))
+    });
     // The client has its answer once the innermost service is done; Lambda sends the next request, or
     // freezes the environment, only when this one is. So what is written here delays nobody, and no
     // extension is needed.
@@ -65,7 +71,7 @@ async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error
             }
         })
     });
-    Runtime::new(Adapter::from(requests)).layer(then_log).run().await
+    Runtime::new(events).layer(then_log).run().await
 }
 
 /// The answer as it goes out: compressed where the caller takes that, and without its body to a `HEAD`.
@@ -97,7 +103,7 @@ fn has_body(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> b
 async fn answer(app: &App, request: Request, handler: Handler) -> Response<Body> {
     let started = Instant::now();
     let site = app.config.service.site();
-    let mut call = match Call::new(request) {
+    let mut call = match Call::new(request, site.url) {
         Ok(call) => call,
         Err(error) => {
             log_failure(&error, "");

@@ -365,7 +365,16 @@ pub static LATE_ACTS: Category = Category {
 static JOBS: Category = Category {
     id: "jobs",
     description: "How far each scheduled job has come",
-    fields: &["name", "done_to", "state", "offset", "tables", "began_at", "completed_at"],
+    fields: &[
+        "name",
+        "done_to",
+        "state",
+        "closing",
+        "offset",
+        "tables",
+        "began_at",
+        "completed_at",
+    ],
     place: Place::Table(Table::Jobs),
     purpose: "to resume a job where it stopped",
     legal_basis: LegalBasis::LegitimateInterest,

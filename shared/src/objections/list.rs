@@ -8,7 +8,6 @@ use std::{
 };
 
 use ::redis::{Pipeline, RedisResult};
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use time::OffsetDateTime;
 
 use super::{
@@ -21,7 +20,7 @@ use crate::{
     inventory::{CACHE_SECONDS, Table},
     redis::{Redis, RedisError},
     secrets::Peppers,
-    store::{Item, Store, n, s, stored, text, unavailable},
+    store::{Item, KEYS_AT_ONCE, Store, n, s, stored, text, unavailable},
 };
 
 /// Redis key of a mark that is random and changes with each objection and withdrawal.
@@ -32,13 +31,6 @@ const CACHED: [&str; 3] = ["video:*", "creator:*", "search:*"];
 
 /// Kind of these items; addresses that want no mail will be of another.
 const KIND: &str = "creator";
-
-/// Most keys that DynamoDB takes in one look-up.
-const AT_ONCE: usize = 100;
-
-/// How often keys that DynamoDB was too busy for are asked for, with a pause in between.
-const TRIES: u32 = 6;
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long cached answers are looked through. What is left is checked again anyway, because its stamp
 /// is an old one, and is gone within the hour.
@@ -81,10 +73,12 @@ impl Objections {
         let mut hashes: Vec<&String> = names.keys().collect();
         hashes.sort_unstable();
         let mut objected = HashSet::new();
-        for some in hashes.chunks(AT_ONCE) {
-            for hash in self.known(some).await? {
-                let given = names.get(&hash).into_iter().flatten();
-                objected.extend(given.map(|it| (*it).to_owned()));
+        for some in hashes.chunks(KEYS_AT_ONCE) {
+            let key = |hash: &str| Item::from([("hash".to_owned(), s(hash))]);
+            let keys = some.iter().map(|it| (Table::Suppressions, key(it)));
+            for (_, item) in self.0.store.get_many(keys.collect()).await? {
+                let given = text(&item, "hash").and_then(|it| names.get(it));
+                objected.extend(given.into_iter().flatten().map(|it| (*it).to_owned()));
             }
         }
         Ok(objected)
@@ -141,40 +135,6 @@ impl Objections {
         match kind {
             ObjectionKind::Object => self.object(username.expose(), now).await,
             ObjectionKind::Withdraw => self.withdraw(username.expose()).await,
-        }
-    }
-
-    /// Which of `hashes` (at most [`AT_ONCE`], each once) are in the table.
-    async fn known(&self, hashes: &[&String]) -> Result<Vec<String>, Error> {
-        let table = self.0.store.name(Table::Suppressions);
-        let keys = hashes.iter().map(|it| Item::from([("hash".to_owned(), s(it.as_str()))]));
-        let keys = KeysAndAttributes::builder()
-            .set_keys(Some(keys.collect()))
-            .consistent_read(true)
-            .projection_expression("#hash")
-            .expression_attribute_names("#hash", "hash")
-            .build()
-            .map_err(Error::internal)?;
-        let mut ask = Some(HashMap::from([(table, keys)]));
-        let mut known = Vec::new();
-        for attempt in 0..TRIES {
-            let Some(keys) = ask.take() else { return Ok(known) };
-            if attempt > 0 {
-                tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await;
-            }
-            let client = self.0.store.client();
-            let answer = client.batch_get_item().set_request_items(Some(keys)).send().await;
-            let answer = answer.map_err(unavailable)?;
-            let items = answer.responses.unwrap_or_default().into_values().flatten();
-            known.extend(items.filter_map(|it| text(&it, "hash").map(str::to_owned)));
-            ask = answer.unprocessed_keys.filter(|it| !it.is_empty());
-        }
-        match ask {
-            None => Ok(known),
-            Some(_) => Err(Error::Unavailable {
-                dependency: "DynamoDB",
-                detail: "some keys were never processed".to_owned(),
-            }),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
 const TOKEN_LEN: usize = 32;
 
 /// A page with a form.
+#[derive(Debug)]
 pub(crate) struct Form {
     /// Where the page is.
     pub(super) page: &'static str,
@@ -33,6 +34,7 @@ pub(crate) struct Form {
 }
 
 /// One thing that a form asks for.
+#[derive(Debug)]
 pub(super) struct Field {
     /// Its name in the endpoint's JSON.
     pub(super) name: &'static str,
@@ -42,6 +44,7 @@ pub(super) struct Field {
 }
 
 /// How a field is filled in.
+#[derive(Debug)]
 pub(super) enum Kind {
     /// A mailed token; comes with the link.
     Token,

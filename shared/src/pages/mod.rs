@@ -74,7 +74,13 @@ pub(crate) fn problem(call: &Call, error: &Error, site: Site<'_>) -> Reply {
 fn shown(status: StatusCode, title: &str, content: &Markup) -> Reply {
     let heading = html! { h1 { (title) } };
     let page = layout(title, &heading, None, content);
-    let reply = Reply::text(status, "text/html; charset=utf-8", page);
+    let mut reply = Reply::text(status, "text/html; charset=utf-8", page);
+    if content.0.contains("<form") {
+        // Browsers name a form's origin only where its page lets them. The rest of the page's address, which may hold
+        // a token, they keep to themselves.
+        let policy = HeaderValue::from_static("strict-origin");
+        reply = reply.with(header::REFERRER_POLICY, policy);
+    }
     match HeaderValue::try_from(content_security_policy("'self'")) {
         Ok(policy) => reply.with(header::CONTENT_SECURITY_POLICY, policy),
         // The policy of every answer holds: a page without style.

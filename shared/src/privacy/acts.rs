@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::{
     accounts::{self, Status},
-    billing::task::{self, Task},
+    billing::task::Task,
     error::Error,
     ids::{AccountId, KeyId},
     inventory::{self, Table},
@@ -107,7 +107,7 @@ impl Noted {
             }
             Act::RefundAsked { refund: task } | Act::Undelivered { flag: task } => {
                 let is_there = accounts::get(store, &self.account).await?.is_some();
-                Ok(is_there && task::put_new(store, task).await?)
+                Ok(is_there && task.store_new(store).await?)
             }
             Act::CustomerMade { customer } => {
                 accounts::set_customer_again(store, &self.account, customer).await

@@ -43,14 +43,13 @@ const AT_ONCE: usize = 16;
 /// How much longer than promised a request log may be there, should the job that deletes it not run.
 const LATE: Duration = Duration::days(30);
 
-/// An account, and the days in which it can have left anything.
+/// An account, and the days of which there can be request logs of it: only their partitions are of a day each.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     pub(super) account: AccountId,
-    /// Since when there can be request logs of it.
-    pub(super) since: OffsetDateTime,
+    since: OffsetDateTime,
     /// The present.
-    pub(super) until: OffsetDateTime,
+    until: OffsetDateTime,
 }
 
 impl Subject {

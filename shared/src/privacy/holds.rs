@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use super::is_erased;
 use crate::{
     accounts,
+    billing::record,
     error::Error,
     ids::AccountId,
     inventory::{self, Table},
@@ -30,16 +31,22 @@ pub enum Hold {
     Released,
 }
 
-/// Places a hold on `account`, which is there or was erased: a mistyped one would hold nothing. `reason` names the
-/// matter, such as a file number, and nobody.
+/// Places a hold on `account`, which is there or has left anything: a mistyped one would hold nothing. `reason` names
+/// the matter, such as a file number, and nobody.
 pub async fn place_hold(
     store: &Store,
     account: &AccountId,
     reason: &str,
     now: OffsetDateTime,
 ) -> Result<Hold, Error> {
-    if accounts::get(store, account).await?.is_none() && !is_erased(store, account).await? {
-        return Err(Error::NotFound("account: neither now nor among those that were erased"));
+    // That an account was erased is known for 24 months, and its billing records are kept for 7 years.
+    let is_known = accounts::get(store, account).await?.is_some()
+        || is_erased(store, account).await?
+        || record::is_any_of(store, account).await?;
+    if !is_known {
+        return Err(Error::NotFound(
+            "account: it is not there, was not erased within 24 months, and has left no billing records",
+        ));
     }
     store
         .client()

@@ -18,7 +18,7 @@ use crate::{
     ids::{AccountId, RequestId},
     inventory::{self, Table},
     store::{
-        Item, Store, deleting, from_item, n, number, putting, s, text, to_item, transact,
+        Item, Store, deleting, from_item, n, number, putting, s, stored, text, to_item, transact,
         unavailable, updating,
     },
 };
@@ -159,18 +159,31 @@ impl Positions {
         (lowest, self.0.values().max().copied().unwrap_or(0))
     }
 
-    /// Moves those on to `position` that are not there yet: the erasures up to it have been repeated. A table that
-    /// is restored once more shows its own, earlier number again.
-    pub(super) async fn move_on(&mut self, store: &Store, position: i64) -> Result<(), Error> {
+    /// Moves those on to `position` that are not there yet: the erasures up to it have been repeated. `false`: a
+    /// table shows another number than it did, so it is another table, of which that cannot be said. One that is
+    /// restored once more shows its own, earlier number again.
+    pub(super) async fn move_on(&mut self, store: &Store, position: i64) -> Result<bool, Error> {
         let behind = self.0.iter_mut().filter(|it| *it.1 < position);
         let moves = behind.map(|(&table, at)| async move {
             let request = store.client().put_item().table_name(store.name(table));
-            let answer = request.set_item(Some(mark(table, position))).send().await;
-            answer.map_err(unavailable)?;
-            *at = position;
-            Ok(())
+            // Sent again after it was done, it finds what it has put.
+            let answer = request
+                .set_item(Some(mark(table, position)))
+                .condition_expression(match *at {
+                    0 => "attribute_not_exists(ledger_position) OR ledger_position IN (:at, :next)",
+                    _ => "ledger_position IN (:at, :next)",
+                })
+                .expression_attribute_values(":at", n(*at))
+                .expression_attribute_values(":next", n(position))
+                .send()
+                .await;
+            let is_same = stored(answer)?;
+            if is_same {
+                *at = position;
+            }
+            Ok::<_, Error>(is_same)
         });
-        try_join_all(moves).await.map(drop)
+        Ok(try_join_all(moves).await?.into_iter().all(|it| it))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     erasable::{DELETED, Subject},
     export, ledger,
     request::{self, Kind, Request, State},
-    restore::{close_service, is_closed, names, open},
+    restore::{Closing, close_after, known, names, open},
     restored,
 };
 use crate::{
@@ -42,8 +42,10 @@ const AT_ONCE: usize = 16;
 const CLOSED_FOR: Duration = Duration::days(BACKUP_DAYS + 5);
 
 /// What a replay did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Replayed {
+    /// The closing of the service that it opens, and no later one.
+    pub closing: Option<String>,
     /// Erasures that were repeated.
     pub erasures: u64,
     /// Items that had come back and are gone again.
@@ -54,13 +56,33 @@ pub struct Replayed {
     pub requests: u64,
     /// Whether all is done and the service open; if not, run it again.
     pub complete: bool,
+    /// Whether it has stopped because the service was closed once more, or a table was put in place of another: the
+    /// service stays closed. Finish what it was closed for, then run it again.
+    pub overtaken: bool,
+}
+
+impl Replayed {
+    fn overtaken(self) -> Self {
+        Self { overtaken: true, ..self }
+    }
 }
 
 /// Repeats what a restored table does not know of, checks that nothing of an erased account is left, and opens the
 /// service; closes it first, if it is not. May be killed and run again. Goes by account and not by address: an
-/// account that was opened later with the same address is another one.
-pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result<Replayed, Error> {
+/// account that was opened later with the same address is another one. `closing` is the one that an earlier run of
+/// the same order began with: it goes on with no later one.
+pub async fn replay(
+    app: &App,
+    closing: Option<&str>,
+    now: OffsetDateTime,
+    deadline: Instant,
+) -> Result<Replayed, Error> {
     let (store, mut replayed) = (&app.store, Replayed::default());
+    // Before anything is read of the tables: whoever closes the service later may restore them.
+    let noted = known(store).await?;
+    if closing.is_some() && closing != noted.closing.id() {
+        return Ok(replayed.overtaken());
+    }
     let mut positions = ledger::Positions::read(store).await?;
     let (lowest, highest) = positions.range();
     let head = ledger::head(store).await?;
@@ -69,9 +91,14 @@ pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result
             "the ledger is older than the tables: restore it to a later point in time first",
         ));
     }
-    if !is_closed(store).await? {
-        close_service(app, now).await?;
-    }
+    let closing = match noted.is_closed {
+        true => noted.closing,
+        false => match close_after(app, &noted.closing, now).await? {
+            Some(closing) => closing,
+            None => return Ok(replayed.overtaken()),
+        },
+    };
+    replayed.closing = closing.id().map(str::to_owned);
     for some in ledger::entries_after(store, lowest).await?.chunks(NUMBERS_AFTER) {
         let work: Vec<_> = some.iter().map(|it| erase_again(app, it, deadline)).collect();
         let outcomes: Vec<_> = stream::iter(work).buffer_unordered(ERASURES).collect().await;
@@ -82,21 +109,25 @@ pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result
             return Ok(replayed);
         }
         replayed.erasures += some.len() as u64;
-        if let Some(last) = some.last() {
-            positions.move_on(store, last.sequence).await?;
+        if let Some(last) = some.last()
+            && !move_on(store, &closing, &mut positions, last.sequence).await?
+        {
+            return Ok(replayed.overtaken());
         }
         if Instant::now() >= deadline {
             return Ok(replayed);
         }
     }
-    positions.move_on(store, head).await?;
-    let mut progress = Progress::read(store).await?;
+    if !move_on(store, &closing, &mut positions, head).await? {
+        return Ok(replayed.overtaken());
+    }
+    let mut progress = Progress::read(store, &closing).await?;
     while progress.phase != Phase::Done {
         let next = match progress.phase {
             Phase::Acts => repeat_acts(store, &progress, &mut replayed).await?,
             _ => note_requests(store, &progress, &mut replayed, now).await?,
         };
-        progress.move_on(store, next).await?;
+        progress.move_on(store, &closing, next).await?;
         if Instant::now() >= deadline {
             return Ok(replayed);
         }
@@ -107,11 +138,28 @@ pub async fn replay(app: &App, now: OffsetDateTime, deadline: Instant) -> Result
             forget_done_to(store, job.name).await?;
         }
     }
+    // An order to close that came since is older than what would be noted of the opening.
+    if known(store).await?.closing != closing {
+        return Ok(replayed.overtaken());
+    }
     restored::note_opening(store, now).await?;
-    open(store, now).await?;
-    forget_progress(store).await?;
+    if !open(store, &closing, now).await? {
+        return Ok(replayed.overtaken());
+    }
+    forget_done_to(store, PROGRESS).await?;
     replayed.complete = true;
     Ok(replayed)
+}
+
+/// Moves the tables' numbers on, if the service was not closed once more and no table is another one; whether it
+/// did.
+async fn move_on(
+    store: &Store,
+    closing: &Closing,
+    positions: &mut ledger::Positions,
+    to: i64,
+) -> Result<bool, Error> {
+    Ok(known(store).await?.closing == *closing && positions.move_on(store, to).await?)
 }
 
 /// What became of one erasure.
@@ -274,7 +322,7 @@ enum Phase {
     Done,
 }
 
-/// How far it has come with that, and with which tables: of others it starts anew.
+/// How far it has come with that, after which closing and with which tables: of others it starts anew.
 struct Progress {
     phase: Phase,
     /// After which item to go on.
@@ -282,9 +330,11 @@ struct Progress {
 }
 
 impl Progress {
-    async fn read(store: &Store) -> Result<Self, Error> {
+    async fn read(store: &Store, closing: &Closing) -> Result<Self, Error> {
         let item = store.get(Table::Jobs, [("name", PROGRESS.to_owned())]).await?;
-        let item = item.filter(|it| text(it, "tables") == Some(names(store).as_str()));
+        let item = item.filter(|it| {
+            text(it, "tables") == Some(names(store).as_str()) && text(it, "closing") == closing.id()
+        });
         let Some(item) = item else { return Ok(Self { phase: Phase::Acts, offset: None }) };
         let phase = match text(&item, "state") {
             Some("requests") => Phase::Requests,
@@ -295,7 +345,12 @@ impl Progress {
     }
 
     /// Notes that it goes on after `next`, or with what comes then.
-    async fn move_on(&mut self, store: &Store, next: Option<String>) -> Result<(), Error> {
+    async fn move_on(
+        &mut self,
+        store: &Store,
+        closing: &Closing,
+        next: Option<String>,
+    ) -> Result<(), Error> {
         if next.is_none() {
             self.phase = match self.phase {
                 Phase::Acts => Phase::Requests,
@@ -313,13 +368,9 @@ impl Progress {
             ("tables".to_owned(), s(names(store))),
             ("state".to_owned(), s(state)),
         ]);
+        item.extend(closing.id().map(|it| ("closing".to_owned(), s(it))));
         item.extend(self.offset.iter().map(|it| ("offset".to_owned(), s(it))));
         let put = store.client().put_item().table_name(store.name(Table::Jobs));
         put.set_item(Some(item)).send().await.map(drop).map_err(unavailable)
     }
-}
-
-/// Lets the next replay start with everything that has no numbers.
-pub(super) async fn forget_progress(store: &Store) -> Result<(), Error> {
-    forget_done_to(store, PROGRESS).await
 }

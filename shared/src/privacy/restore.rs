@@ -11,11 +11,12 @@ use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{ledger, replay, restored};
+use super::{ledger, restored};
 use crate::{
     app::App,
     error::Error,
     gate,
+    ids::random_base62,
     inventory::Table,
     store::{Store, n, s, stored, text, unavailable},
 };
@@ -24,6 +25,7 @@ use crate::{
 const STATE: &str = "restore-gate";
 
 const OPEN: &str = "open";
+const CLOSED: &str = "closed";
 
 /// How long an environment goes by what it has read.
 const KEEP: Duration = Duration::from_secs(5);
@@ -54,17 +56,48 @@ pub async fn is_closed(store: &Store) -> Result<bool, Error> {
     Ok(known(store).await?.is_closed)
 }
 
+/// A closing of the service. Opening it opens this one: a later one stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Closing(Option<String>);
+
+impl Closing {
+    fn new() -> Self {
+        Self(Some(random_base62(12)))
+    }
+
+    /// Its id, as a replay names it. One that an earlier release has noted has none.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// Lets `put` through only as long as this is the last one.
+    fn last(&self, put: PutItemFluentBuilder) -> PutItemFluentBuilder {
+        match &self.0 {
+            Some(id) => put
+                .condition_expression("closing = :closing")
+                .expression_attribute_values(":closing", s(id)),
+            None => put.condition_expression("attribute_not_exists(closing)"),
+        }
+    }
+}
+
 /// What is noted of the gate.
-struct Known {
-    is_closed: bool,
+pub(super) struct Known {
+    pub(super) is_closed: bool,
+    /// The last closing, which stays noted once the service is open.
+    pub(super) closing: Closing,
     /// The tables' names when it was opened.
     tables: Option<String>,
 }
 
-async fn known(store: &Store) -> Result<Known, Error> {
+pub(super) async fn known(store: &Store) -> Result<Known, Error> {
     let item = store.get(Table::Jobs, [("name", STATE.to_owned())]).await?.unwrap_or_default();
-    let is_closed = text(&item, "state") == Some("closed");
-    Ok(Known { is_closed, tables: text(&item, "tables").map(str::to_owned) })
+    let noted = |name| text(&item, name).map(str::to_owned);
+    Ok(Known {
+        is_closed: text(&item, "state") == Some(CLOSED),
+        closing: Closing(noted("closing")),
+        tables: noted("tables"),
+    })
 }
 
 /// The names by which the functions know the tables: others after a restored one was put in place.
@@ -83,19 +116,27 @@ fn is_replaced(present: &str, noted: &str) -> bool {
     pairs(present).iter().any(|(table, name)| noted.get(table).is_some_and(|it| it != name))
 }
 
-fn putting(store: &Store, state: &str, now: OffsetDateTime) -> PutItemFluentBuilder {
+/// Notes `state`, which is that of `closing`.
+fn putting(
+    store: &Store,
+    state: &str,
+    closing: &Closing,
+    now: OffsetDateTime,
+) -> PutItemFluentBuilder {
     let put = store.client().put_item().table_name(store.name(Table::Jobs)).item("name", s(STATE));
     let put = put.item("state", s(state)).item("done_to", n(now.unix_timestamp()));
+    let put = closing.id().into_iter().fold(put, |put, id| put.item("closing", s(id)));
     if state == OPEN { put.item("tables", s(names(store))) } else { put }
 }
 
-async fn set(store: &Store, state: &str, now: OffsetDateTime) -> Result<(), Error> {
-    putting(store, state, now).send().await.map(drop).map_err(unavailable)
-}
-
-/// Opens the service, with the tables that it has now.
-pub(super) async fn open(store: &Store, now: OffsetDateTime) -> Result<(), Error> {
-    set(store, OPEN, now).await
+/// Opens the service, with the tables that it has now, unless it was closed once more after `closing`; whether it
+/// did.
+pub(super) async fn open(
+    store: &Store,
+    closing: &Closing,
+    now: OffsetDateTime,
+) -> Result<bool, Error> {
+    stored(closing.last(putting(store, OPEN, closing, now)).send().await)
 }
 
 /// Where the ledger and the tables stand.
@@ -113,6 +154,8 @@ pub struct Guarded {
 /// differ. Never opens it: only a replay does.
 pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
     let store = &app.store;
+    // Before the look at the tables: what a replay has opened in between was looked at by that.
+    let known = known(store).await?;
     let look = async || {
         let positions = ledger::Positions::read(store).await?;
         Ok::<_, Error>((positions.range(), ledger::head(store).await?))
@@ -125,16 +168,11 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
         (tables, ledger) = look().await?;
         differ = before == (tables, ledger);
     }
-    let known = known(store).await?;
-    match known.tables {
+    match &known.tables {
         // A restored table was put in place, and nobody has closed the service before.
-        Some(tables) => differ |= is_replaced(&names(store), &tables),
-        // The first run of all: these are the tables. Whoever has closed it meanwhile has done so.
-        None if !known.is_closed => {
-            let first =
-                putting(store, OPEN, now).condition_expression("attribute_not_exists(#name)");
-            stored(first.expression_attribute_names("#name", "name").send().await)?;
-        }
+        Some(tables) => differ |= is_replaced(&names(store), tables),
+        // The first run of all: these are the tables, unless somebody has closed it since.
+        None if !known.is_closed => _ = open(store, &known.closing, now).await?,
         None => {}
     }
     let mut closed = known.is_closed;
@@ -143,18 +181,38 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
         // after it.
         gate::forget_all(&app.redis).await?;
     } else if differ {
-        close_service(app, now).await?;
-        closed = true;
+        // One that was closed since is left to who has closed it.
+        closed = close_after(app, &known.closing, now).await?.is_some() || is_closed(store).await?;
     }
     Ok(Guarded { ledger, tables, closed })
 }
 
-/// Closes the service: by [`guard`], or by the operator before tables are restored.
+/// Closes the service by the operator's order, before tables are restored. A replay that is running, and an earlier
+/// closing, do not open it any more.
 pub async fn close_service(app: &App, now: OffsetDateTime) -> Result<(), Error> {
     restored::note_closing(&app.store, now).await?;
-    set(&app.store, "closed", now).await?;
-    // Whatever an earlier replay has come to, it was of other tables.
-    replay::forget_progress(&app.store).await?;
+    let put = putting(&app.store, CLOSED, &Closing::new(), now);
+    put.send().await.map_err(unavailable)?;
+    let_everybody_know(app).await
+}
+
+/// Closes the service, unless that was done after the closing `last`; the closing.
+pub(super) async fn close_after(
+    app: &App,
+    last: &Closing,
+    now: OffsetDateTime,
+) -> Result<Option<Closing>, Error> {
+    restored::note_closing(&app.store, now).await?;
+    let closing = Closing::new();
+    let put = last.last(putting(&app.store, CLOSED, &closing, now));
+    if !stored(put.send().await)? && known(&app.store).await?.closing != closing {
+        return Ok(None);
+    }
+    let_everybody_know(app).await?;
+    Ok(Some(closing))
+}
+
+async fn let_everybody_know(app: &App) -> Result<(), Error> {
     // Until every environment has seen it, one may still load an account into the gate…
     tokio::time::sleep(KEEP + Duration::from_secs(1)).await;
     // …and who is in the gate would be let through without a look at the tables.

@@ -2,7 +2,7 @@
 //! inventory.
 
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::{
@@ -268,11 +268,7 @@ pub async fn preview(
     grace_days: i64,
     now: OffsetDateTime,
 ) -> Result<DeletionPreview, Error> {
-    let opened =
-        OffsetDateTime::from_unix_timestamp(account.created_at).map_err(Error::internal)?;
-    // Older logs are there only under a legal hold, which is no matter for a preview.
-    let since = opened.max(now - Duration::days(32));
-    let subject = Subject { account: account.id.clone(), since, until: now };
+    let subject = Subject::new(store, account.id.clone(), account.created_at, now).await?;
     let mut counts = std::collections::BTreeMap::new();
     for table in DELETED.into_iter().chain([STRIPPED]) {
         counts.insert(table, subject.count(store, table).await?);

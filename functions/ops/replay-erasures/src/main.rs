@@ -15,6 +15,8 @@ use vidintel::{
 struct Event {
     #[serde(default)]
     close: bool,
+    /// The closing that an earlier run of the order has named: a later one is not opened.
+    closing: Option<String>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,11 +25,12 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn run(app: &App, order: Order) -> Result<Value, Error> {
-    if order.read::<Event>()?.close {
+    let Event { close, closing } = order.read()?;
+    if close {
         close_service(app, order.time).await?;
         return Ok(json!({ "closed": true }));
     }
-    let replaying = replay(app, order.time, order.deadline);
+    let replaying = replay(app, closing.as_deref(), order.time, order.deadline);
     let replayed = order.alone(&app.store, "replay-erasures", replaying).await?;
     let details = serde_json::to_value(replayed).map_err(Error::internal)?;
     audit::append(&app.store, "restores", order.time, "replayed", &details).await?;

@@ -243,7 +243,7 @@ impl Cloud {
             template: Arc::clone(&template),
         };
         let mut tasks = vec![
-            serve(listener, gateway.router()),
+            gateway.serve(listener),
             serve(console, control::router(controls, &ses).merge(operator.router())),
             serve(ses_listener, ses.router()),
             serve(sqs_listener, sqs.router()),

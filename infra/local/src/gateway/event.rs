@@ -35,6 +35,8 @@ pub(super) struct Matched<'a> {
     pub request_id: &'a str,
     /// The whole path, decoded: despite its name, `rawPath` of HTTP APIs is.
     pub path: String,
+    /// The query as it was sent.
+    pub query: &'a str,
 }
 
 pub(super) fn event(
@@ -44,7 +46,7 @@ pub(super) fn event(
     now: OffsetDateTime,
     matched: &Matched<'_>,
 ) -> Value {
-    let query = parts.uri.query().unwrap_or_default();
+    let query = matched.query;
     let host = parts.headers.get(HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let domain = host.rsplit_once(':').map_or(host, |it| it.0);
     let mut event = json!({
@@ -182,6 +184,7 @@ mod tests {
             parameters: vec![("id".to_owned(), "a b".to_owned())],
             request_id: "made-up",
             path: decode(parts.uri.path()),
+            query: parts.uri.query().unwrap_or_default(),
         };
         let peer = SocketAddr::from(([203, 0, 113, 7], 4711));
         let now = datetime!(2026-11-24 12:00:00.25 UTC);

@@ -5,19 +5,20 @@
 
 mod answer;
 mod event;
+mod front;
 mod route;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::{Body, Bytes, to_bytes},
     extract::{ConnectInfo, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header::HOST, request::Parts, uri::Authority},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::{net::TcpListener, task::AbortHandle, time::timeout};
 use url::Url;
 
 pub use self::route::Route;
@@ -71,9 +72,9 @@ impl IntoResponse for Refusal {
 }
 
 impl Gateway {
-    /// Serves every path.
-    pub fn router(self) -> Router {
-        Router::new().fallback(handle).with_state(self)
+    /// Serves every path until aborted.
+    pub(crate) fn serve(self, listener: TcpListener) -> AbortHandle {
+        front::serve(listener, Router::new().fallback(handle).with_state(self))
     }
 
     async fn respond(
@@ -81,6 +82,7 @@ impl Gateway {
         peer: SocketAddr,
         request: Request,
         request_id: &str,
+        raw: Option<String>,
     ) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
         check_head(&parts)?;
@@ -93,7 +95,13 @@ impl Gateway {
             &body,
             peer,
             self.clock.now(),
-            &event::Matched { route, parameters, request_id, path },
+            &event::Matched {
+                route,
+                parameters,
+                request_id,
+                path,
+                query: raw.as_deref().or(parts.uri.query()).unwrap_or_default(),
+            },
         );
         let event = Bytes::from(event.to_string());
         match timeout(INTEGRATION_LIMIT, self.runtime.invoke(&route.function, event)).await {
@@ -108,10 +116,11 @@ impl Gateway {
 async fn handle(
     State(gateway): State<Gateway>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(raw): Extension<front::RawQuery>,
     request: Request,
 ) -> Response {
     let id = uuid::Uuid::new_v4().to_string();
-    let mut response = gateway.respond(peer, request, &id).await.into_response();
+    let mut response = gateway.respond(peer, request, &id, raw.take()).await.into_response();
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), id);
     }

@@ -132,11 +132,7 @@ async fn write(
 ) -> Result<(Finished, BTreeMap<String, u64>), Error> {
     let key = file::key(&request.id);
     let mut archive = Archive::new(&app.files, &key, upload, now);
-    let subject = Subject {
-        account: request.account.clone(),
-        since: OffsetDateTime::from_unix_timestamp(request.opened_at).map_err(Error::internal)?,
-        until: now,
-    };
+    let subject = Subject::new(&app.store, request.account.clone(), request.opened_at, now).await?;
     let (mut found, mut told) = (BTreeMap::new(), Told::default());
     for category in CATEGORIES.iter() {
         if let Export::Items { .. } = category.export {

@@ -11,7 +11,7 @@ use super::{
         sources::{Again, Asker},
         text,
     },
-    COMMENTS_READY, Call, CallError, Research, entries, is_passing, may_ask_again, number,
+    COMMENTS_READY, Call, CallError, Research, entries, is_passing, number,
 };
 
 const PATH: &str = "/v2/research/video/comment/list/";
@@ -76,24 +76,20 @@ impl Research {
         // Never beyond what can be reached: that is refused.
         let count = count.clamp(1, MAX_COUNT).min(REACHABLE - from);
         let body = json!({ "video_id": video.get(), "max_count": count, "cursor": from });
-        loop {
-            let call = Call {
-                path: PATH,
-                fields: FIELDS,
-                body: &body,
-                records: count,
-                count: |data| entries(data, "comments"),
-            };
-            match self.call(call, asker).await {
-                Ok(data) => return page(&data, video, from, asker.now.unix_timestamp()),
-                // Not the end: that is told by `has_more`.
-                Err(CallError::Refused(message)) if is_passing(&message) => {
-                    if !may_ask_again(again).await {
-                        return Err(Failure::NotReady(COMMENTS_READY));
-                    }
-                }
-                Err(error) => return Err(error.into()),
+        let call = Call {
+            path: PATH,
+            fields: FIELDS,
+            body: &body,
+            records: count,
+            count: |data| entries(data, "comments"),
+        };
+        match self.call_patiently(call, asker, again, is_passing).await {
+            Ok(data) => page(&data, video, from, asker.now.unix_timestamp()),
+            // Not the end: that is told by `has_more`.
+            Err(CallError::Refused(message)) if is_passing(&message) => {
+                Err(Failure::NotReady(COMMENTS_READY))
             }
+            Err(error) => Err(error.into()),
         }
     }
 }

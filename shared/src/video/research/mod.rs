@@ -55,6 +55,7 @@ pub(super) struct Research {
 }
 
 /// One call: where, for which fields, with what, and how many records it can bring at most.
+#[derive(Clone, Copy)]
 struct Call<'a> {
     path: &'static str,
     fields: &'static str,
@@ -101,15 +102,6 @@ fn is_passing(message: &str) -> bool {
     message.to_ascii_lowercase().contains("count or cursor")
 }
 
-/// Gives a page that is not ready a moment, and takes the one try more that a request has.
-async fn may_ask_again(again: &Again) -> bool {
-    let may = again.take();
-    if may {
-        tokio::time::sleep(NOT_READY).await;
-    }
-    may
-}
-
 /// What an answer came to.
 #[derive(Debug, PartialEq)]
 enum Envelope {
@@ -132,6 +124,25 @@ impl Research {
     /// What the whole service has spent of the allowance of `now`'s day.
     pub(super) fn allowance(&self) -> &Allowance {
         &self.allowance
+    }
+
+    /// As [`Self::call`]. What is refused in words that may pass is a page that is not ready: it is given a moment and
+    /// asked for once more, if the request still has its one try more.
+    async fn call_patiently(
+        &self,
+        call: Call<'_>,
+        asker: Asker<'_>,
+        again: &Again,
+        may_pass: impl Fn(&str) -> bool,
+    ) -> Result<Value, CallError> {
+        loop {
+            match self.call(call, asker).await {
+                Err(CallError::Refused(message)) if may_pass(&message) && again.take() => {
+                    tokio::time::sleep(NOT_READY).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// The `data` of the answer to one call, which counts against the allowance whatever it brings.

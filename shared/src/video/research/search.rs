@@ -15,7 +15,7 @@ use super::{
         sources::{Again, Asker},
         text,
     },
-    Call, CallError, Research, entries, is_passing, may_ask_again, number,
+    Call, CallError, Research, entries, is_passing, number,
     videos::{FIELDS, MAX_COUNT, MAX_SPAN, PATH, day, videos},
 };
 
@@ -157,27 +157,22 @@ impl Research {
             "max_count": MAX_COUNT,
         });
         from.write_to(&mut body);
-        loop {
-            let call = Call {
-                path: PATH,
-                fields: FIELDS,
-                body: &body,
-                records: MAX_COUNT,
-                count: |data| entries(data, "videos"),
-            };
-            match self.call(call, asker).await {
-                Ok(data) => return Ok(data),
-                Err(CallError::Refused(message))
-                    if is_passing(&message) || (is_stale(&message) && from.search_id.is_some()) =>
-                {
-                    let failure = from.not_ready(asker.now);
-                    if failure == SearchFailure::Expired || !may_ask_again(again).await {
-                        return Err(failure);
-                    }
-                }
-                Err(CallError::Refused(_)) => return Err(SearchFailure::Refused),
-                Err(CallError::Failure(failure)) => return Err(failure.into()),
-            }
+        let call = Call {
+            path: PATH,
+            fields: FIELDS,
+            body: &body,
+            records: MAX_COUNT,
+            count: |data| entries(data, "videos"),
+        };
+        let failure = from.not_ready(asker.now);
+        let is_not_ready =
+            |message: &str| is_passing(message) || (is_stale(message) && from.search_id.is_some());
+        let may_pass = |message: &str| is_not_ready(message) && failure != SearchFailure::Expired;
+        match self.call_patiently(call, asker, again, may_pass).await {
+            Ok(data) => Ok(data),
+            Err(CallError::Refused(message)) if is_not_ready(&message) => Err(failure),
+            Err(CallError::Refused(_)) => Err(SearchFailure::Refused),
+            Err(CallError::Failure(failure)) => Err(failure.into()),
         }
     }
 }
