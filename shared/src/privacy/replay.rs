@@ -19,6 +19,7 @@ use super::{
 use crate::{
     accounts::{self, Status},
     app::App,
+    billing::reconcile,
     error::Error,
     inventory::{BACKUP_DAYS, Table},
     retention::forget_done_to,
@@ -137,6 +138,8 @@ pub async fn replay(
             forget_done_to(store, job.name).await?;
         }
     }
+    // What was bought since is not in the restored tables, and the day's comparison may have been before.
+    forget_done_to(store, reconcile::JOB).await?;
     if !open(store, &closing, now).await? {
         return Ok(replayed.overtaken());
     }
