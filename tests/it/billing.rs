@@ -269,6 +269,67 @@ async fn a_raise_that_was_taken_back_is_not_half_done_by_its_repetition() {
     assert_eq!(charged(&world, &id), 10_000);
 }
 
+/// A subscription whose smaller plan to come was taken back for a raise that was left at that, as if it were killed: not
+/// even what was to come again has reached Stripe.
+async fn left_halfway(ends: bool) -> (World, Customer, String, [Value; 3]) {
+    let (world, ada) = shop().await;
+    let id = world.buy("pro", &ada, Card::Good).await;
+    assert_eq!(world.change("basic", &ada).await.status, 200);
+    if ends {
+        assert_eq!(world.change("free", &ada).await.status, 200);
+    }
+    let before = at(&world, &ada).await;
+    let interface = "POST /v1/subscriptions/{id}";
+    let so_far = world.cloud.stripe.counts()[interface];
+    world.cloud.stripe.fault(Fault::DownOnce { interface, after: so_far + 1, times: 3 });
+    let raised = world.post_as(PLAN, "business", &ada, "raise-1").await;
+    assert_problem(&raised, 503, "unavailable");
+    world.cloud.settle().await;
+    assert_eq!(at(&world, &ada).await, [json!("active"), json!("pro"), Value::Null]);
+    (world, ada, id, before)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raise_that_was_left_halfway_is_gone_on_with_by_the_next_one() {
+    for ends in [false, true] {
+        let (world, ada, id, before) = left_halfway(ends).await;
+        // It knows what was to come: a card that is declined leaves it to come.
+        world.cloud.stripe.set_card(&id, Card::FailsLater).expect("set");
+        let raised = world.post_as(PLAN, "business", &ada, "raise-2").await;
+        assert_problem(&raised, 402, "card-declined");
+        world.cloud.settle().await;
+        assert_eq!(at(&world, &ada).await, before);
+        world.cloud.stripe.set_card(&id, Card::Good).expect("set");
+        let raised = world.post_as(PLAN, "business", &ada, "raise-3").await;
+        assert_eq!(raised.status, 200, "{}", raised.text());
+        assert_eq!(charged(&world, &id), 10_000);
+        assert_eq!(at(&world, &ada).await, [json!("active"), json!("business"), Value::Null]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_raise_that_was_left_halfway_has_taken_back_comes_again() {
+    for ends in [false, true] {
+        let (world, ada, id, before) = left_halfway(ends).await;
+        // One that may still be at it is left alone.
+        assert_eq!(world.run_job("ReconcileBillingFunction").await["left"], 0);
+        assert_eq!(at(&world, &ada).await[2], Value::Null);
+        world.wait(Duration::days(1));
+        let run = world.run_job("ReconcileBillingFunction").await;
+        assert_eq!(
+            (&run["failed"], &run["left"], &run["differing"]),
+            (&json!(0), &json!(0), &json!([]))
+        );
+        assert_eq!(at(&world, &ada).await, before);
+        // Once: whoever takes it back now has taken it back.
+        assert_eq!(world.change("pro", &ada).await.status, 200);
+        world.wait(Duration::days(1));
+        world.run_job("ReconcileBillingFunction").await;
+        assert_eq!(at(&world, &ada).await, [json!("active"), json!("pro"), Value::Null]);
+        assert_eq!(charged(&world, &id), 2_000);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_to_be_deleted_is_charged_for_nothing_new() {
     let (world, ada) = shop().await;

@@ -26,6 +26,7 @@ use crate::{
 
 pub(crate) const REPLAY: &str = "ReplayErasuresFunction";
 const GUARD: &str = "GuardRestoresFunction";
+const RECONCILE: &str = "ReconcileBillingFunction";
 
 /// Accounts that are erased between the backup and its restore.
 const ERASED: usize = 500;
@@ -242,6 +243,9 @@ async fn a_restore_by_the_written_procedure_ends_and_brings_nothing_back() {
     let export = ask(&world, &bob).await["id"].as_str().expect("an id").to_owned();
     assert_problem(&world.video(0, &leaked).await, 401, "invalid-api-key");
 
+    // The day's comparison with Stripe is done.
+    assert_eq!(world.run_job(RECONCILE).await["complete"], true);
+
     // Step 1: close.
     let closed = order(&world, REPLAY, &json!({ "close": true })).await.expect("closed");
     assert_eq!(closed["closed"], true);
@@ -270,6 +274,10 @@ async fn a_restore_by_the_written_procedure_ends_and_brings_nothing_back() {
     assert!(run["items"].as_u64() >= Some(4 * ERASED as u64), "{run}");
     // Two keys; two accounts' status; one refund; one address that was confirmed again.
     assert_eq!((&run["acts"], &run["requests"]), (&json!(6), &json!(4)), "{run}");
+
+    // Step 5: what was bought since is looked for, whatever the hour.
+    let run = world.run_job(RECONCILE).await;
+    assert_eq!((&run["accounts"], &run["complete"]), (&json!(1), &json!(true)), "{run}");
 
     // Nothing has come back, and who was there is served.
     for table in Table::ALL {

@@ -1,6 +1,7 @@
 //! Changing the plan of a subscription: a larger one now, with a period of its own; a smaller one from the next
 //! period on.
 
+mod released;
 use std::time::Duration as Wait;
 
 use futures_util::try_join;
@@ -8,6 +9,8 @@ use stripe_shared::SubscriptionStatus;
 use time::OffsetDateTime;
 use tokio::time::sleep;
 
+use self::released::Released;
+pub(super) use self::released::{is_abandoned, restore};
 use super::{
     Attempt, BillingError, Stripe, SubscriptionView,
     standing::standing,
@@ -37,6 +40,8 @@ struct Present {
     is_past_due: bool,
     /// The larger one that waits for its payment.
     pending: Option<Plan>,
+    /// What was to come until a change was left halfway.
+    released: Option<Released>,
 }
 
 /// What is done for a change.
@@ -75,13 +80,14 @@ fn step(present: Present, target: Plan) -> Result<Step, BillingError> {
     }
     if target == present.paid {
         return match present {
-            Present { next: Some(_), .. } => Ok(Step::Back),
+            Present { next: Some(_), .. } | Present { released: Some(_), .. } => Ok(Step::Back),
             Present { ends: true, .. } | Present { pending: Some(_), .. } => Ok(Step::GoOn),
             _ => Err(BillingError::SamePlan),
         };
     }
     if price(target) > price(present.paid) {
-        return Ok(Step::Raise { from_smaller: present.next.is_some() });
+        let from_smaller = present.next.is_some() || present.released.is_some();
+        return Ok(Step::Raise { from_smaller });
     }
     if present.next == Some(target) && !present.ends {
         return Ok(Step::Nothing);
@@ -107,14 +113,7 @@ pub async fn change_plan(
     let stripe = app.stripe().await?;
     let customer = account.customer.as_deref().ok_or(BillingError::NotSubscribed)?;
     // Not from our copy, which may not have heard of the latest.
-    let (subscriptions, invoices) =
-        try_join!(stripe.subscriptions(customer), stripe.read_invoices(customer))?;
-    let at_stripe = AtStripe {
-        subscriptions,
-        invoices: invoices.all,
-        unreadable: invoices.unreadable,
-        ..AtStripe::default()
-    };
+    let at_stripe = read(&stripe, customer).await?;
     let all = &at_stripe.subscriptions;
     let Some(present) = standing(all, &at_stripe.invoices) else { return Err(none_of(all).into()) };
     let Some(bought) = all.iter().find(|it| it.id == present.id) else {
@@ -178,6 +177,14 @@ pub async fn change_plan(
         return Err(BillingError::NotConfirmed.into());
     }
     SubscriptionView::at(&subscription, now).ok_or(BillingError::NotSubscribed.into())
+}
+
+/// What a change depends on, without payments and credit notes.
+async fn read(stripe: &Stripe, customer: &str) -> Result<AtStripe, Error> {
+    let (subscriptions, invoices) =
+        try_join!(stripe.subscriptions(customer), stripe.read_invoices(customer))?;
+    let Read { all: invoices, unreadable } = invoices;
+    Ok(AtStripe { subscriptions, invoices, unreadable, ..AtStripe::default() })
 }
 
 /// The note at the subscription of a change that waits for its payment.
@@ -245,6 +252,7 @@ impl Change<'_> {
             ends: self.bought.cancel_at.is_some(),
             is_past_due: self.present.past_due_since.is_some(),
             pending: self.bought.pending.map(|(plan, _)| plan),
+            released: Released::of(self.bought).map(|it| it.0),
         };
         let (paid, key) = (present.paid, self.key);
         let step = step(present, target)?;
@@ -304,7 +312,11 @@ impl Change<'_> {
 
     /// In two steps. If the second fails, the smaller plan is to come as before.
     async fn raise_from_smaller(&self, present: Present, target: Plan) -> Result<(), Error> {
-        let back = format!("{} back", self.key);
+        let to_come = present.next.map(|next| Released { next, ends: present.ends });
+        let before = to_come.or(present.released);
+        let before = before.ok_or_else(|| Error::internal("no smaller plan was to come"))?;
+        let back = before.note(self.key, self.now);
+        let as_before = format!("{} as before", self.key);
         let mut first = self.back(present.paid, &back).await;
         if matches!(first, Err(Error::Unavailable { .. })) {
             // Only its answer may have been lost: the key has it told again.
@@ -313,7 +325,7 @@ impl Change<'_> {
         }
         if first.is_err() {
             if self.is_at(present.paid).await? {
-                self.as_before(present).await?;
+                self.as_before(before, &as_before).await?;
             }
             return first;
         }
@@ -324,7 +336,7 @@ impl Change<'_> {
             raised = self.price(target, PriceChange::AtOnce, self.key).await;
         }
         if raised.is_err() && self.is_at(present.paid).await? {
-            self.as_before(present).await?;
+            self.as_before(before, &as_before).await?;
         }
         raised
     }
@@ -335,12 +347,9 @@ impl Change<'_> {
         Ok(all.iter().any(|it| it.id == self.bought.id && it.plan == Some(plan)))
     }
 
-    async fn as_before(&self, present: Present) -> Result<(), Error> {
-        let key = format!("{} as before", self.key);
-        if let Some(next) = present.next {
-            self.price(next, self.later(), &key).await?;
-        }
-        if present.ends {
+    async fn as_before(&self, before: Released, key: &str) -> Result<(), Error> {
+        self.price(before.next, self.later(), key).await?;
+        if before.ends {
             self.end(true, &format!("{key} to the end")).await?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use self::differences::{Difference, Expected, differences};
-use super::{AtStripe, Stripe, record, standing::live, sync::sync_untold, sync_account};
+use super::{AtStripe, Stripe, change, record, standing::live, sync::sync_untold, sync_account};
 use crate::{
     accounts::{self, Account, Status},
     app::App,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The job, as it stands in the table `jobs`.
-const JOB: &str = "reconcile-billing";
+pub(crate) const JOB: &str = "reconcile-billing";
 
 /// Parts in which the accounts are gone through: how far a run came is the number of a part and a count in it, so
 /// that no account's id is kept for it.
@@ -193,15 +193,26 @@ async fn look_and_mend(
     now: OffsetDateTime,
 ) -> Result<Option<Differing>, Error> {
     let stripe = app.stripe().await?;
-    let Some((first, _)) = look(app, &stripe, account, now).await? else { return Ok(None) };
-    if first.is_empty() {
+    let Some(mut first) = look(app, &stripe, account, now).await? else { return Ok(None) };
+    if first.is_abandoned {
+        // Somebody's smaller plan to come, which nobody else would think of.
+        if let Some(known) = accounts::get(&app.store, account).await? {
+            change::restore(&stripe, &known, &first.customer, now).await?;
+        }
+        sync_account(app, account, &first.customer, now).await?;
+        let Some(again) = look(app, &stripe, account, now).await? else { return Ok(None) };
+        first = again;
+    }
+    if first.differences.is_empty() {
         return Ok(None);
     }
     // What was being written down at that moment is written now.
-    let Some((mut found, customer)) = look(app, &stripe, account, now).await? else {
+    let Some(Looked { differences: mut found, customer, .. }) =
+        look(app, &stripe, account, now).await?
+    else {
         return Ok(None);
     };
-    found.retain(|it| first.contains(it));
+    found.retain(|it| first.differences.contains(it));
     if found.is_empty() {
         return Ok(None);
     }
@@ -209,24 +220,35 @@ async fn look_and_mend(
         true => sync_untold(app, account, &customer, now).await?,
         false => sync_account(app, account, &customer, now).await?,
     };
-    let left = look(app, &stripe, account, now).await?.map(|(left, _)| left).unwrap_or_default();
+    let left = look(app, &stripe, account, now).await?.map(|it| it.differences);
+    let left = left.unwrap_or_default();
     Ok(Some(Differing { account: account.clone(), differences: found, left }))
 }
 
-/// In what the account differs from its customer; `None`: it has none (any more), or is being erased.
+/// What there is to see of an account.
+struct Looked {
+    /// In what it differs from its customer at Stripe.
+    differences: Vec<Difference>,
+    customer: String,
+    /// Whether a change of plan was left halfway.
+    is_abandoned: bool,
+}
+
+/// Looks at an account and its customer; `None`: it has none (any more), or is being erased.
 async fn look(
     app: &App,
     stripe: &Stripe,
     account: &AccountId,
     now: OffsetDateTime,
-) -> Result<Option<(Vec<Difference>, String)>, Error> {
+) -> Result<Option<Looked>, Error> {
     let known = accounts::get(&app.store, account).await?;
     let Some(account) = known.filter(|it| it.status != Status::Erasing) else { return Ok(None) };
     let Some(customer) = account.customer.clone() else { return Ok(None) };
-    let expected = expected(stripe, &account, &customer, now).await?;
+    let (expected, is_abandoned) = expected(stripe, &account, &customer, now).await?;
     let mut records = record::of_account(&app.store, &account.id).await?;
     keep_lasting(&mut records, now)?;
-    Ok(Some((differences(&account, &records, &expected), customer)))
+    let differences = differences(&account, &records, &expected);
+    Ok(Some(Looked { differences, customer, is_abandoned }))
 }
 
 async fn expected(
@@ -234,21 +256,23 @@ async fn expected(
     account: &Account,
     customer: &str,
     now: OffsetDateTime,
-) -> Result<Expected, Error> {
+) -> Result<(Expected, bool), Error> {
     if stripe.customer(customer).await?.is_none() {
-        return Ok(Expected::default());
+        return Ok((Expected::default(), false));
     }
     let at_stripe = AtStripe::read(stripe, customer).await?;
     let mut records = at_stripe.records(&account.id);
     keep_lasting(&mut records, now)?;
-    Ok(Expected {
+    let is_abandoned = change::is_abandoned(&at_stripe.subscriptions, now);
+    let expected = Expected {
         has_customer: true,
         standing: at_stripe.standing(),
         live: live(&at_stripe.subscriptions),
         is_uncollected: at_stripe.subscriptions.iter().any(|it| it.is_uncollected && it.is_open()),
         records,
         unreadable: at_stripe.unreadable,
-    })
+    };
+    Ok((expected, is_abandoned))
 }
 
 /// Leaves out what has come to its end here: Stripe tells of it for longer.

@@ -105,7 +105,7 @@ fn unpaid<'a>(subscription: &'a str, invoices: &'a [Invoice]) -> impl Iterator<I
 mod properties;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -113,7 +113,7 @@ mod tests {
 
     const DAY: i64 = 24 * 60 * 60;
 
-    fn bought(id: &str, status: SubscriptionStatus, plan: Plan) -> Bought {
+    pub(in crate::billing) fn bought(id: &str, status: SubscriptionStatus, plan: Plan) -> Bought {
         Bought {
             id: id.to_owned(),
             status,

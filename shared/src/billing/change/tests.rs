@@ -1,11 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::billing::standing::tests::bought;
 
 const PAID: [Plan; 3] = [Plan::Basic, Plan::Pro, Plan::Business];
 
 fn present(paid: Plan) -> Present {
-    Present { paid, next: None, ends: false, is_past_due: false, pending: None }
+    Present { paid, next: None, ends: false, is_past_due: false, pending: None, released: None }
 }
 
 /// Every state that a subscription can be in: a plan to come is a smaller one that is paid for.
@@ -16,7 +17,7 @@ fn states() -> Vec<Present> {
         for next in smaller.map(Some).chain([None]) {
             for ends in [false, true] {
                 for is_past_due in [false, true] {
-                    all.push(Present { paid, next, ends, is_past_due, pending: None });
+                    all.push(Present { next, ends, is_past_due, ..present(paid) });
                 }
             }
         }
@@ -101,6 +102,44 @@ fn of_a_larger_one_that_waits_for_its_payment() {
     let steps = [Ok(Step::End), Ok(Step::GoOn), Ok(Step::Nothing), raise];
     for (target, expected) in [Free, Basic, Pro, Business].into_iter().zip(steps) {
         assert_eq!(step(waits, target), expected, "{target:?}");
+    }
+}
+
+#[test]
+fn of_one_that_a_raise_has_left_halfway() {
+    use Plan::{Basic, Business, Free, Pro};
+    let released = Some(Released { next: Basic, ends: false });
+    let halfway = Present { released, ..present(Pro) };
+    // Whatever is asked for, it is done: also what was to come, and what is.
+    let steps = [Step::End, Step::Lower, Step::Back, Step::Raise { from_smaller: true }];
+    for (target, expected) in [Free, Basic, Pro, Business].into_iter().zip(steps) {
+        assert_eq!(step(halfway, target), Ok(expected), "{target:?}");
+    }
+}
+
+#[test]
+fn what_was_taken_back_is_read_as_it_was_noted() {
+    let now = time::macros::datetime!(2026-11-24 12:00 UTC);
+    let bought = |note: String| Bought {
+        last_change: Some(note),
+        ..bought("sub_1", SubscriptionStatus::Active, Plan::Pro)
+    };
+    for ends in [false, true] {
+        let released = Released { next: Plan::Basic, ends };
+        let left = bought(released.note("change business x", now));
+        let read = |it: &Bought| Released::of(it).map(|(it, key, at)| (it, key.to_owned(), at));
+        let expected = (released, "change business x".to_owned(), now.unix_timestamp());
+        assert_eq!(read(&left), Some(expected));
+        let since = |at| is_abandoned(std::slice::from_ref(&left), at);
+        assert!(!since(now + time::Duration::minutes(15)), "it may still be at it");
+        assert!(since(now + time::Duration::minutes(16)));
+        // What was asked for since counts.
+        assert_eq!(read(&Bought { cancel_at: Some(1), ..left.clone() }), None);
+        assert_eq!(read(&Bought { keep: Some((Plan::Pro, 1)), ..left.clone() }), None);
+        assert_eq!(read(&Bought { plan: Some(Plan::Basic), ..left.clone() }), None);
+    }
+    for other in ["", "change pro x", "change pro x back", "change pro x back from basic at noon"] {
+        assert_eq!(Released::of(&bought(other.to_owned())), None, "{other}");
     }
 }
 
