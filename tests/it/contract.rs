@@ -103,7 +103,7 @@ async fn use_everything(world: &World) {
     let late = late.expect("made").id;
     world.cloud.settle().await;
     assert!(!world.cloud.stripe.customers().contains(&late));
-    // One that was made for an account just before whoever made it died is the account's.
+    // A customer whose function died before it was noted is noted by its event.
     let ivy = world.customer("ivy@example.com").await;
     let made = stripe.create_customer(&ivy.account_id, "ivy@example.com", None, "ivy").await;
     let made = made.expect("made").id;

@@ -282,7 +282,7 @@ async fn the_limits_hold_while_redis_cannot_count() {
         assert_eq!(ask_from(&world, "198.51.100.7", "bob@example.com").await, 429, "{lack:?}");
         assert_eq!(sent(), 31, "{lack:?}");
 
-        // With the next hour it begins anew, and what was counted is gone soon.
+        // Each hour counts for itself, and what was counted is gone soon.
         world.wait(time::Duration::hours(1));
         assert_eq!(ask_from(&world, "192.0.2.10", "ada@example.com").await, 202, "{lack:?}");
         assert_eq!(sent(), 32, "{lack:?}");

@@ -63,6 +63,7 @@ mod status;
 mod stripe_odd;
 mod support;
 mod sweep;
+mod undelivered;
 mod unmetered;
 mod unpaid;
 mod usage;

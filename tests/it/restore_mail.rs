@@ -1,4 +1,4 @@
-//! Mail and a restore from a backup: what was mailed before is not mailed again, and who wants no mail gets none.
+//! Mail and a restore from a backup: what was mailed before is not mailed again, and what SES has told stands.
 
 use local::standins::{ses::Fate, stripe::Card};
 use serde_json::json;
@@ -150,7 +150,7 @@ async fn write_to(world: &World, name: &str, customer: &Customer, fate: Fate) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restore_writes_to_nobody_who_wants_no_mail_and_stops_none_that_was_confirmed() {
+async fn what_was_told_of_addresses_and_receipts_survives_a_restore() {
     let mut world = World::start().await;
     let (mia, nia) = (signed_up(&world, "mia").await, signed_up(&world, "nia").await);
     let pat = signed_up(&world, "pat").await;

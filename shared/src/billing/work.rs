@@ -244,7 +244,7 @@ async fn advance(
             remove(&app.store, task).await
         }
         (Work::Dunning { subscription, since, sent }, Some(account)) => {
-            // Those before a restore were sent, whatever the task says.
+            // Those before a restore were sent, even if the task does not say so.
             let sent = match restored {
                 Some(it) if was_mailed(task, restored, *since) => {
                     (*sent).max(due_by(*since, it.mailed_to()))

@@ -120,7 +120,7 @@ impl Noted {
     }
 }
 
-/// Notes `act`, which was done just before: it must be noted again where whoever did it dies in between.
+/// Notes `act`, which was done just before: where the function dies in between, it must come to this again.
 pub(crate) async fn note(
     store: &Store,
     account: &AccountId,
