@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The job, as it stands in the table `jobs`.
-pub(crate) const JOB: &str = "reconcile-billing";
+const JOB: &str = "reconcile-billing";
 
 /// Parts in which the accounts are gone through: how far a run came is the number of a part and a count in it, so
 /// that no account's id is kept for it.

@@ -20,7 +20,6 @@ use super::{
 use crate::{
     accounts::{self, Status},
     app::App,
-    billing::reconcile,
     error::Error,
     inventory::{BACKUP_DAYS, Table},
     retention::forget_done_to,
