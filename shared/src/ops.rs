@@ -78,7 +78,7 @@ impl Order {
             .expression_attribute_values(":until", n(until.unix_timestamp()));
         match ended.send().await {
             Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
-                return Err(unavailable(error));
+                Err(unavailable(error))
             }
             _ => outcome,
         }
