@@ -321,7 +321,7 @@ async fn what_a_raise_that_was_left_halfway_has_taken_back_comes_again() {
             (&json!(0), &json!(0), &json!([]))
         );
         assert_eq!(at(&world, &ada).await, before);
-        // Once: whoever takes it back now has taken it back.
+        // Once: the customer's own change after that stands.
         assert_eq!(world.change("pro", &ada).await.status, 200);
         world.wait(Duration::days(1));
         world.run_job("ReconcileBillingFunction").await;

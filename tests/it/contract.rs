@@ -409,7 +409,7 @@ async fn use_erasure(world: &World, ada: &Customer) {
     let replayed = order(world, "ReplayErasuresFunction", &json!({})).await.expect("replayed");
     assert_eq!(replayed["complete"], true);
     assert_eq!((&replayed["acts"], &replayed["requests"]), (&json!(1), &json!(1)), "{replayed}");
-    // What is kept of whoever was erased can be held, also where nothing else is known of it any more.
+    // What is kept of an erased account can be held, also where nothing else is known of it any more.
     let gone = "acc_Example00009";
     let years_ago = world.cloud.clock.now() - Duration::days(1_000);
     let record = item(Table::BillingRecords, gone, 1, years_ago);

@@ -189,7 +189,7 @@ async fn a_closing_during_a_replay_is_not_opened_by_it_wherever_it_is() {
     let now = world.cloud.clock.now();
     let app = app_of(&world.cloud, world.cloud.redis.direct_url());
     close(&app, now).await;
-    // Its own calls are counted apart from those of whoever closes.
+    // Its own calls are counted apart from those that close.
     let slow = library_of(&world.cloud, world.cloud.redis.direct_url());
     let calls = || {
         let counts = world.cloud.dynamodb.counts().into_iter();

@@ -275,7 +275,7 @@ async fn a_restore_by_the_written_procedure_ends_and_brings_nothing_back() {
     // Two keys; two accounts' status; one refund; one address that was confirmed again.
     assert_eq!((&run["acts"], &run["requests"]), (&json!(6), &json!(4)), "{run}");
 
-    // Step 5: what was bought since is looked for, whatever the hour.
+    // Step 5: what was bought since is looked for at any hour.
     let run = world.run_job(RECONCILE).await;
     assert_eq!((&run["accounts"], &run["complete"]), (&json!(1), &json!(true)), "{run}");
 

@@ -195,7 +195,7 @@ async fn look_and_mend(
     let stripe = app.stripe().await?;
     let Some(mut first) = look(app, &stripe, account, now).await? else { return Ok(None) };
     if first.is_abandoned {
-        // Somebody's smaller plan to come, which nobody else would think of.
+        // A smaller plan to come was taken back, and nothing else would bring it back.
         if let Some(known) = accounts::get(&app.store, account).await? {
             change::restore(&stripe, &known, &first.customer, now).await?;
         }

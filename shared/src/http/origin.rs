@@ -5,7 +5,7 @@
 use lambda_http::http::{HeaderMap, header};
 
 /// Whether the browser says that it was a page of ours, of the service that is at `public_url`. One that says nothing
-/// is no browser of the last years, or something in between has dropped it: then nobody can tell.
+/// is no browser of the last years, or something in between has dropped it: then it cannot be told.
 pub(super) fn is_ours(headers: &HeaderMap, public_url: &str) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return ["same-origin", "none"].iter().any(|it| site == it);
@@ -91,6 +91,6 @@ mod tests {
         ] {
             assert!(!says(&[("origin", other)]), "{other}");
         }
-        assert!(!says(&[]), "nobody says so");
+        assert!(!says(&[]), "neither header is there");
     }
 }

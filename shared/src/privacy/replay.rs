@@ -78,7 +78,7 @@ pub async fn replay(
     deadline: Instant,
 ) -> Result<Replayed, Error> {
     let (store, mut replayed) = (&app.store, Replayed::default());
-    // Before anything is read of the tables: whoever closes the service later may restore them.
+    // Before anything is read of the tables: a later closing may be there to restore them.
     let noted = known(store).await?;
     if closing.is_some() && closing != noted.closing.id() {
         return Ok(replayed.overtaken());
@@ -322,7 +322,7 @@ enum Phase {
     Done,
 }
 
-/// How far it has come with that, after which closing and with which tables: of others it starts anew.
+/// How far it has come with that, after which closing and with which tables: of others it starts from the beginning.
 struct Progress {
     phase: Phase,
     /// After which item to go on.

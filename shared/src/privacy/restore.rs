@@ -171,7 +171,7 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
     match &known.tables {
         // A restored table was put in place, and nobody has closed the service before.
         Some(tables) => differ |= is_replaced(&names(store), tables),
-        // The first run of all: these are the tables, unless somebody has closed it since.
+        // The first run of all: these are the tables, unless it was closed since.
         None if !known.is_closed => _ = open(store, &known.closing, now).await?,
         None => {}
     }

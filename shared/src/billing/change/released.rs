@@ -1,6 +1,6 @@
 //! A larger plan in place of a smaller one to come takes two steps, and the first takes the smaller one back. Its note
-//! at the subscription says what was to come: whoever goes on where it was left, for want of an answer or of life, makes
-//! it come again or buys the larger plan in its place.
+//! at the subscription says what was to come: should the second not come, the next change goes on from there, or
+//! `reconcile-billing` lets the smaller plan come again.
 
 use super::*;
 

@@ -110,7 +110,7 @@ fn of_one_that_a_raise_has_left_halfway() {
     use Plan::{Basic, Business, Free, Pro};
     let released = Some(Released { next: Basic, ends: false });
     let halfway = Present { released, ..present(Pro) };
-    // Whatever is asked for, it is done: also what was to come, and what is.
+    // Each plan can be asked for, also the one that was to come, and the present one.
     let steps = [Step::End, Step::Lower, Step::Back, Step::Raise { from_smaller: true }];
     for (target, expected) in [Free, Basic, Pro, Business].into_iter().zip(steps) {
         assert_eq!(step(halfway, target), Ok(expected), "{target:?}");
