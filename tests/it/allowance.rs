@@ -131,7 +131,7 @@ async fn a_crowd_of_free_accounts_takes_a_fifth_of_the_day_and_no_more() {
         world.wait(Duration::minutes(1));
     }
     // Two hundred in all, ten of them just now.
-    assert_eq!(kinds.get("200 none"), Some(&6), "{kinds:?}");
+    assert_eq!(kinds.get("200 none"), Some(&10), "{kinds:?}");
     assert_eq!(world.cloud.tiktok.spent().calls, 10);
     assert!(kinds.contains_key("503 source-allowance-used"), "{kinds:?}");
     // Who pays has the rest.

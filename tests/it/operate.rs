@@ -199,7 +199,13 @@ async fn a_run_that_ends_leaves_the_mark_of_the_one_after_it() {
     });
     let another = async {
         // It closes the service first, which takes six seconds.
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        let runs = async || {
+            let items = world.cloud.dynamodb.items("jobs").await.expect("the items");
+            items.iter().any(|it| it["name"]["S"] == "order#replay-erasures")
+        };
+        while !runs().await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         world.cloud.dynamodb.call("PutItem", &mark).await.expect("put");
     };
     let none = json!({});

@@ -178,9 +178,21 @@ async fn a_replay_of_old_accounts_with_hardly_any_time_ends() {
 
 /// Closes the service, without the wait for those who have not heard of it.
 async fn close(app: &vidintel::app::App, now: time::OffsetDateTime) {
-    let closing = close_service(app, now);
-    let half = tokio::time::timeout(std::time::Duration::from_millis(500), closing).await;
-    assert!(half.is_err(), "it waits");
+    let noted = async || {
+        let item =
+            app.store.get(Table::Jobs, [("name", "restore-gate".to_owned())]).await.expect("read");
+        item.and_then(|it| it.get("closing").cloned())
+    };
+    let before = noted().await;
+    let is_noted = async {
+        while noted().await == before {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        closed = close_service(app, now) => panic!("it waits: {closed:?}"),
+        () = is_noted => {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -198,9 +198,13 @@ async fn the_killed_are_replaced() -> Result<()> {
     // Killed from outside, while idle.
     let id = runtime.process_ids("Hello")?[0].to_string();
     tokio::process::Command::new("kill").args(["-9", &id]).status().await?;
-    while !runtime.process_ids("Hello")?.is_empty() {
-        sleep(Duration::from_millis(5)).await;
-    }
+    let gone = async {
+        while !runtime.process_ids("Hello")?.is_empty() {
+            sleep(Duration::from_millis(5)).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(Duration::from_secs(10), gone).await??;
     assert!(is_hello(runtime.invoke("Hello", request()).await));
     assert_eq!(runtime.cold_starts("Hello")?, 3);
     Ok(())

@@ -68,7 +68,7 @@ pub struct Search {
     pub days: (Date, Date),
     /// Where to begin.
     pub from: Position,
-    /// Most videos in a page, 1 to 100.
+    /// Most videos in a page.
     pub count: u64,
 }
 
