@@ -2,12 +2,8 @@
 # of the script. Leaves its address in `api`, its controls' port in `console`, a demo account's key in `key`,
 # and its program in `local`.
 
-# Functions that are built already can be named by VIDINTEL_PREBUILT.
-if [[ -n ${VIDINTEL_PREBUILT:-} ]]; then
-    cargo build --quiet --locked --package local
-else
-    cargo build --quiet --locked --workspace --bins
-fi
+# Functions that are built already can be named by VIDINTEL_PREBUILT: then they are used in place of the one program.
+cargo build --quiet --locked --workspace --bin local --bin functions
 read -r port console < <(python3 - <<'PYTHON'
 import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]

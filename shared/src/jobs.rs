@@ -11,6 +11,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::{
     app::App,
     error::Error,
+    program::{Ended, drive},
     telemetry::{self, Metric},
 };
 
@@ -42,12 +43,18 @@ impl Report {
 
 /// Runs `job` (`|app, run| Box::pin(work(app, run))`) for each event of its schedule until Lambda ends
 /// the environment. `name` is the metrics' dimension.
-pub async fn serve(
+pub fn serve(
     name: &'static str,
     job: impl for<'a> Fn(&'a App, Run) -> BoxFuture<'a, Result<Report, Error>>,
-) -> Result<(), lambda_runtime::Error> {
+) -> Ended {
     telemetry::init();
-    let (app, job) = (&App::from_env()?, &job);
+    drive(serve_job(name, &job))
+}
+
+type Job<'j> = dyn for<'a> Fn(&'a App, Run) -> BoxFuture<'a, Result<Report, Error>> + 'j;
+
+async fn serve_job(name: &'static str, job: &Job<'_>) -> Ended {
+    let app = &App::from_env()?;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let time = event_time(&event.payload)?;
         let deadline = stop_before(event.context.deadline());

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! A function's `main.rs` reads a request, calls in here, and shapes the answer. Each domain is a
+//! A function's own file reads a request, calls in here, and shapes the answer. Each domain is a
 //! module with its pure rules, its storage and its types:
 //!
 //! - [`gate`]: keys, limits and quota of metered endpoints; [`keys`], [`plans`] and [`accounts`]
@@ -16,7 +16,8 @@
 //! - [`objections`]: creators who want to be left out, and who they are asked of.
 //! - [`app`], [`aws`], [`config`], [`secrets`], [`store`], [`files`], [`redis`], [`mail`]: the
 //!   clients.
-//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`docs`], [`pages`], [`views`], [`jobs`], [`ops`]: the edge.
+//! - [`http`], [`error`], [`telemetry`], [`openapi`], [`docs`], [`pages`], [`views`], [`jobs`], [`ops`], [`program`]: the
+//!   edge.
 
 pub mod accounts;
 pub mod app;
@@ -45,6 +46,7 @@ mod patience;
 pub mod plans;
 pub mod policy;
 pub mod privacy;
+pub mod program;
 pub mod queue;
 pub mod redis;
 pub mod retention;

@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     inventory::Table,
     jobs::{event_time, stop_before},
+    program::{Ended, drive},
     store::{Store, n, s, unavailable},
     telemetry,
 };
@@ -86,11 +87,17 @@ impl Order {
 }
 
 /// Carries out `work` (`|app, order| Box::pin(work(app, order))`) for each event.
-pub async fn serve(
+pub fn serve(
     work: impl for<'a> Fn(&'a App, Order) -> BoxFuture<'a, Result<Value, Error>>,
-) -> Result<(), lambda_runtime::Error> {
+) -> Ended {
     telemetry::init();
-    let (app, work) = (&App::from_env()?, &work);
+    drive(serve_orders(&work))
+}
+
+type Work<'w> = dyn for<'a> Fn(&'a App, Order) -> BoxFuture<'a, Result<Value, Error>> + 'w;
+
+async fn serve_orders(work: &Work<'_>) -> Ended {
+    let app = &App::from_env()?;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let time = event_time(&event.payload)?;
         let end = event.context.deadline();

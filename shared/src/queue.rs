@@ -16,6 +16,7 @@ use crate::{
     aws::{sqs, unavailable},
     config::AwsConfig,
     error::Error,
+    program::{Ended, drive},
     telemetry,
 };
 
@@ -87,11 +88,18 @@ struct Failure {
 /// Handles the messages of each batch with `work` (`|app, messages, now| Box::pin(handle(…))`) until Lambda
 /// ends the environment. It returns the places of those that are to come again. One that cannot be read
 /// comes again too, until it lies in the dead-letter queue for the operator.
-pub async fn serve<T: DeserializeOwned>(
+pub fn serve<T: DeserializeOwned>(
     work: impl for<'a> Fn(&'a App, Vec<T>, OffsetDateTime) -> BoxFuture<'a, Vec<usize>>,
-) -> Result<(), lambda_runtime::Error> {
+) -> Ended {
     telemetry::init();
-    let (app, work) = (&App::from_env()?, &work);
+    drive(serve_messages(&work))
+}
+
+type Work<'w, T> =
+    dyn for<'a> Fn(&'a App, Vec<T>, OffsetDateTime) -> BoxFuture<'a, Vec<usize>> + 'w;
+
+async fn serve_messages<T: DeserializeOwned>(work: &Work<'_, T>) -> Ended {
+    let app = &App::from_env()?;
     run(service_fn(move |event: LambdaEvent<Batch>| async move {
         let (mut ids, mut messages, mut answer) = (Vec::new(), Vec::new(), Answer::default());
         let mut now = OffsetDateTime::UNIX_EPOCH;

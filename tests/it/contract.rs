@@ -1,6 +1,9 @@
 //! The declarations hold each other: inventory, template, tables, Redis keys, permissions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use futures_util::future::join_all;
 use local::{
@@ -569,10 +572,14 @@ async fn the_template_keeps_what_the_inventory_promises() {
     for (id, queue) in template.of_kind("AWS::SQS::Queue") {
         assert_eq!(queue.properties["SqsManagedSseEnabled"], true, "{id}");
     }
+    let mut binaries = BTreeSet::new();
     for function in &template.functions {
         let metadata = &template.resources[&function.id].attributes["Metadata"];
         assert_eq!(metadata["BuildMethod"], "rust-cargolambda", "{}", function.id);
+        binaries.insert(function.binary.clone());
     }
+    assert_eq!(binaries, programs(), "each program is deployed, and as one function");
+    assert_eq!(binaries.len(), template.functions.len());
     let groups: BTreeMap<&str, &Value> = template
         .of_kind("AWS::Logs::LogGroup")
         .map(|(id, it)| (id, &it.properties["RetentionInDays"]))
@@ -581,6 +588,15 @@ async fn the_template_keeps_what_the_inventory_promises() {
     for (id, days) in groups {
         assert_eq!(*days, FUNCTION_LOG_DAYS, "{id}");
     }
+}
+
+/// The names of the functions' programs, as they lie in the areas' folders.
+fn programs() -> BTreeSet<String> {
+    let folder = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let areas = folder(&local::workspace().join("functions")).map(|it| it.path().join("src/bin"));
+    let files = areas.flat_map(|it| folder(&it).collect::<Vec<_>>());
+    let stem = |it: std::fs::DirEntry| it.path().file_stem()?.to_str().map(str::to_owned);
+    files.filter_map(stem).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

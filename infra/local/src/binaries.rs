@@ -15,8 +15,12 @@ use tokio::{
     sync::Mutex,
 };
 
-/// Names a folder of programs that are used as they are, in place of a build.
+/// Names a folder of programs that are used as they are, in place of a build: by their names, or as `cargo lambda`
+/// leaves them.
 pub const PREBUILT: &str = "VIDINTEL_PREBUILT";
+
+/// The program that runs each function, by the name that it is started by.
+const ALL: &str = "functions";
 
 /// Beginnings of the names of the variables that describe one package.
 const PACKAGE_VARIABLES: [&str; 4] =
@@ -55,9 +59,9 @@ impl Binaries {
         }
     }
 
-    /// The program of the binary `name`.
+    /// The program of the binary `name`, or the one of all functions: start it by that name.
     pub fn path(&self, name: &str) -> Result<&Path> {
-        let found = self.0.get(name).map(PathBuf::as_path);
+        let found = self.0.get(name).or_else(|| self.0.get(ALL)).map(PathBuf::as_path);
         found.with_context(|| format!("the workspace has no binary {name}"))
     }
 }
@@ -65,18 +69,28 @@ impl Binaries {
 fn prebuilt(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("{PREBUILT}: {} cannot be read", folder.display()))?;
-    let files = entries.filter_map(|it| Some(it.ok()?.path())).filter(|it| it.is_file());
-    Ok(files.filter_map(|it| Some((it.file_name()?.to_str()?.to_owned(), it))).collect())
+    let programs = entries.filter_map(|it| {
+        let path = it.ok()?.path();
+        let name = path.file_name()?.to_str()?.to_owned();
+        // `cargo lambda` leaves each in a folder of its own.
+        let program = if path.is_dir() { path.join("bootstrap") } else { path };
+        program.is_file().then_some((name, program))
+    });
+    Ok(programs.collect())
 }
 
 async fn cargo_build(profile: Profile) -> Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // The whole workspace, although the tests and this very crate are not needed: a smaller choice
+    // Of the whole workspace, although the tests and this very crate are not needed: a smaller choice
     // has other features, and would build many dependencies a second time.
+    command.args(["build", "--workspace", "--message-format=json-render-diagnostics"]);
+    match profile {
+        // One program is linked much sooner than one for each function.
+        Profile::Debug => command.args(["--bin", ALL, "--bin", "hello"]),
+        Profile::Release => command.args(["--bins", "--release"]),
+    };
     command
-        .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
-        .args((profile == Profile::Release).then_some("--release"))
         .current_dir(crate::workspace())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

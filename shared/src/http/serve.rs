@@ -20,7 +20,13 @@ use tower_http::{
 };
 
 use super::{Call, Reply, event, headers, parameters, problem};
-use crate::{app::App, error::Error, pages, telemetry};
+use crate::{
+    app::App,
+    error::Error,
+    pages,
+    program::{Ended, drive},
+    telemetry,
+};
 
 /// Answers that are longer are compressed, where the caller takes that: a shorter one is a packet either way.
 const COMPRESSED_ABOVE: u16 = 1024;
@@ -29,24 +35,26 @@ const COMPRESSED_ABOVE: u16 = 1024;
 pub type Handler = for<'a> fn(&'a App, &'a Call) -> BoxFuture<'a, Result<Reply, Error>>;
 
 /// Answers API Gateway's requests with `handler` until Lambda ends the environment.
-pub async fn serve(handler: Handler) -> Result<(), lambda_http::Error> {
+pub fn serve(handler: Handler) -> Ended {
     telemetry::init();
-    serve_with(App::from_env()?, handler).await
+    drive(async { serve_with(App::from_env()?, handler).await })
 }
 
 /// As [`serve`], for a metered endpoint: the secret and the connection to Redis, which the first
 /// request would wait for, are fetched while Lambda initialises.
-pub async fn serve_metered(handler: Handler) -> Result<(), lambda_http::Error> {
+pub fn serve_metered(handler: Handler) -> Ended {
     telemetry::init();
-    let app = App::from_env()?;
-    let (secret, connected) = futures_util::join!(app.secrets.get(), app.redis.connect());
-    if let Some(error) = secret.err() {
-        tracing::warn!(error = %error, "the secret could not be read ahead of the first request");
-    }
-    if let Some(error) = connected.err() {
-        tracing::warn!(error = %error, "Redis could not be reached ahead of the first request");
-    }
-    serve_with(app, handler).await
+    drive(async {
+        let app = App::from_env()?;
+        let (secret, connected) = futures_util::join!(app.secrets.get(), app.redis.connect());
+        if let Some(error) = secret.err() {
+            tracing::warn!(error = %error, "the secret could not be read ahead of the first request");
+        }
+        if let Some(error) = connected.err() {
+            tracing::warn!(error = %error, "Redis could not be reached ahead of the first request");
+        }
+        serve_with(app, handler).await
+    })
 }
 
 async fn serve_with(app: App, handler: Handler) -> Result<(), lambda_http::Error> {

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     inventory::Table,
     jobs::{self, Report, Run},
+    program::Ended,
     telemetry::{self, Metric},
 };
 
@@ -16,23 +17,20 @@ use crate::{
 const VERIFICATION: &str = "verify-retention";
 
 /// Deletes what is due in `table` for each event of the schedule.
-pub async fn serve(table: Table) -> Result<(), lambda_runtime::Error> {
-    serve_purge(table, None).await
+pub fn serve(table: Table) -> Ended {
+    serve_purge(table, None)
 }
 
 /// As [`serve`], for a table whose items have something `attached` that goes first.
-pub async fn serve_with(table: Table, attached: Attached) -> Result<(), lambda_runtime::Error> {
-    serve_purge(table, Some(attached)).await
+pub fn serve_with(table: Table, attached: Attached) -> Ended {
+    serve_purge(table, Some(attached))
 }
 
-async fn serve_purge(
-    table: Table,
-    attached: Option<Attached>,
-) -> Result<(), lambda_runtime::Error> {
+fn serve_purge(table: Table, attached: Option<Attached>) -> Ended {
     let Some(purge) = Purge::of(table).map(|it| Purge { attached, ..it }) else {
         return Err(format!("nothing expires in {}", table.name()).into());
     };
-    jobs::serve(purge.job.name, move |app, run| Box::pin(run_purge(app, run, purge))).await
+    jobs::serve(purge.job.name, move |app, run| Box::pin(run_purge(app, run, purge)))
 }
 
 async fn run_purge(app: &App, run: Run, purge: Purge) -> Result<Report, Error> {
@@ -59,8 +57,8 @@ async fn run_purge(app: &App, run: Run, purge: Purge) -> Result<Report, Error> {
 }
 
 /// Looks for what the jobs have missed, for each event of the schedule.
-pub async fn serve_verification() -> Result<(), lambda_runtime::Error> {
-    jobs::serve(VERIFICATION, |app, run| Box::pin(run_verification(app, run))).await
+pub fn serve_verification() -> Ended {
+    jobs::serve(VERIFICATION, |app, run| Box::pin(run_verification(app, run)))
 }
 
 async fn run_verification(app: &App, run: Run) -> Result<Report, Error> {

@@ -96,6 +96,8 @@ impl Environment {
     pub(super) fn start(self: &Arc<Self>, spec: &Spec, api: &str, logs: &Logs) -> io::Result<()> {
         let id = &self.id;
         let child = Command::new(&spec.program)
+            // The program may be that of all functions.
+            .arg0(&spec.function.binary)
             .env_clear()
             .envs(&spec.environment)
             .env("AWS_LAMBDA_RUNTIME_API", format!("{api}/{id}"))

@@ -28,6 +28,7 @@ use crate::{
     app::App,
     error::Error,
     ids::AccountId,
+    program::Ended,
     retention,
 };
 
@@ -47,11 +48,10 @@ pub async fn request_export(
 }
 
 /// Deletes exports that come due, each with its file, for each event of the schedule.
-pub async fn serve_purge() -> Result<(), lambda_runtime::Error> {
+pub fn serve_purge() -> Ended {
     retention::serve_with(crate::inventory::Table::Exports, |app, keys| {
         Box::pin(file::remove_all_contents(app, keys)) as BoxFuture<'_, _>
     })
-    .await
 }
 
 /// How many exports of `account` are there or on their way.

@@ -1,0 +1,5 @@
+//! The program of `list-keys`.
+
+fn main() -> vidintel::program::Ended {
+    functions_account::list_keys::main()
+}

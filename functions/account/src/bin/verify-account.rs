@@ -1,0 +1,5 @@
+//! The program of `verify-account`.
+
+fn main() -> vidintel::program::Ended {
+    functions_account::verify_account::main()
+}

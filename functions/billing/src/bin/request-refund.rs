@@ -1,0 +1,5 @@
+//! The program of `request-refund`.
+
+fn main() -> vidintel::program::Ended {
+    functions_billing::request_refund::main()
+}

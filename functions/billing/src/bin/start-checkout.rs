@@ -1,0 +1,5 @@
+//! The program of `start-checkout`.
+
+fn main() -> vidintel::program::Ended {
+    functions_billing::start_checkout::main()
+}

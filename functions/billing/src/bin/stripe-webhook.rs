@@ -1,0 +1,5 @@
+//! The program of `stripe-webhook`.
+
+fn main() -> vidintel::program::Ended {
+    functions_billing::stripe_webhook::main()
+}

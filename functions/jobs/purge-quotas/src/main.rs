@@ -1,8 +1,0 @@
-//! Daily: deletes quotas before they are older than 12 months.
-
-use vidintel::{inventory::Table, retention};
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    retention::serve(Table::Quotas).await
-}

@@ -1,0 +1,5 @@
+//! The program of `build-exports`.
+
+fn main() -> vidintel::program::Ended {
+    functions_jobs::build_exports::main()
+}

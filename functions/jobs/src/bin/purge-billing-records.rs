@@ -1,0 +1,5 @@
+//! The program of `purge-billing-records`.
+
+fn main() -> vidintel::program::Ended {
+    functions_jobs::purge_billing_records::main()
+}

@@ -1,0 +1,5 @@
+//! The program of `purge-billing-tasks`.
+
+fn main() -> vidintel::program::Ended {
+    functions_jobs::purge_billing_tasks::main()
+}

@@ -1,0 +1,5 @@
+//! The program of `purge-deletions`.
+
+fn main() -> vidintel::program::Ended {
+    functions_jobs::purge_deletions::main()
+}

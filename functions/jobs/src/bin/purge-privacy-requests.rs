@@ -1,0 +1,5 @@
+//! The program of `purge-privacy-requests`.
+
+fn main() -> vidintel::program::Ended {
+    functions_jobs::purge_privacy_requests::main()
+}

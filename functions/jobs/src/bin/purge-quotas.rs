@@ -1,0 +1,5 @@
+//! The program of `purge-quotas`.
+
+fn main() -> vidintel::program::Ended {
+    functions_jobs::purge_quotas::main()
+}

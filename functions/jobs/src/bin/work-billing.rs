@@ -1,0 +1,5 @@
+//! The program of `work-billing`.
+
+fn main() -> vidintel::program::Ended {
+    functions_jobs::work_billing::main()
+}

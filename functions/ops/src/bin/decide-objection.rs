@@ -1,0 +1,5 @@
+//! The program of `decide-objection`.
+
+fn main() -> vidintel::program::Ended {
+    functions_ops::decide_objection::main()
+}

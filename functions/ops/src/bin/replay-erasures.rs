@@ -1,0 +1,5 @@
+//! The program of `replay-erasures`.
+
+fn main() -> vidintel::program::Ended {
+    functions_ops::replay_erasures::main()
+}

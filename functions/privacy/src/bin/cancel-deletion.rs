@@ -1,0 +1,5 @@
+//! The program of `cancel-deletion`.
+
+fn main() -> vidintel::program::Ended {
+    functions_privacy::cancel_deletion::main()
+}

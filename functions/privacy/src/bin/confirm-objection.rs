@@ -1,0 +1,5 @@
+//! The program of `confirm-objection`.
+
+fn main() -> vidintel::program::Ended {
+    functions_privacy::confirm_objection::main()
+}

@@ -1,0 +1,5 @@
+//! The program of `list-creator-videos`.
+
+fn main() -> vidintel::program::Ended {
+    functions_video::list_creator_videos::main()
+}

@@ -1,0 +1,5 @@
+//! The program of `search-videos`.
+
+fn main() -> vidintel::program::Ended {
+    functions_video::search_videos::main()
+}

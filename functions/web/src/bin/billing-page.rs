@@ -1,0 +1,5 @@
+//! The program of `billing-page`.
+
+fn main() -> vidintel::program::Ended {
+    functions_web::billing_page::main()
+}

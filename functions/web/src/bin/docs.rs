@@ -1,0 +1,5 @@
+//! The program of `docs`.
+
+fn main() -> vidintel::program::Ended {
+    functions_web::docs::main()
+}

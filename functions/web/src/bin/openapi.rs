@@ -1,0 +1,5 @@
+//! The program of `openapi`.
+
+fn main() -> vidintel::program::Ended {
+    functions_web::openapi::main()
+}

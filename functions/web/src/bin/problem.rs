@@ -1,0 +1,5 @@
+//! The program of `problem`.
+
+fn main() -> vidintel::program::Ended {
+    functions_web::problem::main()
+}

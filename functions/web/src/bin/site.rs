@@ -1,0 +1,5 @@
+//! The program of `site`.
+
+fn main() -> vidintel::program::Ended {
+    functions_web::site::main()
+}
