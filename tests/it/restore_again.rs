@@ -1,0 +1,102 @@
+//! What is mailed after a restore although it happened before, and what of it is told as left out.
+
+use local::standins::stripe::Card;
+use serde_json::json;
+use time::Duration;
+use vidintel::{
+    billing::{StripeEvent, events},
+    plans::Plan,
+};
+
+use crate::{
+    restore_drill::{REPLAY, restore},
+    restore_mail::RECONCILE,
+    util::{
+        Customer, World,
+        purchases::{WORK, account_of, library, order, subjects},
+    },
+};
+
+async fn close(world: &World) {
+    order(world, REPLAY, &json!({ "close": true })).await.expect("closed");
+}
+
+async fn open(world: &World) {
+    let run = order(world, REPLAY, &json!({})).await.expect("replayed");
+    assert_eq!(run["complete"], true, "{run}");
+}
+
+/// How many mails to `email` are about `part`.
+fn count(world: &World, email: &str, part: &str) -> usize {
+    subjects(world, email).iter().filter(|it| it.contains(part)).count()
+}
+
+/// An event about the customer `at_stripe` is handled.
+async fn hear_of(world: &World, at_stripe: &str, id: &str) {
+    let event = StripeEvent {
+        id: id.to_owned(),
+        kind: "customer.subscription.updated".to_owned(),
+        customer: Some(at_stripe.to_owned()),
+        charge: None,
+        account: None,
+    };
+    let again = events::handle(&library(world), vec![event], world.cloud.clock.now()).await;
+    assert!(again.is_empty());
+}
+
+/// Whether what `customer` has bought is known to end.
+async fn ends(world: &World, customer: &Customer) -> bool {
+    account_of(world, customer).await.subscription.is_some_and(|it| it.ends_at.is_some())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_a_backup_has_undone_is_told_again_by_no_comparison_and_no_event() {
+    let mut world = World::start().await;
+    world.sell().await;
+    let emails = ["ada@example.net", "bob@example.net", "cam@example.net"];
+    let mut customers = Vec::new();
+    for email in emails {
+        let customer = world.customer(email).await;
+        let at_stripe = world.buy("basic", &customer, Card::Good).await;
+        customers.push((customer, at_stripe));
+        world.forget_mails().await;
+    }
+    assert_eq!(world.run_job(RECONCILE).await["complete"], true);
+    world.run_job("GuardRestoresFunction").await;
+    world.cloud.dynamodb.remember().await.expect("a backup");
+    let at = world.cloud.clock.now().unix_timestamp();
+    world.wait(Duration::hours(1));
+    for (_, at_stripe) in &customers {
+        world.cloud.stripe.cancel_at_period_end(at_stripe).expect("as the portal does");
+    }
+    world.cloud.settle().await;
+    world.run_job(WORK).await;
+    world.wait(Duration::hours(1));
+    close(&world).await;
+    restore(&mut world, at, "-r1").await;
+
+    // A new day has begun: the comparison would look at accounts that are not what they were.
+    world.wait(Duration::days(1));
+    let run = world.run_job(RECONCILE).await;
+    assert_eq!((&run["accounts"], &run["complete"]), (&json!(0), &json!(false)), "{run}");
+    hear_of(&world, &customers[0].1, "evt_closed").await;
+    open(&world).await;
+    hear_of(&world, &customers[1].1, "evt_open").await;
+    assert!(ends(&world, &customers[0].0).await && ends(&world, &customers[1].0).await);
+    assert!(!ends(&world, &customers[2].0).await);
+    world.wait(Duration::minutes(10));
+    world.run_job(WORK).await;
+    let run = world.run_job(RECONCILE).await;
+    assert_eq!((&run["accounts"], &run["complete"]), (&json!(3), &json!(true)), "{run}");
+    assert!(ends(&world, &customers[2].0).await);
+    world.run_job(WORK).await;
+    for email in emails {
+        assert_eq!(count(&world, email, "plan ends on"), 1, "{:?}", subjects(&world, email));
+    }
+
+    // From here on events tell as ever.
+    world.cloud.stripe.keep_after_period_end(&customers[1].1).expect("goes on");
+    world.cloud.settle().await;
+    world.run_job(WORK).await;
+    assert_eq!(count(&world, emails[1], "goes on"), 1, "{:?}", subjects(&world, emails[1]));
+}
