@@ -4,7 +4,7 @@ use local::standins::stripe::Card;
 use serde_json::json;
 use time::Duration;
 use vidintel::{
-    billing::{StripeEvent, events},
+    billing::{StripeEvent, events, sync_account},
     plans::Plan,
 };
 
@@ -13,9 +13,16 @@ use crate::{
     restore_mail::RECONCILE,
     util::{
         Customer, World,
-        purchases::{WORK, account_of, library, order, subjects},
+        billing::{open_checkout, unheard},
+        purchases::{WORK, account_of, id_of, library, order, subjects},
     },
 };
+
+/// What Stripe says of `customer` is written down.
+async fn read_back(world: &World, customer: &Customer, at_stripe: &str) {
+    let now = world.cloud.clock.now();
+    sync_account(&library(world), &id_of(customer), at_stripe, now).await.expect("read back");
+}
 
 async fn close(world: &World) {
     order(world, REPLAY, &json!({ "close": true })).await.expect("closed");
@@ -99,4 +106,37 @@ async fn a_change_that_a_backup_has_undone_is_told_again_by_no_comparison_and_no
     world.cloud.settle().await;
     world.run_job(WORK).await;
     assert_eq!(count(&world, emails[1], "goes on"), 1, "{:?}", subjects(&world, emails[1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_again_soon_after_an_opening_loses_no_receipt_of_the_first_closure() {
+    let world = unheard().await;
+    let app = library(&world);
+    let (ada, bob) = ("ada@example.net", "bob@example.net");
+    let first = world.customer(ada).await;
+    let last = world.customer(bob).await;
+    let (at_stripe, session) = open_checkout(&world, &app, &first, Plan::Basic).await;
+    let (other, later) = open_checkout(&world, &app, &last, Plan::Basic).await;
+    close(&world).await;
+    world.wait(Duration::hours(2));
+    world.cloud.stripe.pay(&session, Card::Good).expect("paid while it is closed");
+    world.wait(Duration::hours(2));
+    open(&world).await;
+    world.wait(Duration::minutes(20));
+    close(&world).await;
+    world.wait(Duration::hours(3));
+    open(&world).await;
+    read_back(&world, &first, &at_stripe).await;
+    world.run_job(WORK).await;
+    assert_eq!(count(&world, ada, "receipt"), 1, "{:?}", subjects(&world, ada));
+
+    // A closing that comes long after is one of its own: what was paid before it was mailed.
+    world.cloud.stripe.pay(&later, Card::Good).expect("paid while it is open");
+    world.wait(Duration::days(3));
+    close(&world).await;
+    world.wait(Duration::hours(1));
+    open(&world).await;
+    read_back(&world, &last, &other).await;
+    world.run_job(WORK).await;
+    assert_eq!(count(&world, bob, "receipt"), 0);
 }
