@@ -13,7 +13,7 @@ use crate::{
     restore_mail::RECONCILE,
     util::{
         Customer, World,
-        billing::{open_checkout, unheard},
+        billing::{buy, open_checkout, unheard},
         purchases::{WORK, account_of, id_of, library, order, subjects},
     },
 };
@@ -127,8 +127,9 @@ async fn closing_again_soon_after_an_opening_loses_no_receipt_of_the_first_closu
     world.wait(Duration::hours(3));
     open(&world).await;
     read_back(&world, &first, &at_stripe).await;
-    world.run_job(WORK).await;
+    let run = world.run_job(WORK).await;
     assert_eq!(count(&world, ada, "receipt"), 1, "{:?}", subjects(&world, ada));
+    assert_eq!(run["skipped"], 0, "{run}");
 
     // A closing that comes long after is one of its own: what was paid before it was mailed.
     world.cloud.stripe.pay(&later, Card::Good).expect("paid while it is open");
@@ -137,6 +138,53 @@ async fn closing_again_soon_after_an_opening_loses_no_receipt_of_the_first_closu
     world.wait(Duration::hours(1));
     open(&world).await;
     read_back(&world, &last, &other).await;
-    world.run_job(WORK).await;
+    assert_eq!(world.run_job(WORK).await["skipped"], 1);
     assert_eq!(count(&world, bob, "receipt"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_about_after_an_opening_is_mailed_whenever_it_began_and_what_is_left_out_is_counted()
+ {
+    let world = unheard().await;
+    let app = library(&world);
+    let emails = ["ada@example.net", "bob@example.net", "cam@example.net"];
+    let mut customers = Vec::new();
+    for email in emails {
+        let customer = world.customer(email).await;
+        let at_stripe = buy(&world, &app, &customer, Plan::Basic).await;
+        customers.push((customer, at_stripe));
+        world.forget_mails().await;
+    }
+    let [(ada, ada_at_stripe), (bob, bob_at_stripe), (cam, cam_at_stripe)] = &customers[..] else {
+        panic!("three customers");
+    };
+    read_back(&world, ada, ada_at_stripe).await;
+    world.run_job(WORK).await;
+    assert_eq!(count(&world, emails[0], "receipt"), 1);
+    let charge = world.cloud.stripe.charges(ada_at_stripe)[0].id.clone();
+    world.cloud.stripe.refund_from_dashboard(&charge, 100).expect("on its way");
+    world.wait(Duration::hours(1));
+    close(&world).await;
+    world.wait(Duration::hours(1));
+    open(&world).await;
+
+    // A refund says when it was made at Stripe, and is written down once it has succeeded. A receipt of then was mailed.
+    world.wait(Duration::hours(1));
+    read_back(&world, ada, ada_at_stripe).await;
+    read_back(&world, bob, bob_at_stripe).await;
+    let run = world.run_job(WORK).await;
+    assert_eq!(count(&world, emails[0], "refund"), 1, "{:?}", subjects(&world, emails[0]));
+    assert_eq!(count(&world, emails[1], "receipt"), 0);
+    assert_eq!(run["skipped"], 1, "{run}");
+    world.cloud.runtime.settled().await;
+    let logs = world.logs(WORK);
+    assert!(logs.contains(r#""MailsSkipped":1"#) && logs.contains("#receipt#in_"), "{logs}");
+    assert!(!logs.contains("example.net"));
+
+    // What is heard of for the first time days later is no restore's doing.
+    world.wait(Duration::days(3));
+    read_back(&world, cam, cam_at_stripe).await;
+    let run = world.run_job(WORK).await;
+    assert_eq!(count(&world, emails[2], "receipt"), 1, "{run}");
+    assert_eq!(run["skipped"], 0, "{run}");
 }

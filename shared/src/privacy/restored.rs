@@ -37,9 +37,14 @@ impl Restored {
         self.opened_at
     }
 
+    /// Until when (epoch seconds) what is found may well be what the restore has undone.
+    pub fn read_back_to(self) -> i64 {
+        self.opened_at + READ_BACK_FOR.whole_seconds()
+    }
+
     /// Whether a difference from Stripe that is found at `now` may well be what the restore has undone.
     pub fn is_recent(self, now: OffsetDateTime) -> bool {
-        now.unix_timestamp() - self.opened_at < READ_BACK_FOR.whole_seconds()
+        now.unix_timestamp() < self.read_back_to()
     }
 }
 
