@@ -47,6 +47,7 @@ mod recovery;
 mod redis_server;
 mod refunds;
 mod restore;
+mod restore_again;
 mod restore_drill;
 mod restore_mail;
 mod retention;

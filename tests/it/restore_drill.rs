@@ -245,7 +245,6 @@ async fn a_restore_by_the_written_procedure_ends_and_brings_nothing_back() {
 
     // The day's comparison with Stripe is done.
     assert_eq!(world.run_job(RECONCILE).await["complete"], true);
-    world.wait(Duration::minutes(1));
 
     // Step 1: close.
     let closed = order(&world, REPLAY, &json!({ "close": true })).await.expect("closed");

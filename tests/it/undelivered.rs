@@ -73,7 +73,6 @@ async fn what_ses_has_given_up_is_told_to_the_operator_and_stops_nothing() {
         Fate::TooLarge,
         Fate::ContentRejected,
         Fate::AttachmentRejected,
-        Fate::GeneralBounce,
         Fate::Undetermined,
     ];
     for (n, fate) in given_up.into_iter().enumerate() {
@@ -98,8 +97,23 @@ async fn what_ses_has_given_up_is_told_to_the_operator_and_stops_nothing() {
     let waiting = order(&world, ANSWERS, &json!({})).await.expect("the queue");
     assert_eq!(waiting["undelivered"].as_array().map(Vec::len), Some(1), "{waiting}");
     assert!(!all_of(&world, Table::Sessions).await.iter().any(|it| it.get("why").is_some()));
-    // Told of by the log as what it is: an automatic reply is one for SES, too.
     assert!(world.logs(WORKER).contains("Transient/MailboxFull"), "{}", world.logs(WORKER));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_automatic_reply_is_a_line_in_the_log_and_no_more() {
+    let world = World::start().await;
+    let ada = world.customer(ADA).await;
+    world.cloud.ses.fate(ADA, Fate::GeneralBounce);
+    buy(&world, &ada, Plan::Basic, Card::Good).await;
+    world.cloud.settle().await;
+    assert_eq!(undelivered(&world).await, 0);
+    assert!(undelivered_receipts(&world).await.is_empty());
+    assert!(tasks_of(&world, &ada).await.is_empty());
+    assert_eq!(stopped(&world, &ada).await, Value::Null);
+    let logs = world.logs(WORKER);
+    assert!(logs.contains("Transient/General") && logs.contains("\"about\":\"in_"), "{logs}");
+    assert!(!logs.contains("example.com"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

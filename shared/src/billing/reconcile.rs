@@ -21,13 +21,13 @@ use crate::{
     ids::AccountId,
     inventory::Table,
     jobs::Report,
-    privacy::last_restore,
+    privacy::{is_closed, last_restore},
     store::{Item, Store, n, number, s, text, unavailable},
     telemetry::Metric,
 };
 
 /// The job, as it stands in the table `jobs`.
-const JOB: &str = "reconcile-billing";
+pub(crate) const JOB: &str = "reconcile-billing";
 
 /// Parts in which the accounts are gone through: how far a run came is the number of a part and a count in it, so
 /// that no account's id is kept for it.
@@ -102,6 +102,9 @@ impl Reconciled {
 
 /// Goes through every account that has a customer at Stripe, once a day (UTC): from where the last run stopped, or
 /// from the beginning where a new day has begun. One that fails stops no other.
+///
+/// While a backup is being restored it looks at nothing: the accounts are not what they were. The replay lets a new pass
+/// begin before it opens the service.
 pub async fn reconcile(
     app: &App,
     now: OffsetDateTime,
@@ -109,9 +112,13 @@ pub async fn reconcile(
 ) -> Result<Reconciled, Error> {
     let mut reconciled = Reconciled::default();
     let mut pass = Pass::load(&app.store).await?;
+    if is_closed(&app.store).await? {
+        reconciled.pass_age = pass.age(now);
+        return Ok(reconciled);
+    }
     let restored = last_restore(&app.store).await?;
     if restored.is_some_and(|it| pass.is_before(it.opened_at())) {
-        // What it has looked at was of other tables.
+        // A run that had begun before the closing has noted it after the opening: of other tables.
         pass = Pass { began_at: Some(now.unix_timestamp()), ..Pass::default() };
         pass.save(&app.store).await?;
     }
@@ -135,6 +142,32 @@ pub async fn reconcile(
     reconciled.complete = true;
     reconciled.pass_age = pass.age(now);
     Ok(reconciled)
+}
+
+/// Whether what differs from Stripe at `now` may well be what a restore has undone: while the service is closed, and from
+/// its opening on until all accounts were looked at.
+pub(super) async fn is_reading_back(store: &Store, now: OffsetDateTime) -> Result<bool, Error> {
+    if is_closed(store).await? {
+        return Ok(true);
+    }
+    let Some(restored) = last_restore(store).await?.filter(|it| it.is_recent(now)) else {
+        return Ok(false);
+    };
+    let completed_at = Pass::load(store).await?.completed_at;
+    Ok(completed_at.is_none_or(|at| at < restored.opened_at()))
+}
+
+/// Reads the state of the account's customer back; a change of plan that a restore may have undone is not told again.
+async fn read_back(
+    app: &App,
+    (account, customer): (&AccountId, &str),
+    is_restored: bool,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    match is_restored {
+        true => sync_untold(app, account, customer, now).await.map(drop),
+        false => sync_account(app, account, customer, now).await.map(drop),
+    }
 }
 
 /// Goes on with `pass`; whether it came to its end.
@@ -199,7 +232,7 @@ async fn look_and_mend(
         if let Some(known) = accounts::get(&app.store, account).await? {
             change::restore(&stripe, &known, &first.customer, now).await?;
         }
-        sync_account(app, account, &first.customer, now).await?;
+        read_back(app, (account, &first.customer), is_restored, now).await?;
         let Some(again) = look(app, &stripe, account, now).await? else { return Ok(None) };
         first = again;
     }
@@ -216,10 +249,7 @@ async fn look_and_mend(
     if found.is_empty() {
         return Ok(None);
     }
-    match is_restored {
-        true => sync_untold(app, account, &customer, now).await?,
-        false => sync_account(app, account, &customer, now).await?,
-    };
+    read_back(app, (account, &customer), is_restored, now).await?;
     let left = look(app, &stripe, account, now).await?.map(|it| it.differences);
     let left = left.unwrap_or_default();
     Ok(Some(Differing { account: account.clone(), differences: found, left }))

@@ -17,6 +17,7 @@ use super::{
     Stripe,
     checkout::adopt,
     event::{self, StripeEvent},
+    reconcile::is_reading_back,
     record::{self, Record, RecordKind, of_credit_note, records},
     refund::{credited, owed},
     standing::{live, standing},
@@ -71,7 +72,7 @@ pub struct AtStripe {
 /// Reads the state of `customer` (`cus_…`) back from Stripe and writes down what follows. Doing it again
 /// changes nothing.
 pub async fn sync(app: &App, customer: &str, now: OffsetDateTime) -> Result<Synced, Error> {
-    sync_for(app, customer, &[], now).await
+    sync_hinted(app, customer, None, (&[], Changes::Told), now).await
 }
 
 /// As [`sync`], of the customer of `account`: a deleted customer does not say any more whose it was.
@@ -100,6 +101,8 @@ pub(super) async fn sync_untold(
 enum Changes {
     Told,
     Untold,
+    /// Not where a restore may have undone what was told before.
+    ToldUnlessRestored,
 }
 
 /// As [`sync`], for these events: once all is done they are noted as handled.
@@ -111,7 +114,7 @@ pub(super) async fn sync_for(
 ) -> Result<Synced, Error> {
     // Of a deleted customer only the event about it says whose it was.
     let hint = events.iter().find_map(|it| it.account.clone());
-    sync_hinted(app, customer, hint, (events, Changes::Told), now).await
+    sync_hinted(app, customer, hint, (events, Changes::ToldUnlessRestored), now).await
 }
 
 async fn sync_hinted(
@@ -293,6 +296,13 @@ async fn write(
     }
     let subscription = if is_deleted { None } else { entitled(account, at_stripe) };
     let bought = subscription.as_ref();
+    // Asked for only where there is something to tell.
+    let changes = match changes {
+        Changes::ToldUnlessRestored if told_of(account, bought).is_none() => Changes::Untold,
+        Changes::ToldUnlessRestored if is_reading_back(store, now).await? => Changes::Untold,
+        Changes::ToldUnlessRestored => Changes::Told,
+        changes => changes,
+    };
     parts.extend(todo(store, account, (bought, changes), (at_stripe, &all), &tasks, now)?);
     if parts.len() >= MOST_PARTS {
         let rest = parts.split_off(MOST_PARTS);

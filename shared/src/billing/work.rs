@@ -48,6 +48,8 @@ pub struct Worked {
     pub failed: u64,
     /// Tasks that have failed three times or more.
     pub stuck: u64,
+    /// Mails that were left out because they went out before a restore has brought their tasks back.
+    pub skipped: u64,
     /// What waits for the operator.
     #[serde(flatten)]
     pub waiting: Waiting,
@@ -60,6 +62,7 @@ impl Worked {
             Metric::count("TasksDone", self.done),
             Metric::count("TasksFailed", self.failed),
             Metric::count("TasksStuck", self.stuck),
+            Metric::count("MailsSkipped", self.skipped),
         ];
         metrics.extend(self.waiting.metrics());
         Report::new(self, metrics)
@@ -120,10 +123,22 @@ fn is_due(task: &Task, now: OffsetDateTime) -> bool {
 }
 
 /// Whether the mail of `task`, about what happened at `at` (epoch seconds), was sent before a restore has brought the task
-/// back, or had it made once more. One that had failed before is tried again: at worst it comes twice.
+/// back, or had it made once more. One that had failed before is tried again: at worst it comes twice. What is heard of
+/// for the first time long after the opening is not the restore's doing.
 fn was_mailed(task: &Task, restored: Option<Restored>, at: i64) -> bool {
     let is_first = |it: Restored| task.attempts == 0 || task.created_at >= it.opened_at();
-    restored.is_some_and(|it| at <= it.mailed_to() && is_first(it))
+    let is_its_doing = |it: Restored| is_first(it) && task.created_at < it.read_back_to();
+    restored.is_some_and(|it| at <= it.mailed_to() && is_its_doing(it))
+}
+
+/// As [`was_mailed`], of a mail that is left out then: the log and the job's report say so.
+fn is_left_out(task: &Task, restored: Option<Restored>, at: i64, worked: &mut Worked) -> bool {
+    let was_mailed = was_mailed(task, restored, at);
+    if was_mailed {
+        worked.skipped += 1;
+        tracing::info!(task = %task.task, "a mail from before a restore is left out");
+    }
+    was_mailed
 }
 
 async fn one(
@@ -144,7 +159,7 @@ async fn one(
         }
     };
     let task = &claimed;
-    let Err(error) = advance(app, task, restored, now).await else {
+    let Err(error) = advance(app, task, restored, now, worked).await else {
         worked.done += 1;
         return;
     };
@@ -201,6 +216,7 @@ async fn advance(
     task: &Task,
     restored: Option<Restored>,
     now: OffsetDateTime,
+    worked: &mut Worked,
 ) -> Result<(), Error> {
     let account = accounts::get(&app.store, &task.account).await?;
     let account = account.filter(|it| it.status != Status::Erasing);
@@ -212,19 +228,19 @@ async fn advance(
         // Nobody is there any more to be written to; the erasure ends what was bought.
         (_, None) => remove(&app.store, task).await,
         (Work::PlanMail { .. } | Work::RefundMail { .. }, Some(_))
-            if was_mailed(task, restored, task.created_at) =>
+            if is_left_out(task, restored, task.created_at, worked) =>
         {
             remove(&app.store, task).await
         }
         (Work::RecordMail { record }, Some(account)) => {
-            mail_record(app, &account, (task, record), restored, now).await?;
+            mail_record(app, &account, (task, record), restored, now, worked).await?;
             remove(&app.store, task).await
         }
         (Work::EndedMail { unpaid }, Some(account)) => {
             let ended = task.task.strip_prefix("ended#");
             // Paid at last, and going on: there is nothing to be told.
             if account.subscription.as_ref().map(|it| it.id.as_str()) != ended {
-                end(app, &account, (task, *unpaid), restored, now).await?;
+                end(app, &account, (task, *unpaid), restored, now, worked).await?;
             }
             remove(&app.store, task).await
         }
@@ -263,12 +279,18 @@ async fn mail_record(
     (task, name): (&Task, &str),
     restored: Option<Restored>,
     now: OffsetDateTime,
+    worked: &mut Worked,
 ) -> Result<(), Error> {
     let records = record::of_account(&app.store, &account.id).await?;
     let Some(record) = records.iter().find(|it| it.record == name) else {
         return Err(Error::internal("the record that a mail is about is not there"));
     };
-    if was_mailed(task, restored, record.issued_at) {
+    let at = match record.kind {
+        // It says when it was made at Stripe, and is written down once it has succeeded, maybe days later.
+        RecordKind::Refund => task.created_at,
+        _ => record.issued_at,
+    };
+    if is_left_out(task, restored, at, worked) {
         return Ok(());
     }
     // A credit note's is another object.
@@ -294,6 +316,7 @@ async fn end(
     (task, unpaid): (&Task, bool),
     restored: Option<Restored>,
     now: OffsetDateTime,
+    worked: &mut Worked,
 ) -> Result<(), Error> {
     let mut ended_at = None;
     if let Some(customer) = &account.customer {
@@ -322,7 +345,7 @@ async fn end(
             sync(app, customer, now).await?;
         }
     }
-    if was_mailed(task, restored, ended_at.unwrap_or(task.created_at)) {
+    if is_left_out(task, restored, ended_at.unwrap_or(task.created_at), worked) {
         return Ok(());
     }
     let mail = mails::ended(&app.config.service.public_url, unpaid, account.plan_at(now));

@@ -72,9 +72,21 @@ struct Counts {
     undelivered: u64,
 }
 
+impl Bounce {
+    /// SES's reason.
+    fn name(&self) -> String {
+        format!("{}/{}", self.bounce_type, self.bounce_sub_type)
+    }
+
+    /// Whether it is, as a rule, an automatic reply ("out of the office"): then the mail has arrived.
+    fn is_reply(&self) -> bool {
+        (self.bounce_type.as_str(), self.bounce_sub_type.as_str()) == ("Transient", "General")
+    }
+}
+
 impl Detail {
     /// What it says of the address; `None`: nothing that lasts (a full mailbox, or mail that is no spam after all). The
-    /// mail itself is lost with every bounce: SES tells of one only after it has given up.
+    /// mail itself is lost, as SES tells of a bounce only after it has given up, but for an automatic reply.
     fn stop(&self) -> Result<Option<MailStop>, Error> {
         let stop = match (&self.bounce, &self.complaint) {
             (Some(bounce), _) if bounce.bounce_type == "Permanent" => {
@@ -117,7 +129,9 @@ fn seconds(timestamp: &str) -> Result<i64, Error> {
 
 /// Handles `events`; returns the places of those that must come again. Handling one again changes nothing.
 ///
-/// While a backup is being restored all come again: what is noted in the tables then may be put aside with them.
+/// While a backup is being restored all come again: what is noted in the tables then may be put aside with them. After
+/// eight tries, which are over in 24 minutes, they lie in the dead-letter queue, for 14 days: an alarm tells the operator,
+/// and the restore's procedure says to start a redrive.
 pub async fn handle(app: &App, events: Vec<MailEvent>, now: OffsetDateTime) -> Vec<usize> {
     match privacy::is_closed(&app.store).await {
         Ok(false) => {}
@@ -193,6 +207,12 @@ async fn tell_operator(
         return Ok(false);
     };
     let (about, at) = (detail.tag("about"), seconds(&detail.mail.timestamp)?);
+    if bounce.is_reply() {
+        let (kind, about) = (kind.name(), about.unwrap_or_default());
+        let bounce = bounce.name();
+        tracing::info!(kind, about, bounce, "a mail was answered, as a rule automatically");
+        return Ok(false);
+    }
     // An account that was opened since has got the address of another one; of one that is being erased no task may
     // be left.
     let account = account.filter(|it| it.created_at <= at && it.status != Status::Erasing);
@@ -216,7 +236,7 @@ async fn tell_operator(
         _ => Notice::None,
     };
     let (kind, about) = (kind.name(), about.unwrap_or_default());
-    let bounce = format!("{}/{}", bounce.bounce_type, bounce.bounce_sub_type);
+    let bounce = bounce.name();
     match notice {
         Notice::Waits => tracing::warn!(kind, about, bounce, "a mail did not arrive"),
         Notice::Seen => {}

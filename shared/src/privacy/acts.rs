@@ -1,7 +1,8 @@
 //! What a restored backup must not undo besides erasures: keys that were revoked, accounts that were suspended or
 //! let go on, refunds that were asked for, customers at Stripe, addresses that refuse mail or take it again, receipts that
-//! did not arrive. Each is noted beside the ledger, in the transaction that does it, and kept
-//! for as long as a backup could bring back what was before it.
+//! did not arrive. Each is noted beside the ledger, in the transaction that does it (but for a receipt that did not arrive, which
+//! is noted after its sign is put: what fails in between comes again with SES's event), and kept for as long as a backup
+//! could bring back what was before it.
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};

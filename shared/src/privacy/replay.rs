@@ -1,6 +1,7 @@
 //! After a restore from a backup: does again what the backup has undone, and opens the service. First the erasures, by
-//! their numbers; then revoked keys, suspensions and refunds, which are noted beside the ledger; then what the
-//! requests under privacy law say of accounts. Each run goes further than the one before, however short it is.
+//! their numbers; then what is noted beside the ledger (revoked keys, suspensions, refunds and the others of
+//! [`acts`]); then what the requests under privacy law say of accounts. Each run goes further than the one before, however
+//! short it is.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     accounts::{self, Status},
     app::App,
+    billing::reconcile,
     error::Error,
     inventory::{BACKUP_DAYS, Table},
     retention::forget_done_to,
@@ -50,7 +52,7 @@ pub struct Replayed {
     pub erasures: u64,
     /// Items that had come back and are gone again.
     pub items: u64,
-    /// Revocations, suspensions and refunds that had been undone.
+    /// Acts noted beside the ledger (revoked keys, suspensions, refunds, stops of mail and more) that had been undone.
     pub acts: u64,
     /// Requests under privacy law that an account did not know of any more, or still knew of.
     pub requests: u64,
@@ -142,6 +144,9 @@ pub async fn replay(
     if known(store).await?.closing != closing {
         return Ok(replayed.overtaken());
     }
+    // What was bought since is not in the restored tables, and the day's comparison may have been before. While the service
+    // is closed none begins.
+    forget_done_to(store, reconcile::JOB).await?;
     restored::note_opening(store, now).await?;
     if !open(store, &closing, now).await? {
         return Ok(replayed.overtaken());

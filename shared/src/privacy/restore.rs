@@ -190,19 +190,19 @@ pub async fn guard(app: &App, now: OffsetDateTime) -> Result<Guarded, Error> {
 /// Closes the service by the operator's order, before tables are restored. A replay that is running, and an earlier
 /// closing, do not open it any more.
 pub async fn close_service(app: &App, now: OffsetDateTime) -> Result<(), Error> {
-    restored::note_closing(&app.store, now).await?;
+    restored::note_closing(&app.store, is_closed(&app.store).await?, now).await?;
     let put = putting(&app.store, CLOSED, &Closing::new(), now);
     put.send().await.map_err(unavailable)?;
     let_everybody_know(app).await
 }
 
-/// Closes the service, unless that was done after the closing `last`; the closing.
+/// Closes the service, which is open, unless that was done after the closing `last`; the closing.
 pub(super) async fn close_after(
     app: &App,
     last: &Closing,
     now: OffsetDateTime,
 ) -> Result<Option<Closing>, Error> {
-    restored::note_closing(&app.store, now).await?;
+    restored::note_closing(&app.store, false, now).await?;
     let closing = Closing::new();
     let put = last.last(putting(&app.store, CLOSED, &closing, now));
     if !stored(put.send().await)? && known(&app.store).await?.closing != closing {

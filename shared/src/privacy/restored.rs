@@ -16,7 +16,7 @@ const STATE: &str = "restore-mails";
 /// job runs every five minutes. It is mailed once more rather than never.
 const ON_ITS_WAY: Duration = Duration::minutes(15);
 
-/// How long differences that the daily comparison finds are taken for the restore's.
+/// How long differences from Stripe are taken for the restore's after the opening.
 const READ_BACK_FOR: Duration = Duration::days(2);
 
 /// The last restore, as far as mails go.
@@ -37,9 +37,14 @@ impl Restored {
         self.opened_at
     }
 
+    /// Until when (epoch seconds) what is found may well be what the restore has undone.
+    pub fn read_back_to(self) -> i64 {
+        self.opened_at + READ_BACK_FOR.whole_seconds()
+    }
+
     /// Whether a difference from Stripe that is found at `now` may well be what the restore has undone.
     pub fn is_recent(self, now: OffsetDateTime) -> bool {
-        now.unix_timestamp() - self.opened_at < READ_BACK_FOR.whole_seconds()
+        now.unix_timestamp() < self.read_back_to()
     }
 }
 
@@ -51,14 +56,25 @@ pub async fn last_restore(store: &Store) -> Result<Option<Restored>, Error> {
     Ok(Some(Restored { closed_at, opened_at }))
 }
 
-/// Notes that the service is about to be closed. Closed once more before it is opened, it has sent no mail in between.
-pub(super) async fn note_closing(store: &Store, now: OffsetDateTime) -> Result<(), Error> {
+/// Notes that the service is about to be closed, or `is_closed` already. Closed once more before it is opened, it has sent
+/// no mail in between; soon after it was opened, it may not have come to all that waited: what was mailed since comes twice
+/// then, at worst.
+pub(super) async fn note_closing(
+    store: &Store,
+    is_closed: bool,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let last = read(store).await?;
+    let (closed_at, opened_at) = (number(&last, "began_at"), number(&last, "completed_at"));
+    let since = (now - READ_BACK_FOR).unix_timestamp();
+    let is_over = !is_closed && opened_at.is_some_and(|at| at <= since);
+    let began_at = closed_at.filter(|_| !is_over).unwrap_or(now.unix_timestamp());
     let put = store
         .client()
         .put_item()
         .table_name(store.name(Table::Jobs))
         .item("name", s(STATE))
-        .item("began_at", n(now.unix_timestamp()))
+        .item("began_at", n(began_at))
         .condition_expression("attribute_not_exists(#name) OR attribute_exists(completed_at)")
         .expression_attribute_names("#name", "name");
     stored(put.send().await).map(drop)
