@@ -1,6 +1,9 @@
 //! A larger plan in place of a smaller one to come, which takes more than one call of Stripe's: what is left where one of
 //! them fails, and what comes of it.
 
+use std::time::Duration as Real;
+
+use futures_util::join;
 use local::standins::stripe::{Card, Fault};
 use serde_json::{Value, json};
 use time::Duration;
@@ -158,4 +161,28 @@ async fn an_end_that_comes_again_is_not_lost_where_only_the_calls_after_the_pric
     world.pass(Duration::days(31)).await;
     assert_eq!(world.billing(&ada).await["plan"], "free");
     assert_eq!(charged(&world, &id), 2_000, "who has cancelled is charged no more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raise_that_is_made_while_what_an_earlier_one_took_back_comes_again_stands() {
+    let (world, ada, _, _) = left_halfway(false).await;
+    world.wait(Duration::days(1));
+    // The comparison has read what was left, and waits for the smaller plan's price before it changes anything.
+    let interface = "GET /v1/prices";
+    let (after, by) = (asked(&world, interface), Real::from_secs(5));
+    world.cloud.stripe.fault(Fault::Late { interface, after, times: 1, by });
+    let raise = async {
+        let begun = async {
+            while asked(&world, interface) == after {
+                tokio::time::sleep(Real::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Real::from_secs(60), begun).await.expect("the comparison has begun");
+        world.post_as(PLAN, "business", &ada, "raise-2").await
+    };
+    let (run, raised) = join!(world.run_job(RECONCILE), raise);
+    assert_eq!(raised.status, 200, "{}", raised.text());
+    assert_eq!((&run["failed"], &run["left"]), (&json!(0), &json!(0)), "{run}");
+    world.cloud.settle().await;
+    assert_eq!(at(&world, &ada).await, [json!("active"), json!("business"), Value::Null]);
 }

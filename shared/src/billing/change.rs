@@ -373,11 +373,15 @@ impl Change<'_> {
         self.stripe.change_price(self.bought, &price, PriceChange::Back, key).await.map(drop)
     }
 
-    /// At the price that the plan has at the subscription, else at its present one.
     async fn price(&self, plan: Plan, change: PriceChange<'_>, key: &str) -> Result<(), Error> {
-        let own = self.bought.price.as_deref().filter(|_| self.bought.plan == Some(plan));
-        let price = self.stripe.price_again(own, plan).await?.ok_or(BillingError::NotEnabled)?;
+        let price = self.price_of(plan).await?;
         self.stripe.change_price(self.bought, &price, change, key).await.map(drop)
+    }
+
+    /// The price that the plan has at the subscription, else its present one.
+    async fn price_of(&self, plan: Plan) -> Result<String, Error> {
+        let own = self.bought.price.as_deref().filter(|_| self.bought.plan == Some(plan));
+        Ok(self.stripe.price_again(own, plan).await?.ok_or(BillingError::NotEnabled)?)
     }
 
     async fn end(&self, ends: bool, key: &str) -> Result<(), Error> {
