@@ -57,7 +57,7 @@ async fn serve_job(name: &'static str, job: &Job<'_>) -> Ended {
     let app = &App::from_env()?;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let time = event_time(&event.payload)?;
-        let deadline = stop_before(event.context.deadline());
+        let deadline = deadline(&event.payload, event.context.deadline());
         let report = job(app, Run { time, deadline }).await?;
         telemetry::metrics(time.unix_timestamp() * 1000, name, &report.metrics);
         Ok::<_, Error>(report.result)
@@ -84,8 +84,10 @@ pub(crate) fn event_time(event: &Value) -> Result<OffsetDateTime, Error> {
         .ok_or_else(|| Error::internal("the event has no `time`; send one of EventBridge's form"))
 }
 
-/// When to stop, given when Lambda will end the invocation.
-pub(crate) fn stop_before(end: SystemTime) -> Instant {
-    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now() + left.saturating_sub(MARGIN)
+/// When to stop, given when Lambda will end the invocation; sooner where the event has `seconds`, since an
+/// operator who runs it by hand waits on a silent connection.
+pub(crate) fn deadline(event: &Value, end: SystemTime) -> Instant {
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(MARGIN);
+    let asked = event["seconds"].as_u64().map_or(left, Duration::from_secs);
+    Instant::now() + left.min(asked)
 }

@@ -13,7 +13,7 @@ use crate::{
     app::App,
     error::Error,
     inventory::Table,
-    jobs::{event_time, stop_before},
+    jobs::{deadline, event_time},
     program::{Ended, drive},
     store::{Store, n, s, unavailable},
     telemetry,
@@ -102,9 +102,7 @@ async fn serve_orders(work: &Work<'_>) -> Ended {
         let time = event_time(&event.payload)?;
         let end = event.context.deadline();
         let longest = end.duration_since(SystemTime::now()).unwrap_or_default();
-        let most =
-            Duration::from_secs(event.payload["seconds"].as_u64().unwrap_or(u32::MAX.into()));
-        let deadline = stop_before(end).min(Instant::now() + most);
+        let deadline = deadline(&event.payload, end);
         work(app, Order { time, deadline, longest, event: event.payload }).await
     }))
     .await

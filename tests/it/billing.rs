@@ -11,7 +11,7 @@ const PLAN: &str = "/v1/billing/plan";
 const INVOICES: &str = "/v1/billing/invoices";
 
 /// A world that sells, with a customer in it.
-async fn shop() -> (World, Customer) {
+pub(crate) async fn shop() -> (World, Customer) {
     let world = World::start().await;
     world.sell().await;
     let ada = world.customer("ada@example.com").await;
@@ -19,13 +19,13 @@ async fn shop() -> (World, Customer) {
 }
 
 /// What the subscription is at: status, plan, plan to come.
-async fn at(world: &World, customer: &Customer) -> [Value; 3] {
+pub(crate) async fn at(world: &World, customer: &Customer) -> [Value; 3] {
     let mut view = world.billing(customer).await["subscription"].take();
     ["status", "plan", "next_plan"].map(|name| view[name].take())
 }
 
 /// All that was charged to the customer, in cents.
-fn charged(world: &World, id: &str) -> i64 {
+pub(crate) fn charged(world: &World, id: &str) -> i64 {
     world.cloud.stripe.totals(id).charged
 }
 
@@ -225,109 +225,6 @@ async fn a_declined_card_changes_nothing() {
     world.cloud.settle().await;
     assert_eq!(at(&world, &ada).await[0], "ending");
     assert_eq!(charged(&world, &id), 500 + 1_500);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_larger_plan_that_fails_leaves_the_smaller_one_to_come() {
-    let (world, ada) = shop().await;
-    let id = world.buy("pro", &ada, Card::Good).await;
-    assert_eq!(world.change("basic", &ada).await.status, 200);
-    assert_eq!(world.change("free", &ada).await.status, 200);
-    let before = at(&world, &ada).await;
-    assert_eq!(before[0], "ending");
-    // What was to come is taken back first, and then the raise fails, its repetition too.
-    let interface = "POST /v1/subscriptions/{id}";
-    let so_far = world.cloud.stripe.counts()[interface];
-    world.cloud.stripe.fault(Fault::DownOnce { interface, after: so_far + 1, times: 2 });
-    assert_problem(&world.change("business", &ada).await, 503, "unavailable");
-    assert_eq!(at(&world, &ada).await, before);
-    world.cloud.settle().await;
-    assert_eq!(at(&world, &ada).await, before);
-    assert_eq!(charged(&world, &id), 2_000);
-    let raised = world.change("business", &ada).await;
-    assert_eq!(raised.status, 200, "{}", raised.text());
-    assert_eq!(charged(&world, &id), 10_000);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_raise_that_was_taken_back_is_not_half_done_by_its_repetition() {
-    let (world, ada) = shop().await;
-    let id = world.buy("pro", &ada, Card::Good).await;
-    assert_eq!(world.change("basic", &ada).await.status, 200);
-    let before = at(&world, &ada).await;
-    let interface = "POST /v1/subscriptions/{id}";
-    let so_far = world.cloud.stripe.counts()[interface];
-    world.cloud.stripe.fault(Fault::DownOnce { interface, after: so_far + 1, times: 2 });
-    let raise = || world.post_as(PLAN, "business", &ada, "raise-1");
-    assert_problem(&raise().await, 503, "unavailable");
-    world.cloud.settle().await;
-    // The keys of its parts are used up at Stripe: it would credit the smaller plan's price.
-    assert_problem(&raise().await, 409, "conflict");
-    assert_eq!((at(&world, &ada).await, charged(&world, &id)), (before, 2_000));
-    let raised = world.post_as(PLAN, "business", &ada, "raise-2").await;
-    assert_eq!(raised.status, 200, "{}", raised.text());
-    assert_eq!(charged(&world, &id), 10_000);
-}
-
-/// A subscription whose smaller plan to come was taken back for a raise that was left at that, as if it were killed: not
-/// even what was to come again has reached Stripe.
-async fn left_halfway(ends: bool) -> (World, Customer, String, [Value; 3]) {
-    let (world, ada) = shop().await;
-    let id = world.buy("pro", &ada, Card::Good).await;
-    assert_eq!(world.change("basic", &ada).await.status, 200);
-    if ends {
-        assert_eq!(world.change("free", &ada).await.status, 200);
-    }
-    let before = at(&world, &ada).await;
-    let interface = "POST /v1/subscriptions/{id}";
-    let so_far = world.cloud.stripe.counts()[interface];
-    world.cloud.stripe.fault(Fault::DownOnce { interface, after: so_far + 1, times: 3 });
-    let raised = world.post_as(PLAN, "business", &ada, "raise-1").await;
-    assert_problem(&raised, 503, "unavailable");
-    world.cloud.settle().await;
-    assert_eq!(at(&world, &ada).await, [json!("active"), json!("pro"), Value::Null]);
-    (world, ada, id, before)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_raise_that_was_left_halfway_is_gone_on_with_by_the_next_one() {
-    for ends in [false, true] {
-        let (world, ada, id, before) = left_halfway(ends).await;
-        // It knows what was to come: a card that is declined leaves it to come.
-        world.cloud.stripe.set_card(&id, Card::FailsLater).expect("set");
-        let raised = world.post_as(PLAN, "business", &ada, "raise-2").await;
-        assert_problem(&raised, 402, "card-declined");
-        world.cloud.settle().await;
-        assert_eq!(at(&world, &ada).await, before);
-        world.cloud.stripe.set_card(&id, Card::Good).expect("set");
-        let raised = world.post_as(PLAN, "business", &ada, "raise-3").await;
-        assert_eq!(raised.status, 200, "{}", raised.text());
-        assert_eq!(charged(&world, &id), 10_000);
-        assert_eq!(at(&world, &ada).await, [json!("active"), json!("business"), Value::Null]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_raise_that_was_left_halfway_has_taken_back_comes_again() {
-    for ends in [false, true] {
-        let (world, ada, id, before) = left_halfway(ends).await;
-        // One that may still be at it is left alone.
-        assert_eq!(world.run_job("ReconcileBillingFunction").await["left"], 0);
-        assert_eq!(at(&world, &ada).await[2], Value::Null);
-        world.wait(Duration::days(1));
-        let run = world.run_job("ReconcileBillingFunction").await;
-        assert_eq!(
-            (&run["failed"], &run["left"], &run["differing"]),
-            (&json!(0), &json!(0), &json!([]))
-        );
-        assert_eq!(at(&world, &ada).await, before);
-        // Once: the customer's own change after that stands.
-        assert_eq!(world.change("pro", &ada).await.status, 200);
-        world.wait(Duration::days(1));
-        world.run_job("ReconcileBillingFunction").await;
-        assert_eq!(at(&world, &ada).await, [json!("active"), json!("pro"), Value::Null]);
-        assert_eq!(charged(&world, &id), 2_000);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

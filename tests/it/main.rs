@@ -8,6 +8,7 @@ mod alone;
 mod bad_input;
 mod batch;
 mod billing;
+mod billing_halfway;
 mod cdn;
 mod compression;
 mod confirmation;

@@ -6,11 +6,16 @@ use std::{
     process::{Command, Output},
 };
 
-use local::standins::Fault;
+use local::standins::{Fault, stripe::Card};
 use serde_json::{Value, json};
 use time::Duration;
+use vidintel::plans::Plan;
 
-use crate::util::{World, objections::instant, purchases::order};
+use crate::util::{
+    World,
+    objections::instant,
+    purchases::{buy, order},
+};
 
 /// Runs the tool with the CLI that is in `folder`, against the cloud of `world`.
 async fn operate(folder: &Path, world: Option<&World>, args: &[&str]) -> Output {
@@ -180,6 +185,23 @@ async fn runs_of_one_order_go_on_with_the_closing_that_they_began_with() {
         order["closing"].as_str().map(str::to_owned)
     };
     assert_eq!((closing(0), closing(1).as_deref()), (None, Some("x7Kq")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_stops_after_the_seconds_of_its_order() {
+    const RECONCILE: &str = "ReconcileBillingFunction";
+    let world = World::start().await;
+    let ada = world.customer("ada@example.com").await;
+    buy(&world, &ada, Plan::Pro, Card::Good).await;
+    let run = async |seconds: u64| {
+        let run = order(&world, RECONCILE, &json!({ "seconds": seconds })).await.expect("it runs");
+        ["accounts", "complete"].map(|name| run[name].clone())
+    };
+    assert_eq!(run(0).await, [json!(0), json!(false)]);
+    assert_eq!(run(240).await, [json!(1), json!(true)]);
+    // Never later than Lambda ends it.
+    world.wait(Duration::days(1));
+    assert_eq!(run(u64::MAX).await, [json!(1), json!(true)]);
 }
 
 const REPLAY: &str = "ReplayErasuresFunction";

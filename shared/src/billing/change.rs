@@ -267,7 +267,7 @@ impl Change<'_> {
             Step::End => self.end(true, key).await,
             Step::GoOn => self.end(false, key).await,
             Step::Back => self.back(paid, key).await,
-            Step::Lower => self.price(target, self.later(), key).await,
+            Step::Lower => self.price(target, self.later(false), key).await,
             Step::Raise { from_smaller: false } => {
                 match self.price(target, PriceChange::AtOnce, key).await {
                     // The end would have to be taken back with it, which Stripe does not let wait.
@@ -347,20 +347,18 @@ impl Change<'_> {
         Ok(all.iter().any(|it| it.id == self.bought.id && it.plan == Some(plan)))
     }
 
+    /// In one call: its note no longer says what was to come, so an end that took a second one could be lost, and a
+    /// customer who has cancelled charged for another period.
     async fn as_before(&self, before: Released, key: &str) -> Result<(), Error> {
-        self.price(before.next, self.later(), key).await?;
-        if before.ends {
-            self.end(true, &format!("{key} to the end")).await?;
-        }
-        Ok(())
+        self.price(before.next, self.later(before.ends), key).await
     }
 
-    /// Until the billing period is over. What was paid for keeps the price that it was bought at.
-    fn later(&self) -> PriceChange<'_> {
+    /// From when the billing period is over, or with its end. What was paid for keeps the price that it was bought at.
+    fn later(&self, ends: bool) -> PriceChange<'_> {
         let bought = self.bought;
         let until = bought.period.map_or(self.present.period.end, |it| it.end);
         let price = self.bought_at().unwrap_or_default();
-        PriceChange::Later { keep: self.present.plan, until, price }
+        PriceChange::Later { keep: self.present.plan, until, price, ends }
     }
 
     /// The price of what is paid for.
@@ -375,11 +373,15 @@ impl Change<'_> {
         self.stripe.change_price(self.bought, &price, PriceChange::Back, key).await.map(drop)
     }
 
-    /// At the price that the plan has at the subscription, else at its present one.
     async fn price(&self, plan: Plan, change: PriceChange<'_>, key: &str) -> Result<(), Error> {
-        let own = self.bought.price.as_deref().filter(|_| self.bought.plan == Some(plan));
-        let price = self.stripe.price_again(own, plan).await?.ok_or(BillingError::NotEnabled)?;
+        let price = self.price_of(plan).await?;
         self.stripe.change_price(self.bought, &price, change, key).await.map(drop)
+    }
+
+    /// The price that the plan has at the subscription, else its present one.
+    async fn price_of(&self, plan: Plan) -> Result<String, Error> {
+        let own = self.bought.price.as_deref().filter(|_| self.bought.plan == Some(plan));
+        Ok(self.stripe.price_again(own, plan).await?.ok_or(BillingError::NotEnabled)?)
     }
 
     async fn end(&self, ends: bool, key: &str) -> Result<(), Error> {

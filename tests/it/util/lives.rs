@@ -120,7 +120,8 @@ impl Lives {
             2 => {
                 let (Some(period), Some(keep)) = (live.period, live.plan) else { return };
                 let bought_at = live.price.clone().unwrap_or_default();
-                let change = PriceChange::Later { keep, until: period.end, price: &bought_at };
+                let (until, ends) = (period.end, false);
+                let change = PriceChange::Later { keep, until, price: &bought_at, ends };
                 let _ = self.stripe.change_price(live, &price, change, &key).await;
             }
             3 => drop(at_stripe.cancel_at_period_end(&customer)),

@@ -51,7 +51,7 @@ fn abandoned(bought: &Bought, now: OffsetDateTime) -> Option<(Released, &str)> {
     (now.unix_timestamp() - at > ABANDONED_AFTER).then_some((released, key))
 }
 
-/// Lets what such a change has taken back come again.
+/// Lets what such a change has taken back come again, unless the customer has changed the plan since.
 pub(in super::super) async fn restore(
     stripe: &Stripe,
     account: &Account,
@@ -71,5 +71,16 @@ pub(in super::super) async fn restore(
     let again = format!("{key} as before on {}", now.date());
     let (at_stripe, present) = (&at_stripe, &present);
     let change = Change { stripe, account, customer, at_stripe, bought, present, key, now };
-    change.as_before(released, &again).await
+    let price = change.price_of(released.next).await?;
+    // The customer may have changed the plan by now, and the price of this one must not come after that. Stripe has no
+    // condition to change it under, so what begins between these two calls is not seen.
+    let all = stripe.subscriptions(customer).await?;
+    let is_left = |it: &Bought| {
+        it.id == bought.id && it.last_change == bought.last_change && Released::of(it).is_some()
+    };
+    if !all.iter().any(is_left) {
+        return Ok(());
+    }
+    let later = change.later(released.ends);
+    stripe.change_price(bought, &price, later, &again).await.map(drop)
 }

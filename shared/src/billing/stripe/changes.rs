@@ -100,6 +100,8 @@ pub enum PriceChange<'a> {
         until: i64,
         /// At what price it was bought.
         price: &'a str,
+        /// Whether the subscription ends then.
+        ends: bool,
     },
     /// As it was before a change for later.
     Back,
@@ -328,8 +330,8 @@ impl Stripe {
         session(read(plainly!(self, request).map_err(failed)?)?)
     }
 
-    /// Changes the price of a subscription. Also takes back a cancellation. A declined card is
-    /// `BillingError::CardDeclined`, and then nothing has changed.
+    /// Changes the price of a subscription. Also takes back a cancellation, unless the change says that it ends. A
+    /// declined card is `BillingError::CardDeclined`, and then nothing has changed.
     pub async fn change_price(
         &self,
         bought: &Bought,
@@ -348,7 +350,7 @@ impl Stripe {
         };
         // An empty value removes the entry.
         let [plan, until, kept] = match change {
-            PriceChange::Later { keep, until, price } => {
+            PriceChange::Later { keep, until, price, .. } => {
                 [keep.name().to_owned(), until.to_string(), price.to_owned()]
             }
             PriceChange::AtOnce | PriceChange::Back => Default::default(),
@@ -363,7 +365,7 @@ impl Stripe {
             .items([item])
             .proration_behavior(proration)
             .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
-            .cancel_at_period_end(false)
+            .cancel_at_period_end(matches!(change, PriceChange::Later { ends: true, .. }))
             .metadata(metadata);
         let request = match change {
             PriceChange::AtOnce => request.billing_cycle_anchor(now()),

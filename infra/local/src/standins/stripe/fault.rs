@@ -53,6 +53,17 @@ pub enum Fault {
         /// …then so many are not answered.
         times: u64,
     },
+    /// Some calls of one interface are done later than the others.
+    Late {
+        /// As [`Stripe::counts`] names it.
+        interface: &'static str,
+        /// So many of its calls since the start are done at once…
+        after: u64,
+        /// …then so many are late…
+        times: u64,
+        /// …by this time.
+        by: Duration,
+    },
     /// Of a thousand calls, about so many are refused before anything is done.
     Random {
         /// What decides which.
@@ -234,9 +245,16 @@ impl Stripe {
             Fault::Mute { interface, after, times } if interface == name && is_in(after, times) => {
                 Ok(Course::Mute)
             }
-            Fault::DownOnce { .. } | Fault::DownInside { .. } | Fault::Mute { .. } => {
+            Fault::Late { interface, after, times, by }
+                if interface == name && is_in(after, times) =>
+            {
+                tokio::time::sleep(by).await;
                 Ok(Course::Well)
             }
+            Fault::DownOnce { .. }
+            | Fault::DownInside { .. }
+            | Fault::Mute { .. }
+            | Fault::Late { .. } => Ok(Course::Well),
             Fault::Random { per_mille_429, per_mille_500, .. } => {
                 let (limited, down) = (u64::from(per_mille_429), u64::from(per_mille_500));
                 if roll < limited {
