@@ -1,5 +1,5 @@
 //! The restore gate: closes the service when a table has been restored to a point before an erasure, or another table
-//! was put in place of one. [`replay()`] opens it again.
+//! was put in place of one. [`replay()`](super::replay()) opens it again.
 
 use std::{
     collections::BTreeMap,
