@@ -36,6 +36,7 @@ async fn one_in_cluster_mode_is_left_alone_and_health_says_why() {
         for _ in 0..2 {
             assert_eq!(world.video(0, &customer).await.status, 200);
         }
+        world.cloud.runtime.settled().await;
         let usage = world.get("/v1/usage", &customer).await.json();
         assert_eq!((&usage["used"], &usage["days"][0]["requests"]), (&json!(2), &json!(2)));
     }
