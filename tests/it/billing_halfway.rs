@@ -30,6 +30,13 @@ fn fail(world: &World, well: u64, times: u64) {
     world.cloud.stripe.fault(Fault::DownOnce { interface: UPDATE, after, times });
 }
 
+/// Fails unless the plan ends with its period and nothing more is charged.
+async fn assert_ends(world: &World, customer: &Customer, id: &str) {
+    world.pass(Duration::days(31)).await;
+    assert_eq!(world.billing(customer).await["plan"], "free");
+    assert_eq!(charged(world, id), 2_000, "who has cancelled is charged no more");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_larger_plan_that_fails_leaves_the_smaller_one_to_come() {
     let (world, ada) = shop().await;
@@ -144,9 +151,7 @@ async fn an_end_that_was_to_come_is_not_lost_where_only_the_calls_after_the_pric
     assert_eq!(at(&world, &ada).await, before);
     assert_problem(&raised, 402, "card-declined");
     world.cloud.stripe.set_card(&id, Card::Good).expect("set");
-    world.pass(Duration::days(31)).await;
-    assert_eq!(world.billing(&ada).await["plan"], "free");
-    assert_eq!(charged(&world, &id), 2_000, "who has cancelled is charged no more");
+    assert_ends(&world, &ada, &id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,9 +163,7 @@ async fn an_end_that_comes_again_is_not_lost_where_only_the_calls_after_the_pric
     world.cloud.stripe.fault(Fault::None);
     world.cloud.settle().await;
     assert_eq!(at(&world, &ada).await, before);
-    world.pass(Duration::days(31)).await;
-    assert_eq!(world.billing(&ada).await["plan"], "free");
-    assert_eq!(charged(&world, &id), 2_000, "who has cancelled is charged no more");
+    assert_ends(&world, &ada, &id).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

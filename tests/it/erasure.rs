@@ -17,7 +17,9 @@ use crate::{
         World, app_of, assert_problem,
         copy::ask,
         plant::{item, plant},
-        subject::{DELETIONS, assert_erased, erase, everything, finish, marked, post, residue},
+        subject::{
+            DELETIONS, assert_erased, erase, everything, finish, marked, opened_at, post, residue,
+        },
     },
 };
 
@@ -114,15 +116,7 @@ async fn a_preview_counts_logs_that_are_kept_for_longer_than_promised() {
     let world = World::start().await;
     let ada = marked(&world).await;
     let now = world.cloud.clock.now();
-    let opened = json!({
-        "TableName": world.cloud.dynamodb.table("accounts"),
-        "Key": { "id": { "S": ada.account_id } },
-        "UpdateExpression": "SET created_at = :at",
-        "ExpressionAttributeValues": {
-            ":at": { "N": (now - Duration::days(400)).unix_timestamp().to_string() },
-        },
-    });
-    world.cloud.dynamodb.call("UpdateItem", &opened).await.expect("opened");
+    opened_at(&world, &ada, now - Duration::days(400)).await;
     let mut log = item(Table::ApiLogs, &ada.account_id, 1, now - Duration::days(300));
     log["count"] = json!({ "N": "2" });
     plant(&world.cloud, Table::ApiLogs, &log).await;

@@ -19,7 +19,7 @@ use crate::util::{
     far_away,
     plant::{item, plant},
     stored::{read_back, reduced, stored},
-    subject::{erase, marked, residue},
+    subject::{erase, marked, opened_at, residue},
 };
 
 const JOB: &str = "BuildExportsFunction";
@@ -176,15 +176,7 @@ async fn the_copy_of_an_account_of_ten_years_is_whole_and_asks_for_a_hundred_day
     let world = World::start().await;
     let ada = marked(&world).await;
     let now = world.cloud.clock.now();
-    let opened = json!({
-        "TableName": world.cloud.dynamodb.table("accounts"),
-        "Key": { "id": { "S": ada.account_id } },
-        "UpdateExpression": "SET created_at = :at",
-        "ExpressionAttributeValues": {
-            ":at": { "N": (now - Duration::days(3653)).unix_timestamp().to_string() },
-        },
-    });
-    world.cloud.dynamodb.call("UpdateItem", &opened).await.expect("opened");
+    opened_at(&world, &ada, now - Duration::days(3653)).await;
     // The oldest that there can be of each.
     let old = [
         (Table::UsageStats, "usage-statistics", 364),

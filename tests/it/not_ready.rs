@@ -14,6 +14,7 @@ use crate::util::{
     Customer, World, assert_problem,
     catalogue::{Made, ids, ids_in},
     objections::with_research,
+    research::with_cursor,
 };
 
 const SEARCH: &str = "/v1/videos/search";
@@ -42,12 +43,6 @@ async fn begun(world: &World, customer: &Customer) -> Value {
     search["cursor"] = first.json()["next_cursor"].clone();
     assert!(search["cursor"].is_string(), "{}", first.text());
     search
-}
-
-fn with_cursor(search: &Value, page: &Response) -> Value {
-    let mut next = search.clone();
-    next["cursor"] = page.json()["next_cursor"].clone();
-    next
 }
 
 fn retry_after(answer: &Response) -> i64 {
@@ -90,7 +85,7 @@ async fn a_page_that_is_not_ready_keeps_its_cursor_and_costs_nothing_until_it_is
     assert_eq!(world.used(&ada).await, used + 2);
     // The rest has been fetched with it.
     let calls = world.cloud.tiktok.counts().research;
-    let third = world.post(SEARCH, &with_cursor(&search, &second), &ada).await;
+    let third = world.post(SEARCH, &with_cursor(&search, &second.json()), &ada).await;
     assert_eq!(ids_in(&third.json()["videos"]), expected[100..]);
     assert_eq!(world.cloud.tiktok.counts().research, calls);
 }

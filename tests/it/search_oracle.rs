@@ -15,7 +15,7 @@ use crate::util::{
     Customer, World, assert_problem,
     catalogue::{Made, ids_in},
     objections::{CREATOR, own_list, with_research},
-    research::spent,
+    research::{spent, with_cursor},
 };
 
 const SEARCH: &str = "/v1/videos/search";
@@ -327,12 +327,6 @@ async fn where_the_source_gives_no_more_nothing_of_theirs_can_be_told_from_where
             assert_same(&each, &format!("{trouble:?} by {limit}"));
         }
     }
-}
-
-fn with_cursor(search: &Value, page: &Value) -> Value {
-    let mut next = search.clone();
-    next["cursor"] = page["next_cursor"].clone();
-    next
 }
 
 /// That a creator objected is no secret: the creator's own address says so. All else that a search for them

@@ -181,7 +181,7 @@ pub(crate) async fn stop_mail_again(
         .update_expression("SET mail_stopped = :stop")
         .condition_expression(format!("{MAY_STOP} AND attribute_not_exists(mail_stopped)"))
         .expression_attribute_values(":stop", to_value(&stop)?);
-    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+    write(store, updating(update)?).await
 }
 
 /// What must be true of an account whose address has refused a mail of the time `:at`.
@@ -208,7 +208,7 @@ pub(crate) async fn confirm_mail_again(
 ) -> Result<bool, Error> {
     let undone = " AND (attribute_not_exists(mail_confirmed_at) OR mail_confirmed_at < :at)";
     let update = confirmation(store, id, at, undone);
-    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+    write(store, updating(update)?).await
 }
 
 fn confirmation(store: &Store, id: &AccountId, at: i64, and: &str) -> UpdateBuilder {
@@ -260,7 +260,7 @@ pub(crate) async fn set_customer_again(
         "attribute_exists(id) AND attribute_not_exists(customer) AND \
          NOT contains(past_customers, :customer)",
     );
-    Ok(transact(store, vec![updating(update)?]).await?.is_none())
+    write(store, updating(update)?).await
 }
 
 fn customer_update(store: &Store, id: &AccountId, customer: &str) -> UpdateBuilder {

@@ -149,18 +149,20 @@ pub const MAX_PAGE: u64 = 50;
 
 /// A number of videos to answer with, 1 to [`MAX_PAGE`].
 pub fn page_limit(given: Option<u64>) -> Result<u64, InputError> {
-    match given.unwrap_or(DEFAULT_LIMIT) {
-        limit @ 1..=MAX_PAGE => Ok(limit),
-        _ => Err(InputError::field("limit", format!("must be a number from 1 to {MAX_PAGE}"))),
-    }
+    limit_up_to(MAX_PAGE, given)
 }
 
 /// A number of entries to answer with, 1 to 100.
 pub fn limit(given: Option<u64>) -> Result<u64, InputError> {
-    match given.unwrap_or(DEFAULT_LIMIT) {
-        limit @ 1..=100 => Ok(limit),
-        _ => Err(InputError::field("limit", "must be a number from 1 to 100")),
+    limit_up_to(100, given)
+}
+
+fn limit_up_to(most: u64, given: Option<u64>) -> Result<u64, InputError> {
+    let limit = given.unwrap_or(DEFAULT_LIMIT);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
     }
+    Err(InputError::field("limit", format!("must be a number from 1 to {most}")))
 }
 
 /// Where a page of comments begins: the number that was given as `cursor`.

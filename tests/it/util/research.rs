@@ -1,6 +1,6 @@
-//! What has been asked of Research already.
+//! What has been asked of Research already, and how a search goes on.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use time::Duration;
 use vidintel::inventory::Table;
 
@@ -23,4 +23,11 @@ pub(crate) async fn spent_of_it(world: &World, who: &str, calls: u64, customers:
         "expires_on": { "S": (now + Duration::days(90)).date().to_string() },
     });
     plant(&world.cloud, Table::Quotas, &item).await;
+}
+
+/// `search` for the page after `page`.
+pub(crate) fn with_cursor(search: &Value, page: &Value) -> Value {
+    let mut next = search.clone();
+    next["cursor"] = page["next_cursor"].clone();
+    next
 }

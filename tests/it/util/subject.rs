@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 
 use local::http::Response;
 use serde_json::{Value, json};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use vidintel::{inventory::Table, usage::read_pack};
 
 use super::{
@@ -23,6 +23,17 @@ const MARKER: &str = "eraseme";
 /// A customer whose every store holds the marker.
 pub(crate) async fn marked(world: &World) -> Customer {
     marked_as(world, "eraseme@example.com").await
+}
+
+/// Lets the customer's account have been opened at `at`.
+pub(crate) async fn opened_at(world: &World, customer: &Customer, at: OffsetDateTime) {
+    let update = json!({
+        "TableName": world.cloud.dynamodb.table("accounts"),
+        "Key": { "id": { "S": customer.account_id } },
+        "UpdateExpression": "SET created_at = :at",
+        "ExpressionAttributeValues": { ":at": { "N": at.unix_timestamp().to_string() } },
+    });
+    world.cloud.dynamodb.call("UpdateItem", &update).await.expect("opened");
 }
 
 pub(crate) async fn marked_as(world: &World, email: &str) -> Customer {
